@@ -1,0 +1,80 @@
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+RUN := $(BIN)/python -m bulkimport
+ACCOUNT ?= 1
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# A recipe below needs the environment: Python packages exactly as requirements.lock pins them.
+.venv/installed: requirements.lock setup.cfg pyproject.toml
+	"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11")'
+	"$(PYTHON)" -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+.PHONY: setup
+setup: .venv/installed ## Make the Python environment in .venv
+
+.PHONY: demo
+demo: .venv/installed ## Start everything, import examples/assets.csv, show the job, stop everything
+	@$(RUN) dev demo
+
+.PHONY: run
+run: .venv/installed ## Serve on PORT (8000) until Ctrl-C
+	@$(RUN) dev run
+
+.PHONY: token
+token: .venv/installed ## Print a token for ACCOUNT (1)
+	@$(RUN) token --account "$(ACCOUNT)"
+
+.PHONY: psql
+psql: .venv/installed ## Open psql on the development database as its administrator
+	@$(RUN) dev psql
+
+.PHONY: test
+test: .venv/installed ## Run the whole test-suite
+	$(BIN)/python -m pytest
+
+.PHONY: lint
+lint: .venv/installed ## Check style and types
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m mypy
+
+.PHONY: format
+format: .venv/installed ## Mend what can be mended without thinking
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+
+.PHONY: bench
+bench: .venv/installed ## Measure the import against \copy of the same file
+	$(BIN)/python -m bench.import_speed
+
+.PHONY: db-migrate-up
+db-migrate-up: .venv/installed ## Apply the migrations that are missing
+	@$(RUN) dev migrate up
+
+.PHONY: db-migrate-down
+db-migrate-down: .venv/installed ## Undo the last migration (N=1)
+	@$(RUN) dev migrate down "$(or $(N),1)"
+
+.PHONY: db-migrate-status
+db-migrate-status: .venv/installed ## Show which migrations are applied
+	@$(RUN) dev migrate status
+
+.PHONY: db-migrate-force
+db-migrate-force: .venv/installed ## Set the recorded version by hand (VERSION=n)
+	@$(RUN) dev migrate force "$(or $(VERSION),$(error name the version: make db-migrate-force VERSION=n))"
+
+.PHONY: lock
+lock: .venv/installed ## Renew requirements.lock from setup.cfg
+	$(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --extra dev --upgrade \
+		--generate-hashes --no-header --no-annotate --output-file requirements.lock setup.cfg
+
+.PHONY: clean
+clean: ## Remove the environment, the development database and build output
+	rm -rf .venv var build dist src/*.egg-info

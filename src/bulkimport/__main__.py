@@ -1,0 +1,3 @@
+from bulkimport.cli import main
+
+main()

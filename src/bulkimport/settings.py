@@ -1,0 +1,111 @@
+"""The environment becomes one frozen Settings; nothing else reads os.environ."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: an HS256 key is at least as long as its hash
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
+class SettingsError(Exception):
+    """The environment is not usable; the message names the variable, its value and the way out."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says, checked. Sizes are in bytes, limits in rows."""
+
+    database_url: str | None
+    migration_database_url: str | None
+    jwt_secret: str | None
+    jwt_issuer: str | None
+    jwt_audience: str | None
+    jwt_account_claim: str
+    port: int
+    web_concurrency: int
+    worker_concurrency: int
+    log_level: str
+    max_upload_bytes: int
+    max_rows: int
+    chunk_rows: int
+    data_dir: Path
+
+    def require_database_url(self) -> str:
+        """The URL of the service's own database login, or SettingsError."""
+        return _require("DATABASE_URL", self.database_url, "postgresql://login@host/database")
+
+    def require_migration_database_url(self) -> str:
+        """The URL of the owner of the schema, or SettingsError."""
+        return _require(
+            "MIGRATION_DATABASE_URL", self.migration_database_url, "postgresql://owner@host/database"
+        )
+
+    def require_jwt_secret(self) -> str:
+        """The HS256 secret, or SettingsError: there is no default."""
+        return _require(
+            "JWT_SECRET", self.jwt_secret, f"a random secret of at least {MIN_SECRET_BYTES} bytes"
+        )
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the environment (os.environ by default); SettingsError where a value is unusable.
+
+    An empty variable counts as unset.
+    """
+    given = {name: value for name, value in (environ or os.environ).items() if value}
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return Settings(
+        database_url=given.get("DATABASE_URL"),
+        migration_database_url=given.get("MIGRATION_DATABASE_URL"),
+        jwt_secret=_secret(given.get("JWT_SECRET")),
+        jwt_issuer=given.get("JWT_ISSUER"),
+        jwt_audience=given.get("JWT_AUDIENCE"),
+        jwt_account_claim=given.get("JWT_ACCOUNT_CLAIM", "account_id"),
+        port=_integer(given, "PORT", 8000, 1, 65_535),
+        web_concurrency=_integer(given, "WEB_CONCURRENCY", cores, 1, 1_000),
+        worker_concurrency=_integer(given, "WORKER_CONCURRENCY", cores, 1, 1_000),
+        log_level=_choice(given, "LOG_LEVEL", "INFO", LOG_LEVELS, str.upper),
+        max_upload_bytes=_integer(given, "MAX_UPLOAD_BYTES", 100 * 1024**2, 1, 2**40),
+        max_rows=_integer(given, "MAX_ROWS", 1_000_000, 1, 2**31 - 2),
+        chunk_rows=_integer(given, "CHUNK_ROWS", 5_000, 1, 100_000),
+        data_dir=Path(given.get("DATA_DIR", "var")).absolute(),
+    )
+
+
+def _require(name: str, value: str | None, example: str) -> str:
+    if value is None:
+        raise SettingsError(f"{name} is not set; set it to {example}")
+    return value
+
+
+def _secret(value: str | None) -> str | None:
+    if value is not None and len(value.encode()) < MIN_SECRET_BYTES:
+        raise SettingsError(
+            f"JWT_SECRET has {len(value.encode())} bytes; HS256 needs at least {MIN_SECRET_BYTES}, "
+            "e.g. the output of: openssl rand -hex 32"
+        )
+    return value
+
+
+def _integer(given: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = given.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+        raise SettingsError(f'{name} is "{text}"; it must be a whole number from {low} to {high}')
+    return int(text)
+
+
+def _choice(
+    given: Mapping[str, str],
+    name: str,
+    default: str,
+    choices: tuple[str, ...],
+    normalise: Callable[[str], str],
+) -> str:
+    text = normalise(given.get(name, default))
+    if text not in choices:
+        raise SettingsError(f'{name} is "{text}"; it must be one of {", ".join(choices)}')
+    return text
