@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: an HS256 key is at least as long as its hash
@@ -17,9 +17,9 @@ class SettingsError(Exception):
 class Settings:
     """What the environment says, checked. Sizes are in bytes, limits in rows."""
 
-    database_url: str | None
-    migration_database_url: str | None
-    jwt_secret: str | None
+    database_url: str | None = field(repr=False)
+    migration_database_url: str | None = field(repr=False)
+    jwt_secret: str | None = field(repr=False)
     jwt_issuer: str | None
     jwt_audience: str | None
     jwt_account_claim: str
@@ -39,7 +39,9 @@ class Settings:
     def require_migration_database_url(self) -> str:
         """The URL of the owner of the schema, or SettingsError."""
         return _require(
-            "MIGRATION_DATABASE_URL", self.migration_database_url, "postgresql://owner@host/database"
+            "MIGRATION_DATABASE_URL",
+            self.migration_database_url,
+            "postgresql://owner@host/database",
         )
 
     def require_jwt_secret(self) -> str:
@@ -54,8 +56,12 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
     An empty variable counts as unset.
     """
-    given = {name: value for name, value in (environ or os.environ).items() if value}
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    given = {
+        name: value for name, value in (os.environ if environ is None else environ).items() if value
+    }
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
     return Settings(
         database_url=given.get("DATABASE_URL"),
         migration_database_url=given.get("MIGRATION_DATABASE_URL"),
