@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: an HS256 key is at least as long as its hash
+WEB_THREADS = 8  # of one web process; each needs one database connection at most
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -23,6 +24,7 @@ class Settings:
     jwt_issuer: str | None
     jwt_audience: str | None
     jwt_account_claim: str
+    host: str
     port: int
     web_concurrency: int
     worker_concurrency: int
@@ -56,12 +58,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
     An empty variable counts as unset.
     """
-    given = {
-        name: value for name, value in (os.environ if environ is None else environ).items() if value
-    }
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    given = {name: value for name, value in (os.environ if environ is None else environ).items() if value}
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Settings(
         database_url=given.get("DATABASE_URL"),
         migration_database_url=given.get("MIGRATION_DATABASE_URL"),
@@ -69,6 +67,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         jwt_issuer=given.get("JWT_ISSUER"),
         jwt_audience=given.get("JWT_AUDIENCE"),
         jwt_account_claim=given.get("JWT_ACCOUNT_CLAIM", "account_id"),
+        host=given.get("HOST", "127.0.0.1"),
         port=_integer(given, "PORT", 8000, 1, 65_535),
         web_concurrency=_integer(given, "WEB_CONCURRENCY", cores, 1, 1_000),
         worker_concurrency=_integer(given, "WORKER_CONCURRENCY", cores, 1, 1_000),

@@ -1,0 +1,34 @@
+"""How gunicorn serves: threads, because a request waits for PostgreSQL more than it computes."""
+
+import sys
+
+from bulkimport import settings as environment
+
+settings = environment.load()
+
+bind = f"{settings.host}:{settings.port}"
+worker_class = "gthread"
+workers = settings.web_concurrency
+threads = environment.WEB_THREADS
+control_socket_disable = True  # one path for all instances of a user: a second would replace the first
+keepalive = 75  # seconds; above nginx's 60, so that nginx is the one to close
+graceful_timeout = 30
+timeout = 60  # a check that the worker's main thread lives, not a time limit of a request
+accesslog = None  # the application logs each request, with its id
+
+# Workers import the release that is on disk when they start. What this process has imported it would hand
+# on to them, and after HUP they would be half old and half new.
+for name in [name for name in sys.modules if name.partition(".")[0] == "bulkimport"]:
+    del sys.modules[name]
+
+
+def post_worker_init(_worker: object) -> None:
+    """One format for the application's lines and gunicorn's own in this process."""
+    import logging
+
+    from bulkimport import logs
+
+    logs.configure(settings.log_level)
+    for name in ("gunicorn.error", "gunicorn.access"):
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True

@@ -1,0 +1,17 @@
+DO $$
+BEGIN
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM bulkimport_worker', current_database());
+END
+$$;
+
+REVOKE USAGE ON SCHEMA trakrf FROM bulkimport_web, bulkimport_worker;
+
+-- The schema stays where the platform keeps tables of its own in it. The roles always stay: they belong
+-- to the whole server, and logins and other databases may depend on them.
+DO $$
+BEGIN
+    DROP SCHEMA trakrf RESTRICT;
+EXCEPTION WHEN dependent_objects_still_exist THEN
+    NULL;
+END
+$$;

@@ -1,0 +1,38 @@
+"""Who is asking, and a cursor that sees no more than what is theirs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import current_app, g, request
+from psycopg2.extensions import cursor as Cursor
+
+from bulkimport.auth import Principal, TokenVerifier
+from bulkimport.database import Database
+from bulkimport.store import accounts
+
+
+def authenticate() -> None:
+    """Before each request of a protected blueprint: no valid token, no further."""
+    verifier: TokenVerifier = current_app.extensions["token_verifier"]
+    g.principal = verifier.verify(request.headers.get("Authorization"))
+
+
+def principal() -> Principal:
+    """Whom the request's token proved."""
+    proved: Principal = g.principal
+    return proved
+
+
+def database() -> Database:
+    """The application's database."""
+    pool: Database = current_app.extensions["database"]
+    return pool
+
+
+@contextmanager
+def reading() -> Iterator[Cursor]:
+    """A cursor for the principal's account, which must be active."""
+    account_id = principal().account_id
+    with database().tenant_read(account_id) as cursor:
+        accounts.require_active(cursor, account_id=account_id)
+        yield cursor

@@ -1,0 +1,87 @@
+"""The file in a request: whole, or refused."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, BinaryIO, cast
+
+from flask import Request
+
+from bulkimport.problems import Problem
+
+CSV_TYPES = ("text/csv", "application/csv", "application/vnd.ms-excel", "application/octet-stream")
+SPOOL_BYTES = 512 * 1024  # a larger body lies on disk, so that memory stays flat
+BLOCK_BYTES = 64 * 1024
+
+
+@contextmanager
+def uploaded_file(request: Request, *, max_bytes: int) -> Iterator[BinaryIO]:
+    """The upload at its first byte: the multipart field "file", or the raw body.
+
+    Raises a Problem for what is no upload, is larger than `max_bytes`, or ended before its Content-Length.
+    """
+    if request.content_length is None:
+        raise Problem("length-required", "Send the body with a Content-Length.")
+    if request.mimetype == "multipart/form-data":
+        file = _part(request)
+    elif request.mimetype in CSV_TYPES:
+        file = _raw_body(request)
+    else:
+        raise Problem(
+            "unsupported-media-type",
+            f'The body is "{request.mimetype[:80]}"; '
+            'send multipart/form-data with a field "file", or text/csv.',
+        )
+    with file:
+        if file.seek(0, 2) > max_bytes:
+            raise Problem("too-large", f"The file has more than {max_bytes} bytes; split it.")
+        file.seek(0)
+        yield cast(BinaryIO, file)
+
+
+def _part(request: Request) -> IO[bytes]:
+    received = _CountedStream(request.environ["wsgi.input"])
+    request.environ["wsgi.input"] = received
+    parts = request.files.getlist("file")
+    _require_whole(request, received.count)
+    if len(parts) != 1:
+        found = "none" if not parts else str(len(parts))
+        raise Problem("missing-file", f'The form needs exactly one field "file" with a file; it has {found}.')
+    return parts[0].stream
+
+
+def _raw_body(request: Request) -> IO[bytes]:
+    file = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 - the caller closes it
+    count = 0
+    while block := request.stream.read(BLOCK_BYTES):
+        count += len(block)
+        file.write(block)
+    _require_whole(request, count)
+    return cast(IO[bytes], file)
+
+
+def _require_whole(request: Request, received: int) -> None:
+    """A client that hangs up looks like one that has finished; only the count tells them apart."""
+    if received != request.content_length:
+        raise Problem(
+            "incomplete-body",
+            f"The body ended after {received} of {request.content_length} bytes; nothing was imported.",
+        )
+
+
+class _CountedStream:
+    """A request's body that knows how much of it came."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.count = 0
+
+    def read(self, size: int = -1) -> bytes:
+        return self._counted(self._stream.read(size))
+
+    def readline(self, size: int = -1) -> bytes:
+        return self._counted(self._stream.readline(size))
+
+    def _counted(self, data: bytes) -> bytes:
+        self.count += len(data)
+        return data

@@ -1,0 +1,46 @@
+"""The web application: what it is made of, in the order in which a request meets it."""
+
+from flask import Flask
+
+from bulkimport import problems
+from bulkimport import settings as environment
+from bulkimport.api import assets, health, jobs, request_log
+from bulkimport.auth import TokenVerifier
+from bulkimport.database import Database
+from bulkimport.settings import WEB_THREADS, Settings
+
+MULTIPART_ALLOWANCE_BYTES = 64 * 1024  # around the file: boundaries, part headers, small fields
+MAX_FORM_MEMORY_BYTES = 512 * 1024  # Werkzeug counts its read buffer of 64 KiB in, of files too
+MAX_FORM_PARTS = 20
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application for these settings, by default the environment's.
+
+    Raises SettingsError where one is missing.
+    """
+    settings = settings or environment.load()
+    app = Flask("bulkimport", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + MULTIPART_ALLOWANCE_BYTES
+    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM_MEMORY_BYTES
+    app.config["MAX_FORM_PARTS"] = MAX_FORM_PARTS
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+
+    app.extensions["settings"] = settings
+    app.extensions["token_verifier"] = TokenVerifier(
+        secret=settings.require_jwt_secret(),
+        account_claim=settings.jwt_account_claim,
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+    )
+    app.extensions["database"] = Database(
+        settings.require_database_url(), size=WEB_THREADS, application_name="bulkimport-web"
+    )
+
+    request_log.register(app)
+    problems.register(app)
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(jobs.blueprint)
+    app.register_blueprint(assets.blueprint)
+    return app

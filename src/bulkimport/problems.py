@@ -1,0 +1,141 @@
+"""Problem documents (RFC 9457), and the one handler that turns every error into one."""
+
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, Response, g, json, request
+from werkzeug.exceptions import HTTPException
+
+from bulkimport.auth import UnauthorizedError
+from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.database import DatabaseUnavailableError
+from bulkimport.store.accounts import InactiveAccountError
+
+RETRY_AFTER_S = 5
+NOT_IN_DESCRIPTIONS = re.compile(r"[^ !#-\[\]-~]")  # RFC 6750, section 3: error_description
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ProblemType:
+    """A kind of problem: its status, and a title that never changes."""
+
+    status: int
+    title: str
+
+
+# The closed list. The key is the end of the type's URI; callers may rely on it.
+PROBLEM_TYPES = {
+    "invalid-id": ProblemType(400, "The id is malformed"),
+    "invalid-parameters": ProblemType(400, "Parameters are not valid"),
+    "malformed-request": ProblemType(400, "The request is malformed"),
+    "incomplete-body": ProblemType(400, "The body ended early"),
+    "missing-file": ProblemType(400, "There is no file in the request"),
+    "empty-file": ProblemType(400, "The file is empty"),
+    "no-rows": ProblemType(400, "The file has no rows"),
+    "missing-columns": ProblemType(400, "Columns are missing"),
+    "doubled-columns": ProblemType(400, "Columns are doubled"),
+    "unclosed-quote": ProblemType(400, "A quoted cell is never closed"),
+    "unreadable-record": ProblemType(400, "A record cannot be read"),
+    "record-too-long": ProblemType(400, "A record is too long"),
+    "unauthorized": ProblemType(401, "A valid token is needed"),
+    "inactive-account": ProblemType(403, "The account may not be used"),
+    "not-found": ProblemType(404, "There is nothing here"),
+    "method-not-allowed": ProblemType(405, "The method is not allowed here"),
+    "length-required": ProblemType(411, "The length is missing"),
+    "too-large": ProblemType(413, "The body is too large"),
+    "too-many-rows": ProblemType(413, "The file has too many rows"),
+    "unsupported-media-type": ProblemType(415, "The media type is not supported"),
+    "internal-error": ProblemType(500, "Something went wrong here"),
+    "unavailable": ProblemType(503, "The service cannot answer now"),
+}
+TYPES_OF_STATUSES = {
+    400: "malformed-request",
+    404: "not-found",
+    405: "method-not-allowed",
+    411: "length-required",
+    413: "too-large",
+    415: "unsupported-media-type",
+}
+
+
+class Problem(Exception):  # noqa: N818 - RFC 9457's word; it is an answer as much as an error
+    """An error that is an answer. `errors` names the fields that are to blame."""
+
+    def __init__(
+        self,
+        type_: str,
+        detail: str,
+        *,
+        errors: Sequence[Mapping[str, Any]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.type = type_
+        self.detail = detail
+        self.errors = errors
+        self.headers = headers or {}
+
+
+def register(app: Flask) -> None:
+    """Answer every error of the application with a problem document."""
+    app.register_error_handler(Exception, answer)
+
+
+def answer(error: Exception) -> Response:
+    """The problem document for an error; what is no fault of the caller's is logged."""
+    problem = _problem(error)
+    kind = PROBLEM_TYPES[problem.type]
+    if kind.status >= 500:
+        log.error(kind.title, exc_info=error, extra={"request_id": g.request_id})
+    document = {
+        "type": f"/problems/{problem.type}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": problem.detail,
+        "instance": request.path,
+        "request_id": g.request_id,
+    }
+    if problem.errors:
+        document["errors"] = problem.errors
+    return Response(
+        json.dumps(document), kind.status, problem.headers, content_type="application/problem+json"
+    )
+
+
+def _problem(error: Exception) -> Problem:
+    match error:
+        case Problem():
+            return error
+        case RefusedFileError():
+            return Problem(error.code, error.detail)
+        case UnauthorizedError():
+            return Problem("unauthorized", str(error), headers=_challenge(error))
+        case InactiveAccountError():
+            return Problem("inactive-account", str(error))
+        case DatabaseUnavailableError():
+            detail = "The database cannot be reached; try again in a few seconds."
+            return Problem("unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+        case HTTPException(code=int(status)) if status in TYPES_OF_STATUSES:
+            return _http_problem(error, status)
+        case _:
+            return Problem("internal-error", "The fault is ours; please report the request_id.")
+
+
+def _http_problem(error: HTTPException, status: int) -> Problem:
+    """Flask's own errors: no such route, no such method, a body that is no form."""
+    headers = {name: value for name, value in error.get_headers() if name == "Allow"}
+    return Problem(TYPES_OF_STATUSES[status], error.description or "", headers=headers)
+
+
+def _challenge(error: UnauthorizedError) -> dict[str, str]:
+    """RFC 6750, section 3: no error code where there was no token at all."""
+    challenge = 'Bearer realm="bulkimport"'
+    if not error.missing:
+        description = NOT_IN_DESCRIPTIONS.sub("'", str(error))[:200]
+        challenge += f', error="invalid_token", error_description="{description}"'
+    return {"WWW-Authenticate": challenge}

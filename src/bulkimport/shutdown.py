@@ -1,0 +1,31 @@
+"""How a worker process learns that it must go: a signal, or the end of the process that started it."""
+
+import os
+import select
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+GRACE_S = 7.0  # for the chunk in hand; then its statement is cancelled, and the process goes within 10 s
+
+
+def watch(stopping: threading.Event, wake: threading.Event, on_overdue: Callable[[], None]) -> None:
+    """Set both events at SIGTERM, SIGINT or the end of standard input; call `on_overdue` after GRACE_S.
+
+    Signals are noticed by a thread: the main one may be inside libpq, where no Python handler runs.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    signal.set_wakeup_fd(writer)
+
+    def wait() -> None:
+        select.select([reader, sys.stdin], [], [])
+        stopping.set()
+        wake.set()
+        threading.Event().wait(GRACE_S)
+        on_overdue()
+
+    threading.Thread(target=wait, name="shutdown", daemon=True).start()

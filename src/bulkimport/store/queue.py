@@ -1,0 +1,155 @@
+"""The queue: one row an unfinished job, with its checkpoint and its attempts.
+
+A claim counts the attempt and commits at once; the work then locks the row again, in the transaction that
+writes the chunk. (next_chunk, attempts) is the fencing token: it never repeats for a job, so a worker that
+slept through its turn finds another's token and stops.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg2.extensions import cursor as Cursor
+
+CHANNEL = "bulkimport_queue"
+CLAIM_GRACE_S = 5  # from a claim to its lock nobody else claims the job; after that the lock protects it
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A worker's turn at one chunk. `attempt` counts from 1."""
+
+    account_id: int
+    job_id: UUID
+    next_chunk: int
+    chunks: int
+    attempt: int
+
+    @property
+    def is_last_chunk(self) -> bool:
+        """Whether the job ends with this chunk."""
+        return self.next_chunk + 1 == self.chunks
+
+
+LISTEN = """
+/* queue.listen */
+LISTEN bulkimport_queue
+"""
+
+
+def listen(cursor: Cursor) -> None:
+    """Have this session told of new jobs. It belongs to the session: never through a pooler."""
+    cursor.execute(LISTEN)
+
+
+ENQUEUE = """
+/* queue.enqueue */
+INSERT INTO trakrf.bulk_import_queue (account_id, job_id, chunks)
+VALUES (%(account_id)s, %(job_id)s, %(chunks)s)
+"""
+
+NOTIFY = """
+/* queue.notify */
+SELECT pg_notify(%(channel)s, '')
+"""
+
+
+def enqueue(cursor: Cursor, *, account_id: int, job_id: UUID, chunks: int) -> None:
+    """Queue a job; idle workers hear of it when the transaction commits."""
+    cursor.execute(ENQUEUE, {"account_id": account_id, "job_id": job_id, "chunks": chunks})
+    cursor.execute(NOTIFY, {"channel": CHANNEL})
+
+
+# SKIP LOCKED passes over jobs in other workers' hands instead of waiting for them. MATERIALIZED, because a
+# planner that inlined the sub-select could run it again for each row it meets, and lock more than one.
+# The order walks bulk_import_queue_fair_order_idx. A job whose chunk is being imported by a slow worker is
+# past its not_before, but locked.
+CLAIM = """
+/* queue.claim */
+WITH candidate AS MATERIALIZED (
+    SELECT account_id, job_id
+    FROM trakrf.bulk_import_queue
+    WHERE not_before <= clock_timestamp()
+    ORDER BY next_chunk, enqueued_at
+    LIMIT 1
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE trakrf.bulk_import_queue AS queue
+SET attempts   = queue.attempts + 1,
+    not_before = clock_timestamp() + make_interval(secs => %(grace_s)s)
+FROM candidate
+WHERE queue.account_id = candidate.account_id
+  AND queue.job_id     = candidate.job_id
+RETURNING queue.account_id, queue.job_id, queue.next_chunk, queue.chunks, queue.attempts
+"""
+
+
+def claim(cursor: Cursor) -> Claim | None:
+    """Take the turn of the job with the fewest chunks done, or None. Commit before working on it."""
+    cursor.execute(CLAIM, {"grace_s": CLAIM_GRACE_S})
+    found = cursor.fetchone()
+    return Claim(*found) if found else None
+
+
+# Without SKIP LOCKED a late worker would wait for the one that has its job, only to learn that it lost it.
+RELOCK = """
+/* queue.relock */
+SELECT 1
+FROM trakrf.bulk_import_queue
+WHERE account_id = %(account_id)s
+  AND job_id     = %(job_id)s
+  AND next_chunk = %(next_chunk)s
+  AND attempts   = %(attempt)s
+FOR UPDATE SKIP LOCKED
+"""
+
+
+def relock(cursor: Cursor, claim: Claim) -> bool:
+    """Lock the job for this transaction; False if the claim is no longer the newest."""
+    cursor.execute(RELOCK, vars(claim))
+    return cursor.fetchone() is not None
+
+
+CHECKPOINT = """
+/* queue.checkpoint */
+UPDATE trakrf.bulk_import_queue
+SET next_chunk = next_chunk + 1,
+    attempts   = 0,
+    not_before = clock_timestamp()
+WHERE account_id = %(account_id)s
+  AND job_id     = %(job_id)s
+"""
+
+
+def checkpoint(cursor: Cursor, claim: Claim) -> None:
+    """The chunk is done: on to the next, with no attempts against it. Needs the lock."""
+    cursor.execute(CHECKPOINT, vars(claim))
+
+
+REMOVE = """
+/* queue.remove */
+DELETE FROM trakrf.bulk_import_queue
+WHERE account_id = %(account_id)s
+  AND job_id     = %(job_id)s
+"""
+
+
+def remove(cursor: Cursor, claim: Claim) -> None:
+    """The job is finished. Needs the lock."""
+    cursor.execute(REMOVE, vars(claim))
+
+
+RELEASE = """
+/* queue.release */
+UPDATE trakrf.bulk_import_queue
+SET attempts   = attempts - 1,
+    not_before = clock_timestamp() + make_interval(secs => %(delay_s)s)
+WHERE account_id = %(account_id)s
+  AND job_id     = %(job_id)s
+  AND next_chunk = %(next_chunk)s
+  AND attempts   = %(attempt)s
+"""
+
+
+def release(cursor: Cursor, claim: Claim, *, delay_s: float) -> None:
+    """Give the claim back uncharged, to be claimed again after the delay; nothing if it is another's."""
+    cursor.execute(RELEASE, {**vars(claim), "delay_s": delay_s})

@@ -1,0 +1,146 @@
+"""The worker's loop: claim a job, import one chunk of it, sleep when there is none.
+
+The transaction is the lease. Rows, row errors, counters and checkpoint commit together, so a crash at any
+instant rolls back to the last chunk, and PostgreSQL itself frees the job when the session ends.
+"""
+
+import logging
+import random
+import threading
+import time
+
+import psycopg2
+from psycopg2.extensions import cursor as Cursor
+
+from bulkimport import listener, shutdown
+from bulkimport.chunk_import import import_chunk
+from bulkimport.database import Database, DatabaseUnavailableError, set_tenant
+from bulkimport.store import jobs, queue
+from bulkimport.store.queue import Claim
+
+POLL_INTERVAL_S = 1.0
+MAX_ATTEMPTS = 5  # claims of one chunk with no progress; then the chunk is taken to kill its workers
+RETRY_DELAY_S = 1.0  # after a fault that waiting may mend
+
+# Serialization failure, deadlock, a lock not had in time, a full disk, too many connections: the statement
+# is not to blame, and neither is the chunk (PostgreSQL manual, appendix A).
+TRANSIENT_SQLSTATES = ("40001", "40P01", "55P03", "53100", "53300")
+
+log = logging.getLogger(__name__)
+
+
+def serve(url: str) -> None:
+    """Be one worker until SIGTERM, SIGINT or the end of standard input."""
+    stopping, wake = threading.Event(), threading.Event()
+    database = Database(url, size=1, application_name="bulkimport-worker")
+    shutdown.watch(stopping, wake, on_overdue=database.cancel)
+    listener.listen(url, wake, stopping)
+    Worker(database, stopping=stopping, wake=wake).run()
+    database.close()
+
+
+class Worker:
+    """Imports chunks until it is told to stop. `wake` is a hint: set it and the worker looks at once."""
+
+    def __init__(self, database: Database, *, stopping: threading.Event, wake: threading.Event) -> None:
+        self._database = database
+        self._stopping = stopping
+        self._wake = wake
+
+    def run(self) -> None:
+        """Until `stopping` is set; the chunk in hand is finished first."""
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                idle = not self.work_once()
+            except DatabaseUnavailableError as error:
+                log.warning("the database cannot be reached", extra={"reason": str(error)})
+                idle = True
+            if idle and not self._stopping.is_set():
+                self._wake.wait(POLL_INTERVAL_S * random.uniform(0.8, 1.2))  # noqa: S311 - not a secret
+
+    def work_once(self) -> bool:
+        """Import one chunk of the next job; False if there is no job to be had."""
+        claim = self._claim()
+        if claim is None:
+            return False
+        try:
+            if self._stopping.is_set():
+                self._release(claim, 0)
+            else:
+                self._work(claim)
+        except (DatabaseUnavailableError, psycopg2.Error) as error:
+            self._settle(claim, error)
+        except Exception:  # whatever it is, it must not take other jobs' worker down; the attempt counts
+            log.exception("a chunk failed", extra=_described(claim))
+        return True
+
+    def _claim(self) -> Claim | None:
+        with self._database.transaction() as cursor:
+            claim = queue.claim(cursor)
+            if claim and claim.next_chunk == 0:
+                set_tenant(cursor, claim.account_id)
+                jobs.start(cursor, account_id=claim.account_id, job_id=claim.job_id)
+        return claim
+
+    def _work(self, claim: Claim) -> None:
+        started = time.monotonic()
+        with self._database.tenant_transaction(claim.account_id) as cursor:
+            if not queue.relock(cursor, claim):
+                log.warning("another worker has the job", extra=_described(claim))
+                return
+            if claim.attempt > MAX_ATTEMPTS:
+                give_up(cursor, claim)
+                return
+            outcome = import_chunk(cursor, claim)
+        log.info(
+            "chunk imported",
+            extra={
+                **_described(claim),
+                "rows": outcome.rows,
+                "failed": outcome.failed,
+                "seconds": round(time.monotonic() - started, 4),
+            },
+        )
+
+    def _settle(self, claim: Claim, error: Exception) -> None:
+        """After a fault of the database: give the claim back where the chunk is not to blame.
+
+        A commit whose answer was lost needs no more than this: the next claim reads the checkpoint.
+        """
+        cause = error.__cause__ if isinstance(error, DatabaseUnavailableError) else error
+        sqlstate = cause.pgcode if isinstance(cause, psycopg2.Error) else None
+        log.warning("a chunk was interrupted", extra={**_described(claim), "reason": str(error).strip()})
+        if isinstance(error, DatabaseUnavailableError) and sqlstate is None:
+            raise error  # the server may have died of this very chunk: the attempt counts
+        if (
+            isinstance(error, DatabaseUnavailableError)
+            or self._stopping.is_set()
+            or sqlstate in TRANSIENT_SQLSTATES
+        ):
+            self._release(claim, RETRY_DELAY_S)
+
+    def _release(self, claim: Claim, delay_s: float) -> None:
+        with self._database.transaction() as cursor:
+            queue.release(cursor, claim, delay_s=delay_s)
+
+
+def give_up(cursor: Cursor, claim: Claim) -> None:
+    """Fail the job of a chunk that was tried too often; needs the lock."""
+    failure = (
+        f"chunk {claim.next_chunk + 1} of {claim.chunks} was tried {MAX_ATTEMPTS} times and never finished"
+    )
+    jobs.set_status(
+        cursor, account_id=claim.account_id, job_id=claim.job_id, status=jobs.FAILED, failure=failure
+    )
+    queue.remove(cursor, claim)
+    log.error("job failed", extra={**_described(claim), "failure": failure})
+
+
+def _described(claim: Claim) -> dict[str, object]:
+    return {
+        "account_id": claim.account_id,
+        "job_id": str(claim.job_id),
+        "chunk": claim.next_chunk,
+        "attempt": claim.attempt,
+    }
