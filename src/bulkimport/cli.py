@@ -1,5 +1,6 @@
 """The command line: parses arguments and prints, no more."""
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -7,10 +8,11 @@ from typing import Any
 
 import click
 
-from bulkimport import database, logs, migrate, settings
+from bulkimport import logs, migrate, settings
 from bulkimport import worker as worker_process
 from bulkimport.auth import issue_token
 from bulkimport.client import Client, RefusedError
+from bulkimport.faults import OperatorError
 
 EXIT_ROWS_FAILED = 1
 EXIT_REFUSED = 2
@@ -18,21 +20,13 @@ POLL_INTERVAL_S = 0.2
 SHOWN_ERRORS = 20
 FINAL_STATUSES = ("completed", "failed", "cancelled")
 
-FAULTS = (
-    settings.SettingsError,
-    migrate.MigrationError,
-    database.DatabaseUnavailableError,
-    database.PrivilegedRoleError,
-)
-
 
 def main() -> None:
     """The console script."""
     try:
         commands()
-    except FAULTS as fault:
-        click.echo(f"bulkimport: {fault}", err=True)
-        sys.exit(1)
+    except OperatorError as fault:
+        raise SystemExit(f"bulkimport: {fault}") from fault
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,27 +35,32 @@ def commands() -> None:
 
 
 @commands.group("migrate")
-def migrate_group() -> None:
+@click.pass_context
+def migrate_group(context: click.Context) -> None:
     """Migrations of the database in MIGRATION_DATABASE_URL."""
+    context.obj = settings.load().require_migration_database_url()
 
 
 @migrate_group.command("up")
-def migrate_up() -> None:
+@click.pass_obj
+def migrate_up(url: str) -> None:
     """Apply what is missing."""
-    _show_migrations("applied", migrate.up(_migration_url()))
+    _show_migrations("applied", migrate.up(url))
 
 
 @migrate_group.command("down")
 @click.argument("steps", type=click.IntRange(min=1), default=1)
-def migrate_down(steps: int) -> None:
+@click.pass_obj
+def migrate_down(url: str, steps: int) -> None:
     """Undo the last STEPS migrations."""
-    _show_migrations("undone", migrate.down(_migration_url(), steps))
+    _show_migrations("undone", migrate.down(url, steps))
 
 
 @migrate_group.command("status")
-def migrate_status() -> None:
+@click.pass_obj
+def migrate_status(url: str) -> None:
     """Show what is applied and what is not."""
-    status = migrate.status(_migration_url())
+    status = migrate.status(url)
     for migration in status.applied:
         click.echo(f"applied  {migration.name}")
     for migration in status.pending:
@@ -71,10 +70,54 @@ def migrate_status() -> None:
 
 @migrate_group.command("force")
 @click.argument("version", type=click.IntRange(min=0))
-def migrate_force(version: int) -> None:
+@click.pass_obj
+def migrate_force(url: str, version: int) -> None:
     """Record VERSION (0: none) as applied and clean, and run nothing."""
-    migrate.force(_migration_url(), version)
+    migrate.force(url, version)
     click.echo(f"version {version}")
+
+
+@commands.group()
+def dev() -> None:
+    """The whole service on this machine; `make` calls these."""
+
+
+@dev.command("run")
+def dev_run() -> None:
+    """Serve until Ctrl-C."""
+    from bulkimport.devserver import run
+
+    run.run(settings.load(), os.environ)
+
+
+@dev.command("demo")
+def dev_demo() -> None:
+    """Import the example into a new database."""
+    from bulkimport.devserver import run
+
+    sys.exit(run.demo(settings.load(), os.environ))
+
+
+@dev.command("psql")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def dev_psql(arguments: tuple[str, ...]) -> None:
+    """psql on the development database as its administrator."""
+    from bulkimport.devserver import run
+
+    sys.exit(run.psql(settings.load(), os.environ, arguments))
+
+
+@dev.group("migrate")
+@click.pass_context
+def dev_migrate(context: click.Context) -> None:
+    """Migrations of the development database, or of MIGRATION_DATABASE_URL where it is set."""
+    from bulkimport.devserver import run
+
+    context.obj = context.with_resource(run.migration_url(settings.load()))
+
+
+for command in (migrate_up, migrate_down, migrate_status, migrate_force):
+    dev_migrate.add_command(command)
 
 
 @commands.command()
@@ -130,10 +173,6 @@ def import_file(file: Path, url: str, token: str) -> None:
     _show_job(job)
     if job["status"] != "completed" or job["failed_rows"]:
         sys.exit(EXIT_ROWS_FAILED)
-
-
-def _migration_url() -> str:
-    return settings.load().require_migration_database_url()
 
 
 def _show_migrations(what: str, migrations: list[migrate.Migration]) -> None:

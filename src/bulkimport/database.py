@@ -15,6 +15,8 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import register_uuid
 
+from bulkimport.faults import OperatorError
+
 CONNECT_TIMEOUT_S = 5
 CHECKOUT_TIMEOUT_S = 5
 # Without these a stopped or vanished client keeps its row locks for ever.
@@ -57,11 +59,11 @@ WHERE rolname IN (session_user, current_user)
 """
 
 
-class DatabaseUnavailableError(Exception):
+class DatabaseUnavailableError(OperatorError):
     """PostgreSQL cannot be reached, is going down, or has no room; try again later."""
 
 
-class PrivilegedRoleError(Exception):
+class PrivilegedRoleError(OperatorError):
     """The login sees past row-level security; the message says how to mend it."""
 
 

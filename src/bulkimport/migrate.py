@@ -17,6 +17,8 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
+from bulkimport.faults import OperatorError
+
 ADVISORY_LOCK = 7_236_149_025_513_774_081  # any number that nothing else in the database uses
 FILE_NAME = re.compile(r"(?P<version>\d{6})_(?P<name>\w+)\.(?P<direction>up|down)\.sql")
 TRANSACTION_WORDS = {"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"}
@@ -30,7 +32,7 @@ TOKEN = re.compile(
 )
 
 
-class MigrationError(Exception):
+class MigrationError(OperatorError):
     """The migrations cannot go on; the message says why and names the way out."""
 
 
@@ -123,7 +125,10 @@ def _migration(found: dict[tuple[int, str], Path], version: int) -> Migration:
 @contextmanager
 def _locked(url: str) -> Iterator[Connection]:
     """A connection that holds the lock until it is closed: the lock belongs to the session."""
-    connection = psycopg2.connect(url, application_name="bulkimport-migrate")
+    try:
+        connection = psycopg2.connect(url, application_name="bulkimport-migrate")
+    except psycopg2.OperationalError as error:
+        raise MigrationError(f"the database cannot be reached: {str(error).strip()}") from error
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", (ADVISORY_LOCK,))

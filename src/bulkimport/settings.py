@@ -5,12 +5,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bulkimport.faults import OperatorError
+
 MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: an HS256 key is at least as long as its hash
 WEB_THREADS = 8  # of one web process; each needs one database connection at most
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
-class SettingsError(Exception):
+class SettingsError(OperatorError):
     """The environment is not usable; the message names the variable, its value and the way out."""
 
 

@@ -6,15 +6,17 @@ instant rolls back to the last chunk, and PostgreSQL itself frees the job when t
 
 import logging
 import random
+import signal
+import sys
 import threading
 import time
 
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport import listener, shutdown
+from bulkimport import listener, processes, shutdown
 from bulkimport.chunk_import import import_chunk
-from bulkimport.database import Database, DatabaseUnavailableError, set_tenant
+from bulkimport.database import Database, DatabaseUnavailableError, connect, set_tenant
 from bulkimport.store import jobs, queue
 from bulkimport.store.queue import Claim
 
@@ -27,6 +29,24 @@ RETRY_DELAY_S = 1.0  # after a fault that waiting may mend
 TRANSIENT_SQLSTATES = ("40001", "40P01", "55P03", "53100", "53300")
 
 log = logging.getLogger(__name__)
+
+
+def serve_all(url: str, count: int) -> None:
+    """Keep `count` workers running, each a process of its own, until SIGTERM or SIGINT.
+
+    Raises PrivilegedRoleError at once; a database that cannot be reached yet is waited for.
+    """
+    try:
+        connect(url, "bulkimport-worker").close()
+    except DatabaseUnavailableError as error:
+        log.warning("the database cannot be reached", extra={"reason": str(error)})
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    single = (sys.executable, "-m", "bulkimport", "worker", "--single")
+    processes.keep_running(
+        [processes.Command(f"worker {number}", single) for number in range(1, count + 1)], stopping=stopping
+    )
 
 
 def serve(url: str) -> None:

@@ -1,0 +1,99 @@
+"""What the service needs around it, made for development and tests: roles, a database, accounts, a secret."""
+
+import os
+import secrets
+from pathlib import Path
+
+import psycopg2
+
+from bulkimport import migrate
+from bulkimport.devserver.postgres import ADMIN, Server
+
+DATABASE = "bulkimport"
+OWNER = "bulkimport_owner"
+WEB_LOGIN = "bulkimport_web_login"
+WORKER_LOGIN = "bulkimport_worker_login"
+
+# Roles as a real server has them: an owner that is no superuser, and logins that own nothing.
+CREATE_ROLES = f"""
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{OWNER}') THEN
+        CREATE ROLE {OWNER} LOGIN CREATEROLE;
+        CREATE ROLE {WEB_LOGIN} LOGIN;
+        CREATE ROLE {WORKER_LOGIN} LOGIN;
+    END IF;
+END
+$$
+"""
+GRANT_ROLES = f"""
+GRANT bulkimport_web TO {WEB_LOGIN};
+GRANT bulkimport_worker TO {WORKER_LOGIN};
+"""
+DEMO_ACCOUNTS = """
+INSERT INTO trakrf.accounts (id, name)
+VALUES (1, 'Demo account'), (2, 'Second demo account')
+ON CONFLICT (id) DO NOTHING
+"""
+
+
+def prepare(server: Server) -> None:
+    """The development database: roles, migrations, and accounts 1 and 2. May be repeated."""
+    prepare_empty(server)
+    migrate.up(server.url(OWNER, DATABASE))
+    grant_roles(server)
+    _execute(server.url(ADMIN, DATABASE), DEMO_ACCOUNTS)
+
+
+def prepare_empty(server: Server) -> None:
+    """The roles and the development database, with no migration applied. May be repeated."""
+    create_roles(server)
+    create_database(server, DATABASE)
+
+
+def create_roles(server: Server) -> None:
+    """The owner and the two logins."""
+    _execute(server.url(ADMIN, "postgres"), CREATE_ROLES)
+
+
+def create_database(server: Server, name: str) -> None:
+    """A database that the owner owns, if it is not there yet."""
+    if not _exists(server, name):
+        _execute(server.url(ADMIN, "postgres"), f"CREATE DATABASE {name} OWNER {OWNER}")
+
+
+def grant_roles(server: Server) -> None:
+    """Put the logins into the group roles that the migrations made."""
+    _execute(server.url(ADMIN, "postgres"), GRANT_ROLES)
+
+
+def secret(data_dir: Path) -> str:
+    """The development server's JWT secret, made on first use and readable by its owner alone."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    path = data_dir / "jwt_secret"
+    if not path.exists():
+        unfinished = path.with_name(f"jwt_secret.{os.getpid()}")
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(secrets.token_hex(32))
+        unfinished.rename(path)
+    return path.read_text()
+
+
+def _exists(server: Server, name: str) -> bool:
+    connection = psycopg2.connect(server.url(ADMIN, "postgres"))
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SELECT FROM pg_database WHERE datname = %s", (name,))
+            return cursor.fetchone() is not None
+    finally:
+        connection.close()
+
+
+def _execute(url: str, sql: str) -> None:
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+    finally:
+        connection.close()

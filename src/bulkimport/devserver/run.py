@@ -1,0 +1,240 @@
+"""make run, make demo and make psql: the whole service on one machine, from nothing."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+import click
+
+from bulkimport import migrate
+from bulkimport.auth import issue_token
+from bulkimport.devserver import environment, guard, postgres
+from bulkimport.faults import OperatorError
+from bulkimport.processes import Command, keep_running
+from bulkimport.settings import Settings
+
+CLUSTER = "postgres"  # below DATA_DIR
+EXAMPLE = Path("examples/assets.csv")
+READY_TIMEOUT_S = 30
+PORT_TIMEOUT_S = 10
+LOOK_INTERVAL_S = 0.1
+TOKEN_LIFETIME_S = 86_400
+
+
+class DevServerError(OperatorError):
+    """The development server cannot run; the message says why and names the way out."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """The service on this machine: where it is, and what its processes are given."""
+
+    settings: Settings
+    environments: Mapping[str, Mapping[str, str]]
+
+    @property
+    def url(self) -> str:
+        """The base URL."""
+        return f"http://127.0.0.1:{self.settings.port}"
+
+    def token(self, account_id: int) -> str:
+        """A token for an account."""
+        return issue_token(
+            self.settings.require_jwt_secret(),
+            account_id,
+            account_claim=self.settings.jwt_account_claim,
+            lifetime_s=TOKEN_LIFETIME_S,
+            issuer=self.settings.jwt_issuer,
+            audience=self.settings.jwt_audience,
+        )
+
+
+def run(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Serve until SIGINT, SIGTERM or the end of the process that started this one."""
+    stopping = _stopping()
+    _require_free_port(settings.port)
+    with _prepared(settings, environ) as service, _serving(service, stopping, output=None):
+        token = service.token(1)
+        click.echo(
+            f"\nbulkimport serves at {service.url} until Ctrl-C.\n\n"
+            f"A token for account 1, valid for a day:\n\n  {token}\n\n"
+            f"Hand a file in:\n\n"
+            f'  curl -H "Authorization: Bearer {token}" -F file=@{EXAMPLE} {service.url}/api/v1/assets/bulk\n'
+        )
+        stopping.wait()
+
+
+def demo(settings: Settings, environ: Mapping[str, str]) -> int:
+    """Import the example into a new database through the running service; return 0 if that worked.
+
+    It has a folder of its own below DATA_DIR, so that it neither sees nor disturbs `make run`.
+    """
+    stopping = _stopping()
+    port = settings.port if "PORT" in environ else _free_port()
+    settings = replace(settings, port=port, data_dir=settings.data_dir / "demo")
+    _require_free_port(port)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with (
+        (settings.data_dir / "service.log").open("wb") as output,
+        _prepared(settings, environ, fresh=True) as service,
+        _serving(service, stopping, output=output),
+    ):
+        client = {**environ, "BULKIMPORT_URL": service.url, "BULKIMPORT_TOKEN": service.token(1)}
+        command = [sys.executable, "-m", "bulkimport", "import", str(EXAMPLE)]
+        code = subprocess.run(command, env=client, check=False).returncode
+    return 0 if code in (0, 1) else code
+
+
+def psql(settings: Settings, environ: Mapping[str, str], arguments: Sequence[str]) -> int:
+    """psql as the administrator of the development database, or on DATABASE_URL; return its exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is psql's
+    with _admin_url(settings) as url:
+        command = [str(postgres.wheel_psql()), url, *arguments]
+        return subprocess.run(command, env=dict(environ), check=False).returncode
+
+
+@contextmanager
+def migration_url(settings: Settings) -> Iterator[str]:
+    """The URL of the schema's owner: the environment's, or the development database's."""
+    if settings.migration_database_url or settings.database_url:
+        yield settings.require_migration_database_url()
+        return
+    cluster = settings.data_dir / CLUSTER
+    running = postgres.attached_url(cluster, environment.OWNER, environment.DATABASE)
+    if running:
+        yield running
+        return
+    with postgres.running(cluster) as server:
+        environment.prepare_empty(server)
+        yield server.url(environment.OWNER, environment.DATABASE)
+
+
+@contextmanager
+def _admin_url(settings: Settings) -> Iterator[str]:
+    given = settings.migration_database_url or settings.database_url
+    if given:
+        yield given
+        return
+    cluster = settings.data_dir / CLUSTER
+    running = postgres.attached_url(cluster, postgres.ADMIN, environment.DATABASE)
+    if running:
+        yield running
+        return
+    with postgres.running(cluster) as server:
+        environment.prepare(server)
+        yield server.url(postgres.ADMIN, environment.DATABASE)
+
+
+@contextmanager
+def _prepared(settings: Settings, environ: Mapping[str, str], *, fresh: bool = False) -> Iterator[Service]:
+    """A database that is ready, and what the environment leaves unset filled in."""
+    settings = replace(settings, jwt_secret=settings.jwt_secret or environment.secret(settings.data_dir))
+    common = {
+        **environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', os.defpath)}",
+        "JWT_SECRET": settings.require_jwt_secret(),
+        "PORT": str(settings.port),
+    }
+    if settings.database_url:
+        if settings.migration_database_url:
+            migrate.up(settings.migration_database_url)
+        yield Service(settings, {"web": common, "worker": common})
+        return
+    with postgres.running(settings.data_dir / CLUSTER, fresh=fresh) as server:
+        environment.prepare(server)
+        logins = {"web": environment.WEB_LOGIN, "worker": environment.WORKER_LOGIN}
+        urls = {name: server.url(login, environment.DATABASE) for name, login in logins.items()}
+        yield Service(settings, {name: {**common, "DATABASE_URL": url} for name, url in urls.items()})
+
+
+@contextmanager
+def _serving(service: Service, stopping: threading.Event, *, output: IO[bytes] | None) -> Iterator[None]:
+    """The Procfile's web and worker, kept running; entered when the service answers."""
+    commands = [
+        Command(name, _guarded(line), service.environments[name], output)
+        for name, line in _procfile().items()
+        if name in service.environments
+    ]
+    keeper = threading.Thread(target=keep_running, args=(commands,), kwargs={"stopping": stopping})
+    keeper.start()
+    try:
+        _wait_until_live(service.url, stopping)
+        yield
+    finally:
+        stopping.set()
+        keeper.join()
+
+
+def _guarded(line: str) -> list[str]:
+    """A line of the Procfile, so that it ends with this process even if that is killed."""
+    return [sys.executable, "-I", guard.__file__, "SIGTERM", "/bin/sh", "-c", f"exec {line}"]
+
+
+def _procfile() -> dict[str, str]:
+    lines = Path("Procfile").read_text("utf-8").splitlines()
+    pairs = (line.partition(":") for line in lines if line.strip())
+    return {name.strip(): command.strip() for name, _, command in pairs}
+
+
+def _wait_until_live(url: str, stopping: threading.Event) -> None:
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    while not stopping.wait(LOOK_INTERVAL_S):
+        try:
+            with urllib.request.urlopen(f"{url}/livez", timeout=1):  # noqa: S310 - our own URL
+                return
+        except (urllib.error.URLError, OSError):
+            if time.monotonic() > deadline:
+                raise DevServerError(f"{url} did not answer in {READY_TIMEOUT_S} s") from None
+
+
+def _stopping() -> threading.Event:
+    """Set by SIGINT and SIGTERM, and when whoever started this process is gone (make, killed)."""
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    parent = os.getppid()
+
+    def watch() -> None:
+        while not stopping.wait(LOOK_INTERVAL_S):
+            if os.getppid() != parent:
+                stopping.set()
+
+    threading.Thread(target=watch, daemon=True).start()
+    return stopping
+
+
+def _require_free_port(port: int) -> None:
+    """Wait for a server that is just ending; DevServerError if the port stays taken."""
+    deadline = time.monotonic() + PORT_TIMEOUT_S
+    while not _is_free(port):
+        if time.monotonic() > deadline:
+            raise DevServerError(f"port {port} is taken; stop what uses it, or set PORT to another")
+        time.sleep(LOOK_INTERVAL_S)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,170 @@
+"""A real PostgreSQL, a database of its own for each test, and the real, unprivileged roles."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from psycopg2.extensions import connection as Connection
+
+from bulkimport import migrate, settings
+from bulkimport.app import create_app
+from bulkimport.auth import issue_token
+from bulkimport.database import Database
+from bulkimport.devserver import environment, postgres
+from bulkimport.settings import Settings
+
+SECRET = "a secret of tests, long enough for HS256"
+OWN, FOREIGN, INACTIVE, ABSENT = 1, 2, 3, 999
+
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class TestDatabase:
+    """One test's database, and the URLs of those who use it."""
+
+    __test__ = False
+
+    admin_url: str
+    owner_url: str
+    web_url: str
+    worker_url: str
+
+    def rows(self, sql: str, *parameters: object) -> list[tuple[object, ...]]:
+        """What the administrator sees."""
+        connection = psycopg2.connect(self.admin_url)
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(sql, parameters or None)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def value(self, sql: str, *parameters: object) -> object:
+        """The one value that the administrator sees."""
+        ((value,),) = self.rows(sql, *parameters)
+        return value
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Server]:
+    with postgres.running(tmp_path_factory.mktemp("postgres") / "cluster") as running:
+        environment.create_roles(running)
+        yield running
+
+
+@pytest.fixture(scope="session")
+def template(server: postgres.Server) -> str:
+    """A database with all migrations and the accounts of the tests, to be cloned."""
+    environment.create_database(server, "template")
+    migrate.up(server.url(environment.OWNER, "template"))
+    environment.grant_roles(server)
+    _execute(
+        server.url("postgres", "template"),
+        "INSERT INTO trakrf.accounts (id, name, is_active)"
+        " VALUES (1, 'Own', true), (2, 'Foreign', true), (3, 'Inactive', false)",
+    )
+    return "template"
+
+
+@pytest.fixture
+def empty_database(server: postgres.Server) -> Iterator[TestDatabase]:
+    """A database with no migration applied."""
+    name = f"test_{next(_numbers)}"
+    environment.create_database(server, name)
+    yield _urls(server, name)
+    _execute(server.url("postgres", "postgres"), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def db(server: postgres.Server, template: str) -> Iterator[TestDatabase]:
+    """A database with all migrations and three accounts."""
+    name = f"test_{next(_numbers)}"
+    admin_url = server.url("postgres", "postgres")
+    _execute(admin_url, f"CREATE DATABASE {name} TEMPLATE {template} OWNER {environment.OWNER}")
+    yield _urls(server, name)
+    _execute(admin_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def web_database(db: TestDatabase) -> Iterator[Database]:
+    pool = Database(db.web_url, size=4, application_name="test-web")
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def worker_database(db: TestDatabase) -> Iterator[Database]:
+    pool = Database(db.worker_url, size=2, application_name="test-worker")
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[[str], Connection]]:
+    """Opens plain connections, and closes them at the end."""
+    opened: list[Connection] = []
+
+    def open_one(url: str) -> Connection:
+        opened.append(psycopg2.connect(url))
+        return opened[-1]
+
+    yield open_one
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
+def service_settings(db: TestDatabase, tmp_path: Path) -> Settings:
+    return settings.load(
+        {
+            "DATABASE_URL": db.web_url,
+            "JWT_SECRET": SECRET,
+            "CHUNK_ROWS": "3",
+            "MAX_ROWS": "20",
+            "MAX_UPLOAD_BYTES": "10000",
+            "DATA_DIR": str(tmp_path),
+        }
+    )
+
+
+@pytest.fixture
+def app(service_settings: Settings) -> Iterator[Flask]:
+    app = create_app(service_settings)
+    yield app
+    app.extensions["database"].close()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def bearer(account_id: int = OWN) -> dict[str, str]:
+    """The Authorization header of an account."""
+    token = issue_token(SECRET, account_id, account_claim="account_id", lifetime_s=600)
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _urls(server: postgres.Server, name: str) -> TestDatabase:
+    return TestDatabase(
+        admin_url=server.url("postgres", name),
+        owner_url=server.url(environment.OWNER, name),
+        web_url=server.url(environment.WEB_LOGIN, name),
+        worker_url=server.url(environment.WORKER_LOGIN, name),
+    )
+
+
+def _execute(url: str, sql: str) -> None:
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+    finally:
+        connection.close()
