@@ -273,8 +273,10 @@ def _as_unprivileged(*needed: Path) -> list[str]:
         raise PostgresError("PostgreSQL refuses to run as root, and setpriv is missing; run as somebody else")
     user = pwd.getpwnam(UNPRIVILEGED_USER)
     drop = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+    # access(2), which PostgreSQL asks about its own binary, ignores the capability without the secure bit.
     keep = "-all,+dac_read_search"
-    for prefix in (drop, [*drop, f"--inh-caps={keep}", f"--ambient-caps={keep}"]):
+    reach = ["--securebits=+no_setuid_fixup", f"--inh-caps={keep}", f"--ambient-caps={keep}"]
+    for prefix in (drop, [*drop, *reach]):
         tests = [[*prefix, "test", "-x", str(path)] for path in needed]
         if all(subprocess.run(test, capture_output=True, check=False).returncode == 0 for test in tests):
             return prefix
