@@ -1,6 +1,7 @@
 CREATE TABLE trakrf.assets (
     account_id    int           NOT NULL REFERENCES trakrf.accounts (id),
-    id            bigint        NOT NULL GENERATED ALWAYS AS IDENTITY,
+    -- Cached: a session takes 100 numbers at a time, which makes imports faster and leaves gaps.
+    id            bigint        NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 100),
     identifier    varchar(255)  NOT NULL,
     name          varchar(255)  NOT NULL,
     type          text          NOT NULL,

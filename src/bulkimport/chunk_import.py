@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.csvfile import records
-from bulkimport.csvfile.rows import Asset, RowError, RowRules, row_error
+from bulkimport.chunk_check import Lookahead, check
+from bulkimport.csvfile.rows import RowError, row_error
 from bulkimport.store import assets, chunks, jobs, queue, row_errors
 from bulkimport.store.queue import Claim
 
@@ -20,39 +20,32 @@ class Outcome:
     errors: Sequence[RowError]
 
 
-def import_chunk(cursor: Cursor, claim: Claim) -> Outcome:
+def import_chunk(cursor: Cursor, claim: Claim, lookahead: Lookahead) -> Outcome:
     """Import the claimed chunk and move the checkpoint, or finish the job; needs the lock."""
     job = jobs.require(cursor, account_id=claim.account_id, job_id=claim.job_id)
     if job.status in jobs.FINAL_STATUSES:
         queue.remove(cursor, claim)
         return Outcome(0, 0, ())
-    chunk = chunks.require(cursor, account_id=claim.account_id, job_id=claim.job_id, number=claim.next_chunk)
-    good, errors = _check(chunk, RowRules(tuple(job.columns)))
-    errors += _insert(cursor, claim, good)
-    errors.sort(key=lambda error: error.row)
-    outcome = Outcome(chunk.rows, len({error.row for error in errors}), errors)
+    checked = lookahead.take(claim.job_id, claim.next_chunk)
+    if checked is None:
+        checked = check(_read(cursor, claim, claim.next_chunk), job.columns)
+    following = None if claim.is_last_chunk else _read(cursor, claim, claim.next_chunk + 1)
+    assets.stage(cursor, checked.staging)
+    if following:  # now, because the insert is the long wait
+        lookahead.begin(claim.job_id, claim.next_chunk + 1, following, job.columns)
+    errors = sorted([*checked.errors, *_insert(cursor, claim, checked.good)], key=lambda error: error.row)
+    outcome = Outcome(checked.rows, len({error.row for error in errors}), errors)
     _record(cursor, claim, outcome)
     return outcome
 
 
-def _check(chunk: chunks.Chunk, rules: RowRules) -> tuple[list[Asset], list[RowError]]:
-    good: list[Asset] = []
-    errors: list[RowError] = []
-    for row, cells in records.read(chunk.body, first_row=chunk.first_row):
-        checked = rules.check(row, cells)
-        if isinstance(checked, Asset):
-            good.append(checked)
-        else:
-            errors.extend(checked)
-    return good, errors
+def _read(cursor: Cursor, claim: Claim, number: int) -> chunks.Chunk:
+    return chunks.require(cursor, account_id=claim.account_id, job_id=claim.job_id, number=number)
 
 
-def _insert(cursor: Cursor, claim: Claim, good: Sequence[Asset]) -> list[RowError]:
-    """Insert the good rows; the errors of those whose identifier is taken."""
-    if not good:
-        return []
-    assets.stage(cursor, good)
-    if assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id) == len(good):
+def _insert(cursor: Cursor, claim: Claim, good: int) -> list[RowError]:
+    """Insert the good rows, which are staged; the errors of those whose identifier is taken."""
+    if assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id) == good:
         return []
     refused = assets.refused(cursor, account_id=claim.account_id, job_id=claim.job_id)
     return [_taken(row, claim) for row in refused]

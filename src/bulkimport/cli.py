@@ -11,11 +11,9 @@ import click
 from bulkimport import logs, migrate, settings
 from bulkimport import worker as worker_process
 from bulkimport.auth import issue_token
-from bulkimport.client import Client, RefusedError
+from bulkimport.client import EXIT_REFUSED, EXIT_ROWS_FAILED, Client, RefusedError
 from bulkimport.faults import OperatorError
 
-EXIT_ROWS_FAILED = 1
-EXIT_REFUSED = 2
 POLL_INTERVAL_S = 0.2
 SHOWN_ERRORS = 20
 FINAL_STATUSES = ("completed", "failed", "cancelled")

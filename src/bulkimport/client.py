@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 TIMEOUT_S = 60
+# What `bulkimport import` exits with, beside 0.
+EXIT_ROWS_FAILED = 1
+EXIT_REFUSED = 2
 
 
 class RefusedError(Exception):

@@ -43,6 +43,11 @@ SELECT set_config('statement_timeout',                   %(statement_timeout)s, 
        set_config('client_min_messages',                 'warning',                       true)
 """
 
+SET_ASYNCHRONOUS_COMMIT = """
+/* database.set_asynchronous_commit */
+SELECT set_config('synchronous_commit', 'off', true)
+"""
+
 # Both users count: whoever logged in can RESET ROLE. Members of the owner are bound by no policy either,
 # once they SET ROLE.
 ROLE_POWERS = """
@@ -184,6 +189,11 @@ def connect(url: str, application_name: str) -> Connection:
 def set_tenant(cursor: Cursor, account_id: int) -> None:
     """From here to the end of the transaction this account's rows exist, and no others."""
     cursor.execute(SET_TENANT, {"tenant_account_id": str(account_id)})
+
+
+def commit_without_waiting(cursor: Cursor) -> None:
+    """Let this transaction's commit return before it is on disk; only for what may be lost."""
+    cursor.execute(SET_ASYNCHRONOUS_COMMIT)
 
 
 def require_unprivileged(cursor: Cursor) -> None:

@@ -5,6 +5,7 @@ instant rolls back to the last chunk, and PostgreSQL itself frees the job when t
 """
 
 import logging
+import os
 import random
 import signal
 import sys
@@ -15,8 +16,15 @@ import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
 from bulkimport import listener, processes, shutdown
+from bulkimport.chunk_check import Lookahead
 from bulkimport.chunk_import import import_chunk
-from bulkimport.database import Database, DatabaseUnavailableError, connect, set_tenant
+from bulkimport.database import (
+    Database,
+    DatabaseUnavailableError,
+    commit_without_waiting,
+    connect,
+    set_tenant,
+)
 from bulkimport.store import jobs, queue
 from bulkimport.store.queue import Claim
 
@@ -52,7 +60,8 @@ def serve_all(url: str, count: int) -> None:
 def serve(url: str) -> None:
     """Be one worker until SIGTERM, SIGINT or the end of standard input."""
     stopping, wake = threading.Event(), threading.Event()
-    database = Database(url, size=1, application_name="bulkimport-worker")
+    # The process id tells an operator which process a session in pg_stat_activity belongs to.
+    database = Database(url, size=1, application_name=f"bulkimport-worker {os.getpid()}")
     shutdown.watch(stopping, wake, on_overdue=database.cancel)
     listener.listen(url, wake, stopping)
     Worker(database, stopping=stopping, wake=wake).run()
@@ -66,6 +75,7 @@ class Worker:
         self._database = database
         self._stopping = stopping
         self._wake = wake
+        self._lookahead = Lookahead()
 
     def run(self) -> None:
         """Until `stopping` is set; the chunk in hand is finished first."""
@@ -97,6 +107,7 @@ class Worker:
 
     def _claim(self) -> Claim | None:
         with self._database.transaction() as cursor:
+            commit_without_waiting(cursor)  # a claim lost with the server costs one uncounted attempt
             claim = queue.claim(cursor)
             if claim and claim.next_chunk == 0:
                 set_tenant(cursor, claim.account_id)
@@ -112,7 +123,7 @@ class Worker:
             if claim.attempt > MAX_ATTEMPTS:
                 give_up(cursor, claim)
                 return
-            outcome = import_chunk(cursor, claim)
+            outcome = import_chunk(cursor, claim, self._lookahead)
         log.info(
             "chunk imported",
             extra={

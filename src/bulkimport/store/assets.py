@@ -1,7 +1,7 @@
 """Assets: staged and inserted a chunk at a time, and read in pages."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from psycopg2.extensions import cursor as Cursor
 # Row, identifier, name, type, description, valid_from, valid_to, is_active: the columns of asset_staging.
 StagedAsset = tuple[int, str, str, str, str | None, date, date | None, bool]
 
+COPY_BLOCK_CHARS = 64 * 1024
 COPY_NULL = r"\N"
 # In COPY's text format these would end a cell or a row, or begin an escape.
 COPY_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
@@ -67,10 +68,15 @@ FROM STDIN
 """
 
 
-def stage(cursor: Cursor, assets: Sequence[StagedAsset]) -> None:
-    """Put rows before the database, to be inserted in the same transaction."""
+def stage(cursor: Cursor, staging: str) -> None:
+    """Put rows, as staging_text made them, before the database, to be inserted in the same transaction."""
     cursor.execute(CREATE_STAGING)
-    cursor.copy_expert(STAGE, io.StringIO("".join(map(_copy_line, assets))))
+    cursor.copy_expert(STAGE, io.StringIO(staging), size=COPY_BLOCK_CHARS)
+
+
+def staging_text(assets: Iterable[StagedAsset]) -> str:
+    """Rows in the text format that COPY reads (PostgreSQL manual, COPY, Text Format)."""
+    return "".join(map(_copy_line, assets))
 
 
 def _copy_line(asset: StagedAsset) -> str:

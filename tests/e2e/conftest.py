@@ -1,0 +1,215 @@
+"""The service as it runs: gunicorn and workers as processes, spoken to over HTTP."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from bulkimport.devserver import postgres
+from tests.conftest import OWN, SECRET, TestDatabase, bearer
+
+READY_TIMEOUT_S = 30
+LOOK_INTERVAL_S = 0.02
+FINAL_STATUSES = ("completed", "failed", "cancelled")
+
+
+def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 30) -> Any:
+    """The first true value of a condition; fails when the deadline passes."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"{what}: not within {timeout_s} s")
+        time.sleep(LOOK_INTERVAL_S)
+    return found
+
+
+@dataclass
+class Service:
+    """Web and worker processes over one test's database."""
+
+    db: TestDatabase
+    server: postgres.Server
+    port: int
+    log: Path
+    environment: dict[str, str]
+    processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    def start_web(self, **environment: str) -> "subprocess.Popen[bytes]":
+        command = ["gunicorn", "--config", "deploy/gunicorn.conf.py", "bulkimport.app:create_app()"]
+        web = self._start(["-m", *command], DATABASE_URL=self.db.web_url, **environment)
+        wait_until(self._is_live, "the web process answers")
+        return web
+
+    def start_worker(self, *, single: bool = True, **environment: str) -> "subprocess.Popen[bytes]":
+        """One worker process, or the supervisor with WORKER_CONCURRENCY of them."""
+        command = ["-m", "bulkimport", "worker", *(["--single"] if single else [])]
+        return self._start(command, DATABASE_URL=self.db.worker_url, **environment)
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, account_id: int = OWN, **headers: str
+    ) -> tuple[int, dict[str, Any]]:
+        """Status and JSON document of an answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body, {**bearer(account_id), **headers})
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
+        finally:
+            connection.close()
+
+    def upload(self, csv: bytes, account_id: int = OWN) -> str:
+        """Hand a file in; the id of its job."""
+        status, answer = self.request(
+            "POST", "/api/v1/assets/bulk", csv, account_id, **{"Content-Type": "text/csv"}
+        )
+        assert status == 202, answer
+        return str(answer["job_id"])
+
+    def job(self, job_id: str, account_id: int = OWN) -> dict[str, Any]:
+        status, job = self.request("GET", f"/api/v1/assets/bulk/{job_id}", account_id=account_id)
+        assert status == 200, job
+        return job
+
+    def wait_for(self, job_id: str, timeout_s: float = 60, account_id: int = OWN) -> dict[str, Any]:
+        """The job when it is finished."""
+
+        def finished() -> dict[str, Any] | None:
+            job = self.job(job_id, account_id)
+            return job if job["status"] in FINAL_STATUSES else None
+
+        found: dict[str, Any] = wait_until(finished, f"job {job_id} is finished", timeout_s)
+        return found
+
+    def worker_pids(self) -> list[int]:
+        """The workers that are connected, by what PostgreSQL knows of them."""
+        return [
+            int(str(name).rpartition(" ")[2])
+            for (name,) in self.db.rows(
+                "SELECT application_name FROM pg_stat_activity"
+                " WHERE datname = current_database() AND application_name LIKE 'bulkimport-worker %'"
+            )
+        ]
+
+    @contextmanager
+    def locked(self, table: str) -> Iterator[None]:
+        """Somebody else holds the table for as long as the context lasts."""
+        connection = psycopg2.connect(self.db.admin_url)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(f"LOCK TABLE {table}")
+            yield
+        finally:
+            connection.close()
+
+    def waits_for_lock(self) -> bool:
+        return bool(self._worker_sessions("wait_event_type = 'Lock'"))
+
+    def holds_a_chunk(self) -> bool:
+        """Whether a worker is between two statements of a transaction."""
+        return bool(self._worker_sessions("state = 'idle in transaction'"))
+
+    def _worker_sessions(self, condition: str) -> object:
+        return self.db.value(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+            f" AND application_name LIKE 'bulkimport-worker %' AND {condition}"
+        )
+
+    def _start(self, command: list[str], **environment: str) -> "subprocess.Popen[bytes]":
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, *command],
+                env={**self.environment, **environment},
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+            )
+        self.processes.append(process)
+        return process
+
+    def _is_live(self) -> bool:
+        try:
+            return self.request("GET", "/livez")[0] == 200
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdin:
+                process.stdin.close()
+
+
+@pytest.fixture
+def service(db: TestDatabase, server: postgres.Server, tmp_path: Path) -> Iterator[Service]:
+    """Nothing runs yet: the test starts what it needs."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "JWT_SECRET": SECRET,
+        "PORT": str(port),
+        "WEB_CONCURRENCY": "1",
+        "DATA_DIR": str(tmp_path),
+    }
+    with ExitStack() as stack:
+        service = Service(db, server, port, tmp_path / "service.log", environment)
+        stack.callback(service.stop)
+        yield service
+
+
+def csv_file(rows: int, *, bad_every: int = 0, prefix: str = "A") -> bytes:
+    """A file with a unique identifier in each row; each `bad_every`th row has a type that does not exist."""
+    lines = ["identifier,name,type,description,valid_from,valid_to,is_active"]
+    for number in range(rows):
+        kind = "spaceship" if bad_every and number % bad_every == 0 else "device"
+        lines.append(f'{prefix}-{number},"Laptop, {number}",{kind},,2024-01-15,,yes')
+    return ("\n".join(lines) + "\n").encode()
+
+
+def require_every_row_once(db: TestDatabase, job_id: str, csv: bytes) -> None:
+    """The oracle: assets and row errors together are exactly the file's rows, each once, and counted."""
+    expected = list(range(2, csv.count(b"\n") + 1))
+    found = [
+        row
+        for (row,) in db.rows(
+            "SELECT import_row FROM trakrf.assets WHERE import_job_id = %s::uuid"
+            " UNION ALL SELECT DISTINCT row_number FROM trakrf.bulk_import_errors WHERE job_id = %s::uuid"
+            " ORDER BY 1",
+            job_id,
+            job_id,
+        )
+    ]
+    assert found == expected
+    ((status, total, processed, failed),) = db.rows(
+        "SELECT status, total_rows, processed_rows, failed_rows"
+        " FROM trakrf.bulk_import_jobs WHERE id = %s::uuid",
+        job_id,
+    )
+    (errors,) = db.rows(
+        "SELECT count(DISTINCT row_number) FROM trakrf.bulk_import_errors WHERE job_id = %s::uuid", job_id
+    )
+    assert (status, total, processed) == ("completed", len(expected), len(expected))
+    assert (failed,) == errors
+    assert db.value("SELECT count(*) FROM trakrf.bulk_import_queue") == 0

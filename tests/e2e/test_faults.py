@@ -1,0 +1,101 @@
+"""What dies in the middle loses nothing and doubles nothing."""
+
+import os
+import random
+import signal
+import time
+
+from tests.e2e.conftest import Service, csv_file, require_every_row_once, wait_until
+
+SEED = 20_240_115
+
+
+def test_kill_9_of_workers_in_the_middle_of_an_import(service: Service) -> None:
+    service.start_web()
+    service.start_worker(single=False, WORKER_CONCURRENCY="2")
+    csv = csv_file(100_000, bad_every=997)
+    job_id = service.upload(csv)
+    chance = random.Random(SEED)
+
+    processed = kills = 0
+    while kills < 10:
+        pids = wait_until(service.worker_pids, "a worker is there")
+        time.sleep(chance.uniform(0, 0.2))  # a random point of the chunk, not a wait for anything
+        kills += _kill(chance.choice(pids))
+        job = service.job(job_id)
+        assert job["status"] == "processing", "the import was over before ten kills"
+        assert job["processed_rows"] >= processed
+        processed = job["processed_rows"]
+
+    service.wait_for(job_id, timeout_s=120)
+    require_every_row_once(service.db, job_id, csv)
+
+
+def test_sigterm_ends_a_worker_within_10_s_and_charges_no_attempt(service: Service) -> None:
+    service.start_web()
+    worker = service.start_worker()
+    csv = csv_file(50_000)
+    job_id = service.upload(csv)
+    wait_until(lambda: service.job(job_id)["processed_rows"], "the import has begun")
+
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(10) == 0
+
+    assert service.db.value("SELECT attempts FROM trakrf.bulk_import_queue") == 0
+    service.start_worker()
+    service.wait_for(job_id)
+    require_every_row_once(service.db, job_id, csv)
+
+
+def test_sigterm_ends_a_worker_that_waits_for_a_lock(service: Service) -> None:
+    service.start_web()
+    with service.locked("trakrf.assets"):
+        worker = service.start_worker()
+        job_id = service.upload(csv_file(10))
+        wait_until(service.waits_for_lock, "the worker waits for the lock")
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(10) == 0
+    assert service.db.value("SELECT attempts FROM trakrf.bulk_import_queue") == 0
+    assert service.job(job_id)["processed_rows"] == 0
+
+
+def test_a_worker_stopped_while_it_holds_a_job_blocks_nobody_for_long(service: Service) -> None:
+    """SIGSTOP is what a hung machine looks like: PostgreSQL itself must end the session and free the job."""
+    service.start_web()
+    csv = csv_file(60_000)
+    job_id = service.upload(csv)
+    stopped = service.start_worker()
+    wait_until(lambda: service.job(job_id)["processed_rows"], "the import has begun")
+    wait_until(service.holds_a_chunk, "the worker is inside a chunk", 10)
+    stopped.send_signal(signal.SIGSTOP)
+
+    service.start_worker()
+    service.wait_for(job_id, timeout_s=60)
+    stopped.send_signal(signal.SIGCONT)
+
+    require_every_row_once(service.db, job_id, csv)
+    service.wait_for(service.upload(csv_file(10, prefix="B")))
+
+
+def test_a_server_that_restarts_is_waited_for(service: Service) -> None:
+    service.start_web()
+    service.start_worker()
+    csv = csv_file(50_000)
+    job_id = service.upload(csv)
+    wait_until(lambda: service.job(job_id)["processed_rows"], "the import has begun")
+
+    for mode in ("immediate", "fast"):
+        service.server.restart(mode)
+        wait_until(lambda: service.request("GET", "/readyz")[0] == 200, "the service recovers", 10)
+
+    service.wait_for(job_id)
+    require_every_row_once(service.db, job_id, csv)
+
+
+def _kill(pid: int) -> int:
+    """1 if the process was there to be killed."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return 0
+    return 1

@@ -1,0 +1,69 @@
+"""A spreadsheet becomes assets, through real processes."""
+
+import os
+import signal
+
+from tests.conftest import FOREIGN
+from tests.e2e.conftest import Service, csv_file, require_every_row_once, wait_until
+
+
+def test_a_file_becomes_assets(service: Service) -> None:
+    service.start_web()
+    service.start_worker()
+    csv = csv_file(12_000, bad_every=1_000)
+
+    job = service.wait_for(job_id := service.upload(csv))
+
+    assert (job["status"], job["total_rows"], job["failed_rows"]) == ("completed", 12_000, 12)
+    assert job["successful_rows"] == 11_988
+    assert job["errors"][0] == {
+        "row": 2,
+        "field": "type",
+        "code": "unknown_type",
+        "error": 'type "spaceship" is not a type (expected one of person, device, asset, inventory, other)',
+        "value": "spaceship",
+    }
+    require_every_row_once(service.db, job_id, csv)
+
+
+def test_another_account_sees_neither_the_job_nor_the_assets(service: Service) -> None:
+    service.start_web()
+    service.start_worker()
+    service.wait_for(job_id := service.upload(csv_file(3)))
+
+    status, _ = service.request("GET", f"/api/v1/assets/bulk/{job_id}", account_id=FOREIGN)
+    _, own = service.request("GET", "/api/v1/assets")
+    _, foreign = service.request("GET", "/api/v1/assets", account_id=FOREIGN)
+
+    assert status == 404
+    assert (len(own["assets"]), foreign["assets"]) == (3, [])
+
+
+def test_a_small_file_does_not_wait_behind_a_large_one(service: Service) -> None:
+    service.start_web(CHUNK_ROWS="500")
+    large = service.upload(csv_file(50_000))
+    small = service.upload(csv_file(50), FOREIGN)
+    service.start_worker()
+
+    service.wait_for(small, account_id=FOREIGN)
+
+    assert service.job(large)["status"] in ("pending", "processing")
+
+
+def test_the_supervisor_replaces_a_worker_that_dies_and_takes_all_down_with_itself(service: Service) -> None:
+    service.start_web()
+    supervisor = service.start_worker(single=False, WORKER_CONCURRENCY="2")
+    first = wait_until(lambda: len(found := service.worker_pids()) == 2 and found, "two workers")
+
+    for pid in first:
+        os.kill(pid, signal.SIGKILL)
+    second = wait_until(
+        lambda: len(found := service.worker_pids()) == 2 and not set(found) & set(first) and found,
+        "two new workers",
+    )
+    service.wait_for(service.upload(csv_file(10)))
+
+    supervisor.send_signal(signal.SIGKILL)
+    supervisor.wait()
+    wait_until(lambda: not service.worker_pids(), "no worker outlives its supervisor", 15)
+    assert second
