@@ -15,7 +15,7 @@ from bulkimport.client import EXIT_REFUSED, EXIT_ROWS_FAILED, Client, RefusedErr
 from bulkimport.faults import OperatorError
 
 POLL_INTERVAL_S = 0.2
-SHOWN_ERRORS = 20
+SHOWN_ERRORS = 25
 FINAL_STATUSES = ("completed", "failed", "cancelled")
 
 

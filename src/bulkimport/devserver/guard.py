@@ -6,6 +6,7 @@ Standard input is a pipe whose other end the starter alone holds. When it closes
 was killed, the command gets SIGNAL, and SIGKILL if it is still there GRACE_S later.
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -23,7 +24,8 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 4096):  # not sys.stdin: at exit Python would wait for its lock, and give up noisily
+            pass
         _stop(child, stop_signal)
         if not ended.wait(GRACE_S):
             child.kill()
