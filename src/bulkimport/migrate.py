@@ -166,7 +166,7 @@ def _require_clean(found: Status) -> Status:
 def _run(connection: Connection, path: Path, *, before: int, after: int) -> None:
     """Run one file and record the version after it, in one transaction."""
     text = path.read_text("utf-8")
-    _refuse_transaction_statements(path.name, text)
+    refuse_transaction_statements(path.name, text)
     try:
         with connection, connection.cursor() as cursor:
             cursor.execute(text)
@@ -185,7 +185,7 @@ def _record(cursor: Cursor, version: int) -> None:
         cursor.execute("INSERT INTO public.schema_migrations VALUES (%s, false)", (version,))
 
 
-def _refuse_transaction_statements(name: str, text: str) -> None:
+def refuse_transaction_statements(name: str, text: str) -> None:
     """A file that commits by itself could fail after half of it is there for good."""
     at_start = True
     for token in TOKEN.finditer(text):

@@ -1,0 +1,83 @@
+"""Imports point one way: api → intake → csvfile, store; worker → chunk_import → csvfile, store."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src" / "bulkimport"
+STANDARD = sys.stdlib_module_names
+MODULES = sorted(path.relative_to(SOURCE).with_suffix("").as_posix() for path in SOURCE.rglob("*.py"))
+
+# Room → what it may import of the project, and of what else is not the standard library.
+ALLOWED: dict[str, tuple[set[str], set[str]]] = {
+    "csvfile": ({"csvfile"}, set()),
+    "store": ({"store"}, {"psycopg2"}),
+    "settings": ({"faults"}, set()),
+    "faults": (set(), set()),
+    "logs": (set(), set()),
+    "auth": (set(), {"jwt"}),
+    "database": ({"faults"}, {"psycopg2"}),
+    "migrate": ({"faults"}, {"psycopg2"}),
+    "processes": (set(), set()),
+    "shutdown": (set(), set()),
+    "client": (set(), set()),
+    "intake": ({"csvfile", "database", "store"}, set()),
+    "chunk_check": ({"csvfile", "store"}, set()),
+    "chunk_import": ({"chunk_check", "csvfile", "store"}, {"psycopg2"}),
+    "listener": ({"database", "store"}, {"psycopg2"}),
+    "worker": (
+        {"chunk_check", "chunk_import", "database", "listener", "processes", "shutdown", "store"},
+        {"psycopg2"},
+    ),
+    "problems": ({"auth", "csvfile", "database", "store"}, {"flask", "werkzeug"}),
+    "api": (
+        {"api", "auth", "database", "intake", "problems", "settings", "store"},
+        {"flask", "marshmallow", "psycopg2"},
+    ),
+    "app": ({"api", "auth", "database", "problems", "settings"}, {"flask"}),
+    "devserver": (
+        {"auth", "client", "devserver", "faults", "migrate", "processes", "settings"},
+        {"click", "psycopg2"},
+    ),
+    "cli": ({"auth", "client", "devserver", "faults", "logs", "migrate", "settings", "worker"}, {"click"}),
+    "__main__": ({"cli"}, set()),
+    "__init__": (set(), set()),
+}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_its_room_may(module: str) -> None:
+    own, others = ALLOWED[module.partition("/")[0]]
+    imported = imports_of(module)
+    assert {name for room, name in imported if room == "bulkimport"} <= own
+    assert {room for room, _ in imported if room not in {"bulkimport", *STANDARD}} <= others
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {"cli"}))
+def test_only_the_command_line_knows_the_development_server(module: str) -> None:
+    if not module.startswith("devserver"):
+        assert ("bulkimport", "devserver") not in imports_of(module)
+
+
+def test_the_environment_is_read_in_one_place() -> None:
+    readers = {module for module in MODULES if "os.environ" in (SOURCE / f"{module}.py").read_text()}
+    assert readers == {"settings", "cli"}, "the command line only hands it on to the development server"
+
+
+def imports_of(module: str) -> set[tuple[str, str]]:
+    """(top-level package, first name below it) of each import, wherever in the file it stands."""
+    found = set()
+    for node in ast.walk(ast.parse((SOURCE / f"{module}.py").read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {split(alias.name) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = {node.module} if "." in node.module else {f"{node.module}.{a.name}" for a in node.names}
+            found |= {split(name) for name in names}
+    return found
+
+
+def split(name: str) -> tuple[str, str]:
+    parts = [*name.split("."), ""]
+    return parts[0], parts[1]

@@ -1,0 +1,110 @@
+"""Every error is a problem document, and the documents list every kind."""
+
+import re
+from pathlib import Path
+
+import pytest
+from flask import Flask, abort
+from flask.testing import FlaskClient
+
+from bulkimport import problems
+from bulkimport.api import request_log
+from bulkimport.auth import UnauthorizedError
+from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.database import DatabaseUnavailableError
+from bulkimport.problems import PROBLEM_TYPES, Problem
+
+ROOT = Path(__file__).parents[2]
+
+ERRORS: dict[str, Exception] = {
+    "/problem": Problem("invalid-id", "no", errors=[{"field": "id", "error": "no"}]),
+    "/refused": RefusedFileError("empty-file", "The file is empty."),
+    "/missing": UnauthorizedError("a Bearer token is needed", missing=True),
+    "/token": UnauthorizedError('it says "x"\r\nSet-Cookie: ü'),
+    "/database": DatabaseUnavailableError("host db.internal refused"),
+    "/bug": RuntimeError("SELECT secret FROM trakrf.assets"),
+}
+
+
+@pytest.fixture
+def client() -> FlaskClient:
+    app = Flask("test")
+    request_log.register(app)
+    problems.register(app)
+
+    @app.get("/teapot")
+    def teapot() -> str:
+        abort(418)
+
+    @app.get("/<path:path>")
+    def fail(path: str) -> str:
+        raise ERRORS[f"/{path}"]
+
+    return app.test_client()
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "type_"),
+    [
+        ("/problem", 400, "invalid-id"),
+        ("/refused", 400, "empty-file"),
+        ("/missing", 401, "unauthorized"),
+        ("/token", 401, "unauthorized"),
+        ("/database", 503, "unavailable"),
+        ("/bug", 500, "internal-error"),
+        ("/teapot", 500, "internal-error"),
+    ],
+)
+def test_an_error_is_a_problem_document(client: FlaskClient, path: str, status: int, type_: str) -> None:
+    response = client.get(path, headers={"X-Request-ID": "r-1"})
+
+    assert (response.status_code, response.content_type) == (status, "application/problem+json")
+    document = response.get_json()
+    assert document["type"] == f"/problems/{type_}"
+    assert document["title"] == PROBLEM_TYPES[type_].title
+    assert (document["status"], document["instance"], document["request_id"]) == (status, path, "r-1")
+    assert ("errors" in document) == (path == "/problem")
+
+
+@pytest.mark.parametrize("path", ["/database", "/bug"])
+def test_internals_are_logged_and_not_told(
+    client: FlaskClient, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = client.get(path)
+    assert "secret" not in response.text
+    assert "internal" not in response.get_json()["detail"]
+    assert str(ERRORS[path]) in caplog.text
+
+
+def test_a_challenge_carries_nothing_that_could_end_the_header(client: FlaskClient) -> None:
+    assert client.get("/missing").headers["WWW-Authenticate"] == 'Bearer realm="bulkimport"'
+    assert client.get("/token").headers["WWW-Authenticate"] == (
+        'Bearer realm="bulkimport", error="invalid_token",'
+        " error_description=\"it says 'x'''Set-Cookie: '\""
+    )
+
+
+def test_an_unavailable_database_says_when_to_come_back(client: FlaskClient) -> None:
+    assert client.get("/database").headers["Retry-After"] == "5"
+
+
+def test_every_kind_is_documented_and_every_refusal_is_a_kind() -> None:
+    documented = set(
+        re.findall(r"^\| \d{3} \| `([a-z-]+)`", (ROOT / "docs/api.md").read_text(), re.MULTILINE)
+    )
+    assert documented == set(PROBLEM_TYPES)
+    source = "".join(path.read_text() for path in (ROOT / "src/bulkimport/csvfile").glob("*.py"))
+    refusals = set(re.findall(r'(?:RefusedFileError|_refused)\(\s*"([a-z-]+)"', source))
+    assert refusals
+    assert refusals <= set(PROBLEM_TYPES)
+
+
+def test_every_code_of_a_row_error_is_documented_and_in_the_example() -> None:
+    source = "".join(
+        (ROOT / "src/bulkimport" / name).read_text() for name in ("csvfile/rows.py", "chunk_import.py")
+    )
+    codes = set(re.findall(r'"([a-z]+(?:_[a-z]+)*)", (?:f?"(?:is|has|holds|must)|message)', source)) | {
+        "required"
+    }
+    documented = set(re.findall(r"^\| `([a-z_]+)` \| ", (ROOT / "docs/files.md").read_text(), re.MULTILINE))
+    assert codes <= documented

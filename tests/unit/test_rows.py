@@ -1,0 +1,185 @@
+"""The rules of a row."""
+
+from datetime import date
+
+import pytest
+
+from bulkimport.csvfile.header import FIELDS, map_columns
+from bulkimport.csvfile.rows import Asset, RowError, RowRules
+
+GOOD = {
+    "identifier": "LT-1",
+    "name": "Laptop",
+    "type": "device",
+    "description": "spare",
+    "valid_from": "2024-01-15",
+    "valid_to": "2024-12-31",
+    "is_active": "true",
+}
+RULES = RowRules(map_columns(FIELDS))
+
+
+def check(**cells: str) -> Asset | list[RowError]:
+    return RULES.check(7, list({**GOOD, **cells}.values()))
+
+
+def the_error(**cells: str) -> RowError:
+    errors = check(**cells)
+    assert isinstance(errors, list)
+    assert len(errors) == 1
+    return errors[0]
+
+
+def test_a_good_row_is_an_asset() -> None:
+    assert check() == Asset(
+        7, "LT-1", "Laptop", "device", "spare", date(2024, 1, 15), date(2024, 12, 31), True
+    )
+
+
+def test_white_space_around_a_cell_does_not_count() -> None:
+    padded = {field: f" \t{cell} " for field, cell in GOOD.items()}
+    assert check(**padded) == check()
+
+
+@pytest.mark.parametrize("field", ["description", "valid_to"])
+def test_optional_cells_may_be_empty(field: str) -> None:
+    asset = check(**{field: "  "})
+    assert isinstance(asset, Asset)
+    assert getattr(asset, field) is None
+
+
+@pytest.mark.parametrize("field", ["identifier", "name", "type", "valid_from", "is_active"])
+@pytest.mark.parametrize("cell", ["", "  ", "\n"])
+def test_required_cells_must_not_be_empty(field: str, cell: str) -> None:
+    error = the_error(**{field: cell})
+    assert (error.row, error.field, error.code, error.value) == (7, field, "required", cell)
+
+
+@pytest.mark.parametrize(("field", "limit"), [("identifier", 255), ("name", 255), ("description", 1024)])
+def test_text_has_a_longest_length_in_characters(field: str, limit: int) -> None:
+    assert isinstance(check(**{field: "ü" * limit}), Asset)
+
+    error = the_error(**{field: "ü" * (limit + 1)})
+
+    assert error.code == "too_long"
+    assert error.message == f'{field} "{"ü" * 60}…" has {limit + 1} characters (at most {limit})'
+    assert error.value == "ü" * 200
+
+
+@pytest.mark.parametrize("cell", ["person", "device", "asset", "inventory", "other", "Device", "OTHER"])
+def test_a_type_is_one_of_five_in_any_case(cell: str) -> None:
+    asset = check(type=cell)
+    assert isinstance(asset, Asset)
+    assert asset.type == cell.lower()
+
+
+def test_an_unknown_type_is_named() -> None:
+    error = the_error(type="spaceship")
+    assert error.code == "unknown_type"
+    assert error.message == (
+        'type "spaceship" is not a type (expected one of person, device, asset, inventory, other)'
+    )
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "31/02/2024",
+        "2023-02-29",
+        "2024-13-01",
+        "20240115",
+        "2024-W03-1",
+        "2024-1-5",
+        "2024-01-15T00:00:00",
+        "٢٠٢٤-٠١-١٥",
+        "0000-01-01",
+        "+024-01-15",
+        "tomorrow",
+    ],
+)
+@pytest.mark.parametrize("field", ["valid_from", "valid_to"])
+def test_a_date_is_a_day_in_iso_form(field: str, cell: str) -> None:
+    error = the_error(**{field: cell})
+    assert error == RowError(
+        7, field, "invalid_date", f'{field} "{cell}" is not a date (expected YYYY-MM-DD)', cell
+    )
+
+
+def test_valid_to_must_not_be_before_valid_from() -> None:
+    assert isinstance(check(valid_to="2024-01-15"), Asset)
+
+    error = the_error(valid_to="2024-01-14")
+
+    assert (error.field, error.code) == ("valid_to", "valid_to_before_valid_from")
+    assert error.message == 'valid_to "2024-01-14" is before valid_from 2024-01-15'
+
+
+@pytest.mark.parametrize(
+    ("cells", "value"),
+    [(["true", "1", "yes", "t", "y"], True), (["false", "0", "no", "f", "n"], False)],
+)
+def test_a_boolean_may_be_written_in_five_ways_in_any_case(cells: list[str], value: bool) -> None:
+    for cell in [*cells, *map(str.upper, cells), *map(str.title, cells)]:
+        asset = check(is_active=cell)
+        assert isinstance(asset, Asset)
+        assert asset.is_active is value
+
+
+@pytest.mark.parametrize("cell", ["maybe", "2", "on", "ja", "١"])
+def test_anything_else_is_no_boolean(cell: str) -> None:
+    assert the_error(is_active=cell).code == "invalid_boolean"
+
+
+@pytest.mark.parametrize("field", ["identifier", "name", "description"])
+def test_nul_is_an_error_and_shown_readably(field: str) -> None:
+    error = the_error(**{field: "a\0b"})
+    assert (error.code, error.value) == ("invalid_character", r"a\x00b")
+
+
+@pytest.mark.parametrize("field", ["identifier", "name", "description"])
+def test_bytes_that_are_not_utf_8_are_an_error_and_shown_readably(field: str) -> None:
+    error = the_error(**{field: b"M\xfcller".decode("utf-8", "surrogateescape")})
+    assert (error.code, error.value) == ("invalid_encoding", r"M\xfcller")
+
+
+@pytest.mark.parametrize(
+    "cell", ["two\nlines", "a\tb", "back\\slash", "王小明", "🙂", "zero\u200bwidth", "\x1f"]
+)
+def test_other_characters_are_data(cell: str) -> None:
+    asset = check(description=f"x{cell}x")
+    assert isinstance(asset, Asset)
+    assert asset.description == f"x{cell}x"
+
+
+@pytest.mark.parametrize("cells", [["LT-1"], [*GOOD.values(), ""]])
+def test_a_row_must_have_as_many_cells_as_the_header(cells: list[str]) -> None:
+    message = f"the row has {len(cells)} cells and the header 7"
+    assert RULES.check(9, cells) == [RowError(9, None, "wrong_cell_count", message, None)]
+
+
+def test_a_row_has_all_of_its_errors() -> None:
+    errors = check(identifier="", type="gadget", valid_from="2024-13-01", valid_to="x", is_active="?")
+    assert isinstance(errors, list)
+    assert [(error.field, error.code) for error in errors] == [
+        ("identifier", "required"),
+        ("type", "unknown_type"),
+        ("valid_from", "invalid_date"),
+        ("valid_to", "invalid_date"),
+        ("is_active", "invalid_boolean"),
+    ]
+
+
+def test_the_order_of_dates_is_told_beside_other_errors() -> None:
+    errors = check(name="", valid_to="2024-01-14")
+    assert isinstance(errors, list)
+    assert [error.code for error in errors] == ["required", "valid_to_before_valid_from"]
+
+
+def test_columns_in_another_order_and_absent_ones_are_read_right() -> None:
+    header = ["is_active", "Serial", "valid_from", "type", "name", "identifier"]
+    asset = RowRules(map_columns(header)).check(2, ["no", "?", "2024-01-15", "asset", "Drill", "T-1"])
+    assert asset == Asset(2, "T-1", "Drill", "asset", None, date(2024, 1, 15), None, False)
+
+
+def test_a_fault_is_told_each_time_it_recurs() -> None:
+    assert [the_error(type="gadget").code for _ in range(3)] == ["unknown_type"] * 3
