@@ -1,9 +1,11 @@
 """A real PostgreSQL, a database of its own for each test, and the real, unprivileged roles."""
 
+import io
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 import psycopg2
 import pytest
@@ -11,10 +13,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from psycopg2.extensions import connection as Connection
 
-from bulkimport import migrate, settings
+from bulkimport import intake, migrate, settings
 from bulkimport.app import create_app
 from bulkimport.auth import issue_token
 from bulkimport.database import Database
+from bulkimport.database import connect as connect_as_the_service
 from bulkimport.devserver import environment, postgres
 from bulkimport.settings import Settings
 
@@ -64,7 +67,7 @@ def template(server: postgres.Server) -> str:
     environment.create_database(server, "template")
     migrate.up(server.url(environment.OWNER, "template"))
     environment.grant_roles(server)
-    _execute(
+    execute(
         server.url("postgres", "template"),
         "INSERT INTO trakrf.accounts (id, name, is_active)"
         " VALUES (1, 'Own', true), (2, 'Foreign', true), (3, 'Inactive', false)",
@@ -78,17 +81,20 @@ def empty_database(server: postgres.Server) -> Iterator[TestDatabase]:
     name = f"test_{next(_numbers)}"
     environment.create_database(server, name)
     yield _urls(server, name)
-    _execute(server.url("postgres", "postgres"), f"DROP DATABASE {name} WITH (FORCE)")
+    execute(server.url("postgres", "postgres"), f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
 def db(server: postgres.Server, template: str) -> Iterator[TestDatabase]:
-    """A database with all migrations and three accounts."""
+    """A database with all migrations and three accounts, and logins that see past no policy."""
     name = f"test_{next(_numbers)}"
     admin_url = server.url("postgres", "postgres")
-    _execute(admin_url, f"CREATE DATABASE {name} TEMPLATE {template} OWNER {environment.OWNER}")
-    yield _urls(server, name)
-    _execute(admin_url, f"DROP DATABASE {name} WITH (FORCE)")
+    execute(admin_url, f"CREATE DATABASE {name} TEMPLATE {template} OWNER {environment.OWNER}")
+    urls = _urls(server, name)
+    for url in (urls.web_url, urls.worker_url):
+        connect_as_the_service(url, "test").close()  # fails for a privileged login
+    yield urls
+    execute(admin_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -145,6 +151,21 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
+HEADER = "identifier,name,type,description,valid_from,valid_to,is_active\n"
+
+
+def csv_of(*identifiers: str) -> bytes:
+    """A file with a good row for each identifier."""
+    rows = (f"{identifier},Laptop,device,,2024-01-15,,yes\n" for identifier in identifiers)
+    return (HEADER + "".join(rows)).encode()
+
+
+def submit(database: Database, file: bytes, account_id: int = OWN, chunk_rows: int = 3) -> UUID:
+    """Hand a file in, past HTTP."""
+    limits = intake.Limits(chunk_rows=chunk_rows, max_rows=1_000)
+    return intake.submit(database, limits, account_id=account_id, file=io.BytesIO(file))
+
+
 def bearer(account_id: int = OWN) -> dict[str, str]:
     """The Authorization header of an account."""
     token = issue_token(SECRET, account_id, account_claim="account_id", lifetime_s=600)
@@ -160,7 +181,8 @@ def _urls(server: postgres.Server, name: str) -> TestDatabase:
     )
 
 
-def _execute(url: str, sql: str) -> None:
+def execute(url: str, sql: str) -> None:
+    """Run one statement outside of any transaction."""
     connection = psycopg2.connect(url)
     connection.autocommit = True
     try:

@@ -1,0 +1,45 @@
+"""The service refuses a login that row-level security does not bind."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from bulkimport import database
+from bulkimport.database import DatabaseUnavailableError, PrivilegedRoleError
+from bulkimport.devserver import environment, postgres
+from tests.conftest import TestDatabase, execute
+
+ROLES = {
+    "test_superuser": ("SUPERUSER", "is a superuser"),
+    "test_bypass": ("BYPASSRLS", "has BYPASSRLS"),
+    "test_member": (f"IN ROLE {environment.OWNER}", "is a member of their owner"),
+}
+
+
+@pytest.fixture
+def privileged_logins(server: postgres.Server) -> Iterator[None]:
+    admin = server.url(postgres.ADMIN, "postgres")
+    for name, (power, _) in ROLES.items():
+        execute(admin, f"CREATE ROLE {name} LOGIN {power}")
+    yield
+    for name in ROLES:
+        execute(admin, f"DROP ROLE {name}")
+
+
+@pytest.mark.usefixtures("privileged_logins")
+@pytest.mark.parametrize("login", ROLES)
+def test_a_privileged_login_is_refused_with_the_way_out(db: TestDatabase, login: str) -> None:
+    url = db.web_url.replace(environment.WEB_LOGIN, login)
+    with pytest.raises(PrivilegedRoleError, match=ROLES[login][1]) as refusal:
+        database.connect(url, "test")
+    assert "GRANT bulkimport_web TO" in str(refusal.value)
+
+
+def test_the_owner_is_refused(db: TestDatabase) -> None:
+    with pytest.raises(PrivilegedRoleError, match="owns the tables"):
+        database.connect(db.owner_url, "test")
+
+
+def test_a_server_that_is_not_there_is_told_apart() -> None:
+    with pytest.raises(DatabaseUnavailableError):
+        database.connect("postgresql://web@127.0.0.1:1/bulkimport", "test")
