@@ -95,9 +95,17 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
         """A transaction with no tenant, so no tenant's rows; commits at the end, or rolls back."""
-        with self._connection() as connection, connection, connection.cursor() as cursor:
-            cursor.execute(SET_LIMITS, LIMITS)
-            yield cursor
+        with self._connection() as connection:
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute(SET_LIMITS, LIMITS)
+                    yield cursor
+                connection.commit()
+            except BaseException:
+                # On a closed connection rollback() fails, and would hide the error that closed it.
+                if not connection.closed:
+                    connection.rollback()
+                raise
 
     @contextmanager
     def tenant_read(self, account_id: int) -> Iterator[Cursor]:

@@ -76,6 +76,7 @@ class Worker:
         self._stopping = stopping
         self._wake = wake
         self._lookahead = Lookahead()
+        self._owed: Claim | None = None
 
     def run(self) -> None:
         """Until `stopping` is set; the chunk in hand is finished first."""
@@ -91,18 +92,20 @@ class Worker:
 
     def work_once(self) -> bool:
         """Import one chunk of the next job; False if there is no job to be had."""
+        self._give_back()
         claim = self._claim()
         if claim is None:
             return False
         try:
             if self._stopping.is_set():
-                self._release(claim, 0)
+                self._owed = claim
             else:
                 self._work(claim)
         except (DatabaseUnavailableError, psycopg2.Error) as error:
             self._settle(claim, error)
         except Exception:  # whatever it is, it must not take other jobs' worker down; the attempt counts
             log.exception("a chunk failed", extra=_described(claim))
+        self._give_back()
         return True
 
     def _claim(self) -> Claim | None:
@@ -134,26 +137,25 @@ class Worker:
             },
         )
 
-    def _settle(self, claim: Claim, error: Exception) -> None:
-        """After a fault of the database: give the claim back where the chunk is not to blame.
+    def _settle(self, claim: Claim, error: DatabaseUnavailableError | psycopg2.Error) -> None:
+        """After a fault of the database: owe the claim back where the chunk is not to blame.
 
         A commit whose answer was lost needs no more than this: the next claim reads the checkpoint.
         """
-        cause = error.__cause__ if isinstance(error, DatabaseUnavailableError) else error
-        sqlstate = cause.pgcode if isinstance(cause, psycopg2.Error) else None
         log.warning("a chunk was interrupted", extra={**_described(claim), "reason": str(error).strip()})
-        if isinstance(error, DatabaseUnavailableError) and sqlstate is None:
-            raise error  # the server may have died of this very chunk: the attempt counts
         if (
             isinstance(error, DatabaseUnavailableError)
+            or error.pgcode in TRANSIENT_SQLSTATES
             or self._stopping.is_set()
-            or sqlstate in TRANSIENT_SQLSTATES
         ):
-            self._release(claim, RETRY_DELAY_S)
+            self._owed = claim
 
-    def _release(self, claim: Claim, delay_s: float) -> None:
-        with self._database.transaction() as cursor:
-            queue.release(cursor, claim, delay_s=delay_s)
+    def _give_back(self) -> None:
+        """Release what is owed, uncharged; as long as the database is away it stays owed."""
+        if self._owed:
+            with self._database.transaction() as cursor:
+                queue.release(cursor, self._owed, delay_s=0 if self._stopping.is_set() else RETRY_DELAY_S)
+            self._owed = None
 
 
 def give_up(cursor: Cursor, claim: Claim) -> None:

@@ -85,6 +85,8 @@ class AssetPageSchema(Schema):
 class AssetQuerySchema(Schema):
     """What a list of assets can be asked for."""
 
-    identifier = fields.String(validate=validate.Length(min=1, max=255))
-    limit = fields.Integer(strict=True, load_default=50, validate=validate.Range(min=1, max=MAX_PAGE))
+    identifier = fields.String(
+        validate=[validate.Length(min=1, max=255), validate.ContainsNoneOf("\0", error="Holds NUL.")]
+    )
+    limit = fields.Integer(load_default=50, validate=validate.Range(min=1, max=MAX_PAGE))
     cursor = CursorField(load_default=0)

@@ -20,26 +20,28 @@ def uploaded_file(request: Request, *, max_bytes: int) -> Iterator[BinaryIO]:
 
     Raises a Problem for what is no upload, is larger than `max_bytes`, or ended before its Content-Length.
     """
-    if request.content_length is None:
-        raise Problem("length-required", "Send the body with a Content-Length.")
+    if "Transfer-Encoding" in request.headers:
+        # A chunked body that ends early cannot be told from a whole one.
+        raise Problem("length-required", "Send the body with a Content-Length, not in chunks.")
     if request.mimetype == "multipart/form-data":
-        file = _part(request)
+        opened = _part(request)
     elif request.mimetype in CSV_TYPES:
-        file = _raw_body(request)
+        opened = _raw_body(request)
     else:
         raise Problem(
             "unsupported-media-type",
             f'The body is "{request.mimetype[:80]}"; '
             'send multipart/form-data with a field "file", or text/csv.',
         )
-    with file:
+    with opened as file:
         if file.seek(0, 2) > max_bytes:
             raise Problem("too-large", f"The file has more than {max_bytes} bytes; split it.")
         file.seek(0)
         yield cast(BinaryIO, file)
 
 
-def _part(request: Request) -> IO[bytes]:
+@contextmanager
+def _part(request: Request) -> Iterator[IO[bytes]]:
     received = _CountedStream(request.environ["wsgi.input"])
     request.environ["wsgi.input"] = received
     parts = request.files.getlist("file")
@@ -47,25 +49,28 @@ def _part(request: Request) -> IO[bytes]:
     if len(parts) != 1:
         found = "none" if not parts else str(len(parts))
         raise Problem("missing-file", f'The form needs exactly one field "file" with a file; it has {found}.')
-    return parts[0].stream
+    with parts[0].stream as file:
+        yield file
 
 
-def _raw_body(request: Request) -> IO[bytes]:
-    file = tempfile.SpooledTemporaryFile(SPOOL_BYTES)  # noqa: SIM115 - the caller closes it
-    count = 0
-    while block := request.stream.read(BLOCK_BYTES):
-        count += len(block)
-        file.write(block)
-    _require_whole(request, count)
-    return cast(IO[bytes], file)
+@contextmanager
+def _raw_body(request: Request) -> Iterator[IO[bytes]]:
+    with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as file:
+        count = 0
+        while block := request.stream.read(BLOCK_BYTES):
+            count += len(block)
+            file.write(block)
+        _require_whole(request, count)
+        yield cast(IO[bytes], file)
 
 
 def _require_whole(request: Request, received: int) -> None:
     """A client that hangs up looks like one that has finished; only the count tells them apart."""
-    if received != request.content_length:
+    expected = request.content_length or 0
+    if received != expected:
         raise Problem(
             "incomplete-body",
-            f"The body ended after {received} of {request.content_length} bytes; nothing was imported.",
+            f"The body ended after {received} of {expected} bytes; nothing was imported.",
         )
 
 

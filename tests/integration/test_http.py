@@ -1,0 +1,98 @@
+"""What all endpoints have in common."""
+
+import json
+
+import pytest
+from flask.testing import FlaskClient
+
+from bulkimport import settings
+from bulkimport.app import create_app
+from bulkimport.settings import SettingsError
+from tests.conftest import SECRET, bearer
+
+NOWHERE = "postgresql://web@127.0.0.1:1/nowhere"
+PROTECTED = ["/api/v1/assets/bulk/x", "/api/v1/assets", "/api/v1/assets/1"]
+
+
+@pytest.fixture
+def client_without_database() -> FlaskClient:
+    return create_app(settings.load({"DATABASE_URL": NOWHERE, "JWT_SECRET": SECRET})).test_client()
+
+
+def test_an_unknown_path_is_a_problem(client: FlaskClient) -> None:
+    response = client.get("/nowhere")
+    assert (response.status_code, response.content_type) == (404, "application/problem+json")
+    assert response.get_json()["type"] == "/problems/not-found"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/assets/1", "/livez"])
+def test_a_method_that_is_not_there_names_those_that_are(client: FlaskClient, path: str) -> None:
+    response = client.post(path, headers=bearer())
+    assert (response.status_code, response.get_json()["type"]) == (405, "/problems/method-not-allowed")
+    assert "GET" in response.headers["Allow"]
+
+
+def test_a_request_id_is_taken_over_and_returned(client: FlaskClient) -> None:
+    response = client.get("/nowhere", headers={"X-Request-ID": "abc-123"})
+    assert response.headers["X-Request-ID"] == response.get_json()["request_id"] == "abc-123"
+
+
+@pytest.mark.parametrize("given", ["", 'a"b', "a b", "x" * 129, "ü"])
+def test_a_request_id_that_could_do_harm_is_replaced(client: FlaskClient, given: str) -> None:
+    made = client.get("/livez", headers={"X-Request-ID": given}).headers["X-Request-ID"]
+    assert made != given
+    assert len(made) == 36
+
+
+def test_each_request_is_one_line_in_the_log(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "bulkimport"):
+        client.get("/api/v1/assets", headers={**bearer(), "X-Request-ID": "r-1"})
+    (record,) = caplog.records
+    line = vars(record)
+    assert (line["request_id"], line["method"], line["path"]) == ("r-1", "GET", "/api/v1/assets")
+    assert (line["status"], line["account_id"]) == (200, 1)
+
+
+def test_a_log_line_is_json() -> None:
+    import logging
+
+    from bulkimport.logs import JsonFormatter
+
+    record = logging.makeLogRecord(
+        {"name": "x", "levelno": 20, "levelname": "INFO", "msg": "ü %s", "args": (1,)}
+    )
+    record.request_id = "r-1"
+    line = json.loads(JsonFormatter().format(record))
+    assert (line["message"], line["level"], line["request_id"]) == ("ü 1", "info", "r-1")
+
+
+@pytest.mark.parametrize("path", PROTECTED)
+@pytest.mark.parametrize("header", [None, "Bearer x.y.z", "Basic x"])
+def test_a_wrong_token_is_refused_before_the_database_is_asked(
+    client_without_database: FlaskClient, path: str, header: str | None
+) -> None:
+    response = client_without_database.get(path, headers={"Authorization": header} if header else {})
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"].startswith('Bearer realm="bulkimport"')
+
+
+def test_a_database_that_is_not_there_is_503_and_the_process_lives(
+    client_without_database: FlaskClient,
+) -> None:
+    response = client_without_database.get("/api/v1/assets", headers=bearer())
+    assert (response.status_code, response.get_json()["type"]) == (503, "/problems/unavailable")
+    assert response.headers["Retry-After"] == "5"
+    assert client_without_database.get("/readyz").status_code == 503
+    assert client_without_database.get("/livez").status_code == 200
+
+
+def test_it_is_ready_with_a_database(client: FlaskClient) -> None:
+    assert client.get("/readyz").get_json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("missing", ["DATABASE_URL", "JWT_SECRET"])
+def test_there_is_no_application_without_its_settings(missing: str) -> None:
+    given = {"DATABASE_URL": NOWHERE, "JWT_SECRET": SECRET}
+    del given[missing]
+    with pytest.raises(SettingsError, match=f"{missing} is not set"):
+        create_app(settings.load(given))

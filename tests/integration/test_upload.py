@@ -1,0 +1,189 @@
+"""POST /api/v1/assets/bulk."""
+
+import io
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests.conftest import ABSENT, HEADER, INACTIVE, OWN, TestDatabase, bearer, csv_of
+
+URL = "/api/v1/assets/bulk"
+GOOD = csv_of("A", "B", "C", "D")
+
+
+def upload(client: FlaskClient, file: bytes, account_id: int = OWN, **options: Any) -> TestResponse:
+    """A raw upload."""
+    options = {"content_type": "text/csv", "headers": bearer(account_id), **options}
+    return client.post(URL, data=file, **options)
+
+
+def upload_form(client: FlaskClient, **fields: Any) -> TestResponse:
+    """A multipart upload."""
+    return client.post(URL, data=fields, content_type="multipart/form-data", headers=bearer())
+
+
+def left_behind(db: TestDatabase) -> list[object]:
+    tables = ("bulk_import_jobs", "bulk_import_chunks", "bulk_import_queue")
+    return [db.value(f"SELECT count(*) FROM trakrf.{table}") for table in tables]
+
+
+def require_problem(db: TestDatabase, response: TestResponse, status: int, type_: str) -> str:
+    """The problem's detail; nothing is left behind."""
+    assert (response.status_code, response.content_type) == (status, "application/problem+json")
+    document = response.get_json()
+    assert document["type"] == f"/problems/{type_}"
+    assert left_behind(db) == [0, 0, 0]
+    return str(document["detail"])
+
+
+@pytest.mark.parametrize("how", ["raw", "multipart"])
+def test_a_file_is_accepted_as_a_job(db: TestDatabase, client: FlaskClient, how: str) -> None:
+    if how == "raw":
+        response = upload(client, GOOD)
+    else:
+        response = upload_form(client, file=(io.BytesIO(GOOD), "assets.csv"))
+
+    assert response.status_code == 202
+    answer = response.get_json()
+    assert set(answer) == {"status", "job_id", "status_url", "message"}
+    assert answer["status"] == "accepted"
+    assert response.headers["Location"] == answer["status_url"] == f"{URL}/{answer['job_id']}"
+    assert response.headers["Retry-After"] == "1"
+    assert client.get(answer["status_url"], headers=bearer()).get_json()["total_rows"] == 4
+    assert left_behind(db) == [1, 2, 1]
+    assert db.value("SELECT string_agg(body, '' ORDER BY number) FROM trakrf.bulk_import_chunks") is not None
+    bodies = db.rows("SELECT first_row, rows, body FROM trakrf.bulk_import_chunks ORDER BY number")
+    assert [row[:2] for row in bodies] == [(2, 3), (5, 1)]
+    assert HEADER.encode() + b"".join(bytes(body) for *_, body in bodies) == GOOD  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/csv; charset=utf-8", "application/vnd.ms-excel", "application/octet-stream", "text/plain", ""],
+)
+def test_a_part_is_judged_by_its_content_and_not_by_its_label(client: FlaskClient, content_type: str) -> None:
+    assert upload_form(client, file=(io.BytesIO(GOOD), "x.xls", content_type)).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("file", "status", "type_"),
+    [
+        (b"", 400, "empty-file"),
+        (b"\n \n", 400, "empty-file"),
+        (HEADER.encode(), 400, "no-rows"),
+        (b"identifier,name\nA,B\n", 400, "missing-columns"),
+        (HEADER.replace("description", "name").encode() + b"A\n", 400, "doubled-columns"),
+        (csv_of(*map(str, range(21))), 413, "too-many-rows"),
+        (GOOD + b'"open\n', 400, "unclosed-quote"),
+        (GOOD + b"x" * 10_000, 413, "too-large"),
+    ],
+)
+@pytest.mark.parametrize("how", ["raw", "multipart"])
+def test_a_file_that_cannot_be_imported_is_refused_whole(
+    db: TestDatabase, client: FlaskClient, file: bytes, status: int, type_: str, how: str
+) -> None:
+    response = upload(client, file) if how == "raw" else upload_form(client, file=(io.BytesIO(file), "f"))
+    assert require_problem(db, response, status, type_)
+
+
+def test_missing_columns_are_named(db: TestDatabase, client: FlaskClient) -> None:
+    detail = require_problem(db, upload(client, b"identifier,name,type\nA,B,C\n"), 400, "missing-columns")
+    assert '"valid_from", "is_active"' in detail
+
+
+@pytest.mark.parametrize("size", [9_999, 10_000, 10_001])
+def test_a_file_may_have_so_many_bytes_however_it_comes(client: FlaskClient, size: int) -> None:
+    file = GOOD + b"\n" * (size - len(GOOD))
+    expected = 413 if size > 10_000 else 202
+    assert upload(client, file).status_code == expected
+    assert upload_form(client, file=(io.BytesIO(file), "f")).status_code == expected
+
+
+def test_a_body_far_beyond_the_limit_is_refused_unread(db: TestDatabase, client: FlaskClient) -> None:
+    body = io.BytesIO(GOOD)
+    for content_type in ("text/csv", "multipart/form-data; boundary=b"):
+        response = client.post(
+            URL,
+            input_stream=body,
+            content_type=content_type,
+            environ_overrides={"CONTENT_LENGTH": str(10**9)},
+            headers=bearer(),
+        )
+        require_problem(db, response, 413, "too-large")
+        assert body.tell() == 0
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"file": "a text field"}, {"other": (io.BytesIO(GOOD), "f")}],
+    ids=["none", "text", "other"],
+)
+def test_a_form_needs_a_file(db: TestDatabase, client: FlaskClient, fields: dict[str, Any]) -> None:
+    require_problem(db, upload_form(client, **fields), 400, "missing-file")
+
+
+def test_a_form_needs_one_file_only(db: TestDatabase, client: FlaskClient) -> None:
+    two = [(io.BytesIO(GOOD), "a.csv"), (io.BytesIO(GOOD), "b.csv")]
+    assert "it has 2" in require_problem(db, upload_form(client, file=two), 400, "missing-file")
+
+
+@pytest.mark.parametrize("kept", [0, 30, len(GOOD) - 1])
+def test_a_raw_body_that_ends_early_is_refused(db: TestDatabase, client: FlaskClient, kept: int) -> None:
+    """gunicorn hands on what came before the client hung up, as if that were all."""
+    response = cut_off(client, GOOD, kept, "text/csv")
+    assert f"after {kept} of {len(GOOD)} bytes" in require_problem(db, response, 400, "incomplete-body")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Werkzeug's own file
+@pytest.mark.parametrize("missing", [1, 10, 60, 200])
+def test_a_form_that_ends_early_is_refused(db: TestDatabase, client: FlaskClient, missing: int) -> None:
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n' + GOOD + b"\r\n--b--\r\n"
+    )
+    response = cut_off(client, body, len(body) - missing, "multipart/form-data; boundary=b")
+    require_problem(db, response, 400, "incomplete-body")
+
+
+def cut_off(client: FlaskClient, body: bytes, kept: int, content_type: str) -> TestResponse:
+    return client.post(
+        URL,
+        input_stream=io.BytesIO(body[:kept]),
+        content_type=content_type,
+        environ_overrides={"CONTENT_LENGTH": str(len(body)), "wsgi.input_terminated": True},
+        headers=bearer(),
+    )
+
+
+def test_a_body_of_unknown_length_is_refused(db: TestDatabase, client: FlaskClient) -> None:
+    response = client.post(
+        URL,
+        input_stream=io.BytesIO(GOOD),
+        content_type="text/csv",
+        environ_overrides={"wsgi.input_terminated": True},
+        headers={**bearer(), "Transfer-Encoding": "chunked"},
+    )
+    require_problem(db, response, 411, "length-required")
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded", "", "csv"])
+def test_another_media_type_is_refused(db: TestDatabase, client: FlaskClient, content_type: str) -> None:
+    require_problem(db, upload(client, GOOD, content_type=content_type), 415, "unsupported-media-type")
+
+
+def test_no_token_no_job(db: TestDatabase, client: FlaskClient) -> None:
+    require_problem(db, upload(client, GOOD, headers={}), 401, "unauthorized")
+
+
+@pytest.mark.parametrize("account_id", [INACTIVE, ABSENT])
+@pytest.mark.parametrize("file", [GOOD, b""])
+def test_an_account_that_is_not_active_has_no_jobs(
+    db: TestDatabase, client: FlaskClient, account_id: int, file: bytes
+) -> None:
+    require_problem(db, upload(client, file, account_id), 403, "inactive-account")
+
+
+def test_an_intake_that_fails_at_its_end_leaves_nothing(db: TestDatabase, client: FlaskClient) -> None:
+    db.rows("REVOKE INSERT ON trakrf.bulk_import_queue FROM bulkimport_web")
+    require_problem(db, upload(client, GOOD), 500, "internal-error")
