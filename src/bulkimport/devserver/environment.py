@@ -56,10 +56,12 @@ def create_roles(server: Server) -> None:
     _execute(server.url(ADMIN, "postgres"), CREATE_ROLES)
 
 
-def create_database(server: Server, name: str) -> None:
-    """A database that the owner owns, if it is not there yet."""
-    if not _exists(server, name):
-        _execute(server.url(ADMIN, "postgres"), f"CREATE DATABASE {name} OWNER {OWNER}")
+def create_database(server: Server, name: str) -> bool:
+    """A database that the owner owns; False if it is there already."""
+    if _exists(server, name):
+        return False
+    _execute(server.url(ADMIN, "postgres"), f"CREATE DATABASE {name} OWNER {OWNER}")
+    return True
 
 
 def grant_roles(server: Server) -> None:

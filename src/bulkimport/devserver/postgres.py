@@ -141,15 +141,18 @@ def running(
 
 def attached_url(cluster: Path, user: str, database: str) -> str | None:
     """How libpq reaches the server that runs on this cluster, or None if none does."""
+    socket_dir = socket_dir_of(cluster)
+    if socket_dir is None or not _accepts_connections(socket_url(socket_dir, ADMIN, "postgres")):
+        return None
+    return socket_url(socket_dir, user, database)
+
+
+def socket_dir_of(cluster: Path) -> Path | None:
+    """Where the server on this cluster has, or had, its socket, by its own record."""
     try:
-        socket_dir = Path((cluster / "postmaster.pid").read_text().splitlines()[4])
+        return Path((cluster / "postmaster.pid").read_text().splitlines()[4])
     except (OSError, IndexError):
         return None
-    return (
-        socket_url(socket_dir, user, database)
-        if _accepts_connections(socket_url(socket_dir, ADMIN, "postgres"))
-        else None
-    )
 
 
 def socket_url(socket_dir: Path, user: str, database: str) -> str:
