@@ -69,7 +69,7 @@ def template(server: postgres.Server) -> str:
     environment.create_database(server, "template")
     migrate.up(server.url(environment.OWNER, "template"))
     environment.grant_roles(server)
-    execute(
+    environment.execute(
         server.url("postgres", "template"),
         "INSERT INTO trakrf.accounts (id, name, is_active)"
         " VALUES (1, 'Own', true), (2, 'Foreign', true), (3, 'Inactive', false)",
@@ -83,7 +83,7 @@ def empty_database(server: postgres.Server) -> Iterator[TestDatabase]:
     name = f"test_{next(_numbers)}"
     environment.create_database(server, name)
     yield _urls(server, name)
-    execute(server.url("postgres", "postgres"), f"DROP DATABASE {name} WITH (FORCE)")
+    environment.execute(server.url("postgres", "postgres"), f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -91,12 +91,12 @@ def db(server: postgres.Server, template: str) -> Iterator[TestDatabase]:
     """A database with all migrations and three accounts, and logins that see past no policy."""
     name = f"test_{next(_numbers)}"
     admin_url = server.url("postgres", "postgres")
-    execute(admin_url, f"CREATE DATABASE {name} TEMPLATE {template} OWNER {environment.OWNER}")
+    environment.execute(admin_url, f"CREATE DATABASE {name} TEMPLATE {template} OWNER {environment.OWNER}")
     urls = _urls(server, name)
     for url in (urls.web_url, urls.worker_url):
         connect_as_the_service(url, "test").close()  # fails for a privileged login
     yield urls
-    execute(admin_url, f"DROP DATABASE {name} WITH (FORCE)")
+    environment.execute(admin_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -181,14 +181,3 @@ def _urls(server: postgres.Server, name: str) -> TestDatabase:
         web_url=server.url(environment.WEB_LOGIN, name),
         worker_url=server.url(environment.WORKER_LOGIN, name),
     )
-
-
-def execute(url: str, sql: str) -> None:
-    """Run one statement outside of any transaction."""
-    connection = psycopg2.connect(url)
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(sql)
-    finally:
-        connection.close()

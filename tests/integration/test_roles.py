@@ -7,7 +7,7 @@ import pytest
 from bulkimport import database
 from bulkimport.database import DatabaseUnavailableError, PrivilegedRoleError
 from bulkimport.devserver import environment, postgres
-from tests.conftest import TestDatabase, execute
+from tests.conftest import TestDatabase
 
 ROLES = {
     "test_superuser": ("SUPERUSER", "is a superuser"),
@@ -20,10 +20,10 @@ ROLES = {
 def privileged_logins(server: postgres.Server) -> Iterator[None]:
     admin = server.url(postgres.ADMIN, "postgres")
     for name, (power, _) in ROLES.items():
-        execute(admin, f"CREATE ROLE {name} LOGIN {power}")
+        environment.execute(admin, f"CREATE ROLE {name} LOGIN {power}")
     yield
     for name in ROLES:
-        execute(admin, f"DROP ROLE {name}")
+        environment.execute(admin, f"DROP ROLE {name}")
 
 
 @pytest.mark.usefixtures("privileged_logins")

@@ -42,7 +42,7 @@ def prepare(server: Server) -> None:
     prepare_empty(server)
     migrate.up(server.url(OWNER, DATABASE))
     grant_roles(server)
-    _execute(server.url(ADMIN, DATABASE), DEMO_ACCOUNTS)
+    execute(server.url(ADMIN, DATABASE), DEMO_ACCOUNTS)
 
 
 def prepare_empty(server: Server) -> None:
@@ -53,20 +53,20 @@ def prepare_empty(server: Server) -> None:
 
 def create_roles(server: Server) -> None:
     """The owner and the two logins."""
-    _execute(server.url(ADMIN, "postgres"), CREATE_ROLES)
+    execute(server.url(ADMIN, "postgres"), CREATE_ROLES)
 
 
 def create_database(server: Server, name: str) -> bool:
     """A database that the owner owns; False if it is there already."""
     if _exists(server, name):
         return False
-    _execute(server.url(ADMIN, "postgres"), f"CREATE DATABASE {name} OWNER {OWNER}")
+    execute(server.url(ADMIN, "postgres"), f"CREATE DATABASE {name} OWNER {OWNER}")
     return True
 
 
 def grant_roles(server: Server) -> None:
     """Put the logins into the group roles that the migrations made."""
-    _execute(server.url(ADMIN, "postgres"), GRANT_ROLES)
+    execute(server.url(ADMIN, "postgres"), GRANT_ROLES)
 
 
 def secret(data_dir: Path) -> str:
@@ -91,7 +91,8 @@ def _exists(server: Server, name: str) -> bool:
         connection.close()
 
 
-def _execute(url: str, sql: str) -> None:
+def execute(url: str, sql: str) -> None:
+    """Run one statement outside of any transaction."""
     connection = psycopg2.connect(url)
     connection.autocommit = True
     try:

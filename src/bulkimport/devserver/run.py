@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -127,14 +127,8 @@ def migration_url(settings: Settings) -> Iterator[str]:
     if settings.migration_database_url or settings.database_url:
         yield settings.require_migration_database_url()
         return
-    cluster = settings.data_dir / CLUSTER
-    running = postgres.attached_url(cluster, environment.OWNER, environment.DATABASE)
-    if running:
-        yield running
-        return
-    with postgres.running(cluster) as server:
-        environment.prepare_empty(server)
-        yield server.url(environment.OWNER, environment.DATABASE)
+    with _development_url(settings, environment.OWNER, environment.prepare_empty) as url:
+        yield url
 
 
 @contextmanager
@@ -143,14 +137,23 @@ def _admin_url(settings: Settings) -> Iterator[str]:
     if given:
         yield given
         return
+    with _development_url(settings, postgres.ADMIN, environment.prepare) as url:
+        yield url
+
+
+@contextmanager
+def _development_url(
+    settings: Settings, user: str, prepare: Callable[[postgres.Server], None]
+) -> Iterator[str]:
+    """The development database, of the server that runs or of one for as long as the context lasts."""
     cluster = settings.data_dir / CLUSTER
-    running = postgres.attached_url(cluster, postgres.ADMIN, environment.DATABASE)
+    running = postgres.attached_url(cluster, user, environment.DATABASE)
     if running:
         yield running
         return
     with postgres.running(cluster) as server:
-        environment.prepare(server)
-        yield server.url(postgres.ADMIN, environment.DATABASE)
+        prepare(server)
+        yield server.url(user, environment.DATABASE)
 
 
 def _import_example(running: Service, environ: Mapping[str, str], example: Path) -> int:
