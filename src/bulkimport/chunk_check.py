@@ -18,11 +18,11 @@ from bulkimport.store.chunks import Chunk
 
 @dataclass(frozen=True)
 class CheckedChunk:
-    """`rows` in all, of which `good` stand in `staging` as COPY reads them; the errors of the others."""
+    """`rows` in all, of which `good` stand in `staging`; the errors of the others."""
 
     rows: int
     good: int
-    staging: str
+    staging: assets.Staging
     errors: Sequence[RowError]
 
 
@@ -37,7 +37,7 @@ def check(chunk: Chunk, columns: Sequence[str | None]) -> CheckedChunk:
             good.append(checked)
         else:
             errors.extend(checked)
-    return CheckedChunk(chunk.rows, len(good), assets.staging_text(good), errors)
+    return CheckedChunk(chunk.rows, len(good), assets.staging(good), errors)
 
 
 class Lookahead:

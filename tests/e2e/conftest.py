@@ -116,10 +116,6 @@ class Service:
     def waits_for_lock(self) -> bool:
         return bool(self._worker_sessions("wait_event_type = 'Lock'"))
 
-    def holds_a_chunk(self) -> bool:
-        """Whether a worker is between two statements of a transaction."""
-        return bool(self._worker_sessions("state = 'idle in transaction'"))
-
     def _worker_sessions(self, condition: str) -> object:
         return self.db.value(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"

@@ -59,19 +59,22 @@ def test_sigterm_ends_a_worker_that_waits_for_a_lock(service: Service) -> None:
     assert service.job(job_id)["processed_rows"] == 0
 
 
-def test_a_worker_stopped_while_it_holds_a_job_blocks_nobody_for_long(service: Service) -> None:
+def test_workers_stopped_in_the_middle_block_nobody_for_long(service: Service) -> None:
     """SIGSTOP is what a hung machine looks like: PostgreSQL itself must end the session and free the job."""
     service.start_web()
-    csv = csv_file(60_000)
+    csv = csv_file(80_000)
     job_id = service.upload(csv)
-    stopped = service.start_worker()
-    wait_until(lambda: service.job(job_id)["processed_rows"], "the import has begun")
-    wait_until(service.holds_a_chunk, "the worker is inside a chunk", 10)
-    stopped.send_signal(signal.SIGSTOP)
+    chance = random.Random(SEED)
+    stopped = [service.start_worker() for _ in range(4)]
+    wait_until(lambda: len(service.worker_pids()) == 4, "the workers are there")
+    for worker in stopped:
+        time.sleep(chance.uniform(0, 0.2))  # a random point of the chunk, not a wait for anything
+        worker.send_signal(signal.SIGSTOP)
 
     service.start_worker()
     service.wait_for(job_id, timeout_s=60)
-    stopped.send_signal(signal.SIGCONT)
+    for worker in stopped:
+        worker.send_signal(signal.SIGCONT)
 
     require_every_row_once(service.db, job_id, csv)
     service.wait_for(service.upload(csv_file(10, prefix="B")))

@@ -14,7 +14,7 @@ from bulkimport.store import assets
 from tests.conftest import TestDatabase
 
 PLANNED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
-NOT_PLANNED = {"assets.create_staging", "assets.stage", "queue.listen"}
+NOT_PLANNED = {"assets.create_staging", "queue.listen"}
 
 
 def statements() -> dict[str, str]:

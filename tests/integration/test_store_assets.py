@@ -22,7 +22,7 @@ def insert(
     database: Database, *rows: StagedAsset, account_id: int = OWN, job_id: UUID = JOB
 ) -> tuple[int, list[Refused]]:
     with database.tenant_transaction(account_id) as cursor:
-        assets.stage(cursor, assets.staging_text(rows))
+        assets.stage(cursor, assets.staging(rows))
         return (
             assets.insert_staged(cursor, account_id=account_id, job_id=job_id),
             assets.refused(cursor, account_id=account_id, job_id=job_id),

@@ -1,6 +1,5 @@
 """Assets: staged and inserted a chunk at a time, and read in pages."""
 
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,10 +11,8 @@ from psycopg2.extensions import cursor as Cursor
 # Row, identifier, name, type, description, valid_from, valid_to, is_active: the columns of asset_staging.
 StagedAsset = tuple[int, str, str, str, str | None, date, date | None, bool]
 
-COPY_BLOCK_CHARS = 64 * 1024
-COPY_NULL = r"\N"
-# In COPY's text format these would end a cell or a row, or begin an escape.
-COPY_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
+# The columns of asset_staging, each as an array literal.
+Staging = dict[str, str]
 
 
 class Refused(NamedTuple):
@@ -46,7 +43,8 @@ class Asset:
     import_row: int | None
 
 
-# COPY FROM is refused on a table with row-level security, so a chunk goes through a table of the session.
+# Rows are staged in a table of the session, so that one statement inserts them and another can ask which
+# of them were left out.
 CREATE_STAGING = """
 /* assets.create_staging */
 CREATE TEMPORARY TABLE IF NOT EXISTS asset_staging (
@@ -61,42 +59,58 @@ CREATE TEMPORARY TABLE IF NOT EXISTS asset_staging (
 ) ON COMMIT DELETE ROWS
 """
 
+# Not COPY FROM STDIN: a backend that waits for the rest of a COPY hears no time-out at all, so a worker that
+# is stopped in the middle of one would hold its job for ever. A statement is read whole before it runs, and
+# until then idle_in_transaction_session_timeout applies.
 STAGE = """
 /* assets.stage */
-COPY asset_staging (import_row, identifier, name, type, description, valid_from, valid_to, is_active)
-FROM STDIN
+INSERT INTO asset_staging (import_row, identifier, name, type, description, valid_from, valid_to, is_active)
+SELECT *
+FROM unnest(%(import_row)s::int[], %(identifier)s::text[], %(name)s::text[], %(type)s::text[],
+            %(description)s::text[], %(valid_from)s::timestamptz[], %(valid_to)s::timestamptz[],
+            %(is_active)s::boolean[])
 """
 
 
-def stage(cursor: Cursor, staging: str) -> None:
-    """Put rows, as staging_text made them, before the database, to be inserted in the same transaction."""
+def stage(cursor: Cursor, staging: Staging) -> None:
+    """Put rows before the database, to be inserted in the same transaction."""
     cursor.execute(CREATE_STAGING)
-    cursor.copy_expert(STAGE, io.StringIO(staging), size=COPY_BLOCK_CHARS)
+    cursor.execute(STAGE, staging)
 
 
-def staging_text(assets: Iterable[StagedAsset]) -> str:
-    """Rows in the text format that COPY reads (PostgreSQL manual, COPY, Text Format)."""
-    return "".join(map(_copy_line, assets))
+def staging(assets: Iterable[StagedAsset]) -> Staging:
+    """Rows as array literals, a column each (PostgreSQL manual, Array Input and Output Syntax).
+
+    Made here and not by the driver, which would take the time of the thread that holds the transaction.
+    """
+    columns = list(zip(*assets, strict=True)) or [()] * 8
+    rows, identifiers, names, types, descriptions, valid_from, valid_to, is_active = columns
+    return {
+        "import_row": _array(map(str, rows)),
+        "identifier": _array(map(_quoted, identifiers)),
+        "name": _array(map(_quoted, names)),
+        "type": _array(types),
+        "description": _array(map(_quoted, descriptions)),
+        "valid_from": _array(map(_midnight, valid_from)),
+        "valid_to": _array(map(_midnight, valid_to)),
+        "is_active": _array(map(str, is_active)),
+    }
 
 
-def _copy_line(asset: StagedAsset) -> str:
-    row, identifier, name, type_, description, valid_from, valid_to, is_active = asset
-    return (
-        f"{row}\t{_escaped(identifier)}\t{_escaped(name)}\t{type_}\t{_escaped(description)}\t"
-        f"{_midnight(valid_from)}\t{_midnight(valid_to)}\t{is_active}\n"
-    )
+def _array(elements: Iterable[str]) -> str:
+    return "{" + ",".join(elements) + "}"
 
 
-def _escaped(text: str | None) -> str:
+def _quoted(text: str | None) -> str:
     if text is None:
-        return COPY_NULL
-    if text.isprintable() and "\\" not in text:
-        return text
-    return text.translate(COPY_ESCAPES)
+        return "NULL"
+    if '"' in text or "\\" in text:
+        text = text.replace("\\", r"\\").replace('"', r"\"")
+    return f'"{text}"'
 
 
 def _midnight(day: date | None) -> str:
-    return COPY_NULL if day is None else day.isoformat() + "Z"
+    return "NULL" if day is None else day.isoformat() + "Z"
 
 
 # In file order, so that the first of two rows with one identifier wins. DO NOTHING takes both conflicts with
