@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+import hypothesis
 import psycopg2
 import pytest
 from flask import Flask
@@ -19,10 +20,13 @@ from bulkimport.auth import issue_token
 from bulkimport.database import Database
 from bulkimport.database import connect as connect_as_the_service
 from bulkimport.devserver import environment, postgres
+from bulkimport.options import Asked
 from bulkimport.settings import Settings
 
 SECRET = "a secret of tests, long enough for HS256"
 OWN, FOREIGN, INACTIVE, ABSENT = 1, 2, 3, 999
+
+hypothesis.settings.register_profile("fuzz", max_examples=20_000, deadline=None)
 
 _numbers = itertools.count()
 
@@ -162,10 +166,16 @@ def csv_of(*identifiers: str) -> bytes:
     return (HEADER + "".join(rows)).encode()
 
 
-def submit(database: Database, file: bytes, account_id: int = OWN, chunk_rows: int = 3) -> UUID:
+def submit(
+    database: Database,
+    file: bytes,
+    account_id: int = OWN,
+    chunk_rows: int = 3,
+    asked: Asked = Asked(),  # noqa: B008 - frozen
+) -> UUID:
     """Hand a file in, past HTTP."""
     limits = intake.Limits(chunk_rows=chunk_rows, max_rows=1_000)
-    return intake.submit(database, limits, account_id=account_id, file=io.BytesIO(file))
+    return intake.submit(database, limits, asked, account_id=account_id, file=io.BytesIO(file))
 
 
 def bearer(account_id: int = OWN) -> dict[str, str]:

@@ -4,7 +4,7 @@ from flask import Flask
 
 from bulkimport import problems
 from bulkimport import settings as environment
-from bulkimport.api import assets, health, jobs, request_log
+from bulkimport.api import assets, health, jobs, request_log, row_errors
 from bulkimport.auth import TokenVerifier
 from bulkimport.database import Database
 from bulkimport.settings import WEB_THREADS, Settings
@@ -42,5 +42,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     problems.register(app)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(jobs.blueprint)
+    app.register_blueprint(row_errors.blueprint)
     app.register_blueprint(assets.blueprint)
     return app

@@ -5,39 +5,42 @@ it makes depends on the chunk's text alone, which never changes: it stays right 
 transaction, and is thrown away when another job's chunk comes first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from uuid import UUID
 
 from bulkimport.csvfile import records
+from bulkimport.csvfile.header import Columns
 from bulkimport.csvfile.rows import Asset, RowError, RowRules
-from bulkimport.store import assets
+from bulkimport.options import UPDATE, Options
+from bulkimport.store import staging
 from bulkimport.store.chunks import Chunk
 
 
 @dataclass(frozen=True)
 class CheckedChunk:
-    """`rows` in all, of which `good` stand in `staging`; the errors of the others."""
+    """The `good` rows, by their numbers and as they are staged, and the errors of the others."""
 
-    rows: int
-    good: int
-    staging: assets.Staging
+    good: Mapping[int, Asset]
+    staged: staging.Staging
     errors: Sequence[RowError]
 
 
-def check(chunk: Chunk, columns: Sequence[str | None]) -> CheckedChunk:
+def check(chunk: Chunk, columns: Columns, options: Options) -> CheckedChunk:
     """Check every row of a chunk whose file has these columns."""
-    rules = RowRules(tuple(columns))
-    good: list[Asset] = []
+    rules = RowRules(columns, date_format=options.date_format, partial=options.on_conflict == UPDATE)
+    good: dict[int, Asset] = {}
     errors: list[RowError] = []
-    for row, cells in records.read(chunk.body, first_row=chunk.first_row):
-        checked = rules.check(row, cells)
+    for record in records.read(
+        chunk.body, delimiter=options.delimiter, first_row=chunk.first_row, first_line=chunk.first_line
+    ):
+        checked = rules.check(record)
         if isinstance(checked, Asset):
-            good.append(checked)
+            good[record.row] = checked
         else:
             errors.extend(checked)
-    return CheckedChunk(chunk.rows, len(good), assets.staging(good), errors)
+    return CheckedChunk(good, staging.arrays(good.values()), errors)
 
 
 class Lookahead:
@@ -48,10 +51,10 @@ class Lookahead:
         self._key: tuple[UUID, int] | None = None
         self._future: Future[CheckedChunk] | None = None
 
-    def begin(self, job_id: UUID, number: int, chunk: Chunk, columns: Sequence[str | None]) -> None:
+    def begin(self, job_id: UUID, number: int, chunk: Chunk, columns: Columns, options: Options) -> None:
         """Check this chunk in the background."""
         self._key = job_id, number
-        self._future = self._thread.submit(check, chunk, columns)
+        self._future = self._thread.submit(check, chunk, columns, options)
 
     def take(self, job_id: UUID, number: int) -> CheckedChunk | None:
         """The chunk, when it is the one that was begun last; waits for it to be done."""

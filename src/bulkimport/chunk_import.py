@@ -1,89 +1,60 @@
-"""One chunk becomes assets and row errors, and the checkpoint moves: in the caller's transaction."""
+"""One chunk becomes assets and row errors: in the caller's transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.chunk_check import Lookahead, check
-from bulkimport.csvfile.rows import RowError, row_error
-from bulkimport.store import assets, chunks, jobs, queue, row_errors
+from bulkimport import conflict
+from bulkimport.chunk_check import CheckedChunk, Lookahead, check
+from bulkimport.csvfile.rows import RowError
+from bulkimport.options import SKIP, UPDATE, Options
+from bulkimport.store import chunks, staging
+from bulkimport.store.jobs import Job
 from bulkimport.store.queue import Claim
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a chunk's rows."""
+    """What became of some rows. `errors` are those of the `failed` ones, in the order of the file."""
 
-    rows: int
-    failed: int
-    errors: Sequence[RowError]
+    created: int = 0
+    updated: int = 0
+    skipped: int = 0
+    failed: int = 0
+    errors: Sequence[RowError] = ()
 
 
-def import_chunk(cursor: Cursor, claim: Claim, lookahead: Lookahead) -> Outcome:
-    """Import the claimed chunk and move the checkpoint, or finish the job; needs the lock."""
-    job = jobs.require(cursor, account_id=claim.account_id, job_id=claim.job_id)
-    if job.status in jobs.FINAL_STATUSES:
-        queue.remove(cursor, claim)
-        return Outcome(0, 0, ())
+def import_chunk(cursor: Cursor, job: Job, claim: Claim, options: Options, lookahead: Lookahead) -> Outcome:
+    """Import the claimed chunk; needs the lock."""
+    columns = tuple(job.columns)
     checked = lookahead.take(claim.job_id, claim.next_chunk)
     if checked is None:
-        checked = check(_read(cursor, claim, claim.next_chunk), job.columns)
+        checked = check(_read(cursor, claim, claim.next_chunk), columns, options)
     following = None if claim.is_last_chunk else _read(cursor, claim, claim.next_chunk + 1)
-    assets.stage(cursor, checked.staging)
+    staging.stage(cursor, checked.staged)
     if following:  # now, because the insert is the long wait
-        lookahead.begin(claim.job_id, claim.next_chunk + 1, following, job.columns)
-    errors = sorted([*checked.errors, *_insert(cursor, claim, checked.good)], key=lambda error: error.row)
-    outcome = Outcome(checked.rows, len({error.row for error in errors}), errors)
-    _record(cursor, claim, outcome)
-    return outcome
+        lookahead.begin(claim.job_id, claim.next_chunk + 1, following, columns, options)
+    resolution = _resolve(cursor, claim, options, checked)
+    errors = sorted([*checked.errors, *resolution.errors], key=lambda error: error.row)
+    return Outcome(
+        resolution.created,
+        resolution.updated,
+        resolution.skipped,
+        len({error.row for error in errors}),
+        errors,
+    )
 
 
 def _read(cursor: Cursor, claim: Claim, number: int) -> chunks.Chunk:
     return chunks.require(cursor, account_id=claim.account_id, job_id=claim.job_id, number=number)
 
 
-def _insert(cursor: Cursor, claim: Claim, good: int) -> list[RowError]:
-    """Insert the good rows, which are staged; the errors of those whose identifier is taken."""
-    if assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id) == good:
-        return []
-    refused = assets.refused(cursor, account_id=claim.account_id, job_id=claim.job_id)
-    return [_taken(row, claim) for row in refused]
-
-
-def _taken(refused: assets.Refused, claim: Claim) -> RowError:
-    if refused.holder_job_id == claim.job_id:
-        code, what = "duplicate_in_file", f"must be unique; it is in row {refused.holder_row} already"
-    else:
-        code, what = "already_exists", "must be unique; an asset has it already"
-    return row_error(refused.row, "identifier", code, what, refused.identifier)
-
-
-def _record(cursor: Cursor, claim: Claim, outcome: Outcome) -> None:
-    """Errors, counters and checkpoint; the last chunk completes the job."""
-    account_id, job_id = claim.account_id, claim.job_id
-    row_errors.insert(cursor, account_id=account_id, job_id=job_id, errors=outcome.errors)
-    jobs.advance(
-        cursor,
-        account_id=account_id,
-        job_id=job_id,
-        processed=outcome.rows,
-        failed=outcome.failed,
-        errors=[_in_job(error) for error in outcome.errors[: jobs.MAX_ERRORS]],
-    )
-    if claim.is_last_chunk:
-        jobs.set_status(cursor, account_id=account_id, job_id=job_id, status=jobs.COMPLETED)
-        queue.remove(cursor, claim)
-    else:
-        queue.checkpoint(cursor, claim)
-
-
-def _in_job(error: RowError) -> dict[str, object]:
-    """A row error as the job's document shows it."""
-    return {
-        "row": error.row,
-        "field": error.field,
-        "code": error.code,
-        "error": error.message,
-        "value": error.value,
-    }
+def _resolve(cursor: Cursor, claim: Claim, options: Options, checked: CheckedChunk) -> conflict.Resolution:
+    if options.dry_run or claim.only_check:
+        return conflict.rehearse(cursor, claim, checked, options.on_conflict)
+    if options.on_conflict == SKIP:
+        return conflict.insert_or_skip(cursor, claim, checked)
+    if options.on_conflict == UPDATE:
+        return conflict.insert_or_update(cursor, claim, checked)
+    return conflict.insert(cursor, claim, checked)

@@ -13,11 +13,11 @@ import threading
 import time
 
 import psycopg2
-from psycopg2.extensions import cursor as Cursor
 
 from bulkimport import listener, processes, shutdown
 from bulkimport.chunk_check import Lookahead
-from bulkimport.chunk_import import import_chunk
+from bulkimport.chunk_import import Outcome
+from bulkimport.conflict import InterferenceError
 from bulkimport.database import (
     Database,
     DatabaseUnavailableError,
@@ -25,6 +25,7 @@ from bulkimport.database import (
     connect,
     set_tenant,
 )
+from bulkimport.job_import import BadRowError, StoppedError, give_up, import_next
 from bulkimport.store import jobs, queue
 from bulkimport.store.queue import Claim
 
@@ -101,6 +102,9 @@ class Worker:
                 self._owed = claim
             else:
                 self._work(claim)
+        except (StoppedError, InterferenceError) as error:
+            log.info("a chunk was left", extra={**_described(claim), "reason": type(error).__name__})
+            self._owed = claim
         except (DatabaseUnavailableError, psycopg2.Error) as error:
             self._settle(claim, error)
         except Exception:  # whatever it is, it must not take other jobs' worker down; the attempt counts
@@ -119,23 +123,43 @@ class Worker:
 
     def _work(self, claim: Claim) -> None:
         started = time.monotonic()
+        try:
+            outcome = self._import(claim)
+        except BadRowError:
+            self._begin_check(claim)
+            return
+        if outcome:
+            log.info(
+                "chunk imported",
+                extra={
+                    **_described(claim),
+                    "created": outcome.created,
+                    "updated": outcome.updated,
+                    "skipped": outcome.skipped,
+                    "failed": outcome.failed,
+                    "seconds": round(time.monotonic() - started, 4),
+                },
+            )
+
+    def _import(self, claim: Claim) -> Outcome | None:
+        """What became of the rows, once that is committed; None if this claim was not to be worked on."""
         with self._database.tenant_transaction(claim.account_id) as cursor:
             if not queue.relock(cursor, claim):
                 log.warning("another worker has the job", extra=_described(claim))
-                return
+                return None
             if claim.attempt > MAX_ATTEMPTS:
-                give_up(cursor, claim)
-                return
-            outcome = import_chunk(cursor, claim, self._lookahead)
-        log.info(
-            "chunk imported",
-            extra={
-                **_described(claim),
-                "rows": outcome.rows,
-                "failed": outcome.failed,
-                "seconds": round(time.monotonic() - started, 4),
-            },
-        )
+                chunk = f"chunk {claim.next_chunk + 1} of {claim.chunks}"
+                failure = f"{chunk} was tried {MAX_ATTEMPTS} times and never finished"
+                give_up(cursor, claim, failure)
+                log.error("job failed", extra={**_described(claim), "failure": failure})
+                return None
+            return import_next(cursor, claim, self._lookahead, self._stopping.is_set)
+
+    def _begin_check(self, claim: Claim) -> None:
+        """Nothing of this all-or-nothing job will be imported; from here on it is checked, chunk by chunk."""
+        with self._database.tenant_transaction(claim.account_id) as cursor:
+            if queue.relock(cursor, claim):
+                queue.begin_check(cursor, claim)
 
     def _settle(self, claim: Claim, error: DatabaseUnavailableError | psycopg2.Error) -> None:
         """After a fault of the database: owe the claim back where the chunk is not to blame.
@@ -156,18 +180,6 @@ class Worker:
             with self._database.transaction() as cursor:
                 queue.release(cursor, self._owed, delay_s=0 if self._stopping.is_set() else RETRY_DELAY_S)
             self._owed = None
-
-
-def give_up(cursor: Cursor, claim: Claim) -> None:
-    """Fail the job of a chunk that was tried too often; needs the lock."""
-    failure = (
-        f"chunk {claim.next_chunk + 1} of {claim.chunks} was tried {MAX_ATTEMPTS} times and never finished"
-    )
-    jobs.set_status(
-        cursor, account_id=claim.account_id, job_id=claim.job_id, status=jobs.FAILED, failure=failure
-    )
-    queue.remove(cursor, claim)
-    log.error("job failed", extra={**_described(claim), "failure": failure})
 
 
 def _described(claim: Claim) -> dict[str, object]:

@@ -61,18 +61,25 @@ class Service:
         self, method: str, path: str, body: bytes | None = None, account_id: int = OWN, **headers: str
     ) -> tuple[int, dict[str, Any]]:
         """Status and JSON document of an answer."""
+        status, body = self.request_bytes(method, path, body, account_id, **headers)
+        return status, json.loads(body)
+
+    def request_bytes(
+        self, method: str, path: str, body: bytes | None = None, account_id: int = OWN, **headers: str
+    ) -> tuple[int, bytes]:
+        """Status and body of an answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
             connection.request(method, path, body, {**bearer(account_id), **headers})
             response = connection.getresponse()
-            return response.status, json.loads(response.read())
+            return response.status, response.read()
         finally:
             connection.close()
 
-    def upload(self, csv: bytes, account_id: int = OWN) -> str:
+    def upload(self, csv: bytes, account_id: int = OWN, options: str = "") -> str:
         """Hand a file in; the id of its job."""
         status, answer = self.request(
-            "POST", "/api/v1/assets/bulk", csv, account_id, **{"Content-Type": "text/csv"}
+            "POST", f"/api/v1/assets/bulk{options}", csv, account_id, **{"Content-Type": "text/csv"}
         )
         assert status == 202, answer
         return str(answer["job_id"])
@@ -112,6 +119,10 @@ class Service:
             yield
         finally:
             connection.close()
+
+    def has_imported_for(self, seconds: float) -> bool:
+        """Whether a worker is that deep in a transaction."""
+        return bool(self._worker_sessions(f"xact_start < clock_timestamp() - interval '{seconds} s'"))
 
     def waits_for_lock(self) -> bool:
         return bool(self._worker_sessions("wait_event_type = 'Lock'"))

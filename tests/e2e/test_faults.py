@@ -5,6 +5,8 @@ import random
 import signal
 import time
 
+import pytest
+
 from tests.e2e.conftest import Service, csv_file, require_every_row_once, wait_until
 
 SEED = 20_240_115
@@ -31,6 +33,28 @@ def test_kill_9_of_workers_in_the_middle_of_an_import(service: Service) -> None:
     require_every_row_once(service.db, job_id, csv)
 
 
+@pytest.mark.parametrize("last_row", [b"", b"bad\n"], ids=["good", "bad"])
+def test_all_or_nothing_leaves_no_half_when_its_worker_is_killed(service: Service, last_row: bytes) -> None:
+    service.start_web()
+    service.start_worker(single=False, WORKER_CONCURRENCY="1")
+    csv = csv_file(60_000) + last_row
+    job_id = service.upload(csv, options="?on_error=abort")
+    for _ in range(2):
+        wait_until(lambda: service.has_imported_for(0.5), "the import is in the middle")
+        (pid,) = service.worker_pids()
+        _kill(pid)
+        assert service.db.value("SELECT count(*) FROM trakrf.assets") == 0
+        assert service.job(job_id)["processed_rows"] == 0
+
+    job = service.wait_for(job_id, timeout_s=120)
+
+    if last_row:
+        assert (job["status"], job["skipped_rows"], job["failed_rows"]) == ("failed", 60_000, 1)
+        assert service.db.value("SELECT count(*) FROM trakrf.assets") == 0
+    else:
+        require_every_row_once(service.db, job_id, csv)
+
+
 def test_sigterm_ends_a_worker_within_10_s_and_charges_no_attempt(service: Service) -> None:
     service.start_web()
     worker = service.start_worker()
@@ -42,6 +66,23 @@ def test_sigterm_ends_a_worker_within_10_s_and_charges_no_attempt(service: Servi
     assert worker.wait(10) == 0
 
     assert service.db.value("SELECT attempts FROM trakrf.bulk_import_queue") == 0
+    service.start_worker()
+    service.wait_for(job_id)
+    require_every_row_once(service.db, job_id, csv)
+
+
+def test_sigterm_ends_a_worker_amid_all_or_nothing_and_charges_no_attempt(service: Service) -> None:
+    service.start_web()
+    worker = service.start_worker()
+    csv = csv_file(60_000)
+    job_id = service.upload(csv, options="?on_error=abort")
+    wait_until(lambda: service.has_imported_for(0.5), "the import is in the middle")
+
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(10) == 0
+
+    assert service.db.rows("SELECT attempts, next_chunk FROM trakrf.bulk_import_queue") == [(0, 0)]
+    assert service.db.value("SELECT count(*) FROM trakrf.assets") == 0
     service.start_worker()
     service.wait_for(job_id)
     require_every_row_once(service.db, job_id, csv)

@@ -18,12 +18,29 @@ def test_a_file_becomes_assets(service: Service) -> None:
     assert job["successful_rows"] == 11_988
     assert job["errors"][0] == {
         "row": 2,
+        "line": 2,
         "field": "type",
         "code": "unknown_type",
         "error": 'type "spaceship" is not a type (expected one of person, device, asset, inventory, other)',
         "value": "spaceship",
     }
     require_every_row_once(service.db, job_id, csv)
+
+
+def test_failed_rows_are_mended_and_handed_in_again(service: Service) -> None:
+    service.start_web()
+    service.start_worker()
+    csv = csv_file(12_000, bad_every=2).replace(b",", b";")
+    first = service.wait_for(service.upload(csv))
+    assert (first["created_rows"], first["failed_rows"]) == (6_000, 6_000)
+
+    status, failed = service.request_bytes("GET", f"/api/v1/assets/bulk/{first['job_id']}/failed-rows.csv")
+    assert (status, failed.count(b"\r\n")) == (200, 6_001)
+    second = service.wait_for(service.upload(failed.replace(b"spaceship", b"device")))
+
+    assert (second["status"], second["created_rows"]) == ("completed", 6_000)
+    assert second["parent_job_id"] == first["job_id"]
+    assert service.db.value("SELECT count(DISTINCT identifier) FROM trakrf.assets") == 12_000
 
 
 def test_another_account_sees_neither_the_job_nor_the_assets(service: Service) -> None:

@@ -10,11 +10,11 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from bulkimport import store
-from bulkimport.store import assets
+from bulkimport.store import staging
 from tests.conftest import TestDatabase
 
 PLANNED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
-NOT_PLANNED = {"assets.create_staging", "queue.listen"}
+NOT_PLANNED = {"staging.create", "staging.clear", "queue.listen"}
 
 
 def statements() -> dict[str, str]:
@@ -41,6 +41,6 @@ def test_a_statement_can_be_planned(
     if name in NOT_PLANNED:
         return
     with connect(db.admin_url).cursor() as cursor:
-        cursor.execute(assets.CREATE_STAGING)
+        cursor.execute(staging.CREATE)
         cursor.execute(f"EXPLAIN {statement}", defaultdict(lambda: None))
         assert cursor.fetchall()

@@ -40,10 +40,26 @@ def test_a_pending_job(client: FlaskClient, web_database: Database) -> None:
         "status": "pending",
         "total_rows": 2,
         "processed_rows": 0,
+        "created_rows": 0,
+        "updated_rows": 0,
+        "skipped_rows": 0,
         "failed_rows": 0,
         "successful_rows": None,
+        "blank_rows": 0,
         "completed_at": None,
         "failure": None,
+        "options": {
+            "charset": "utf-8",
+            "delimiter": ",",
+            "columns": {},
+            "date_format": "YYYY-MM-DD",
+            "dry_run": False,
+            "on_conflict": "error",
+            "on_error": "continue",
+        },
+        "ignored_columns": [],
+        "parent_job_id": None,
+        "error_summary": [],
         "errors": [],
     }
 
@@ -63,6 +79,7 @@ def test_a_completed_job(client: FlaskClient, web_database: Database, worker_dat
     assert job["errors"] == [
         {
             "row": 3,
+            "line": 3,
             "field": "identifier",
             "code": "duplicate_in_file",
             "error": 'identifier "A" must be unique; it is in row 2 already',

@@ -1,28 +1,30 @@
 """Assets in the database: staged, inserted, read."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
 
 from bulkimport.database import Database
-from bulkimport.store import assets
-from bulkimport.store.assets import Refused, StagedAsset
+from bulkimport.store import assets, staging
+from bulkimport.store.assets import Refused
+from bulkimport.store.staging import StagedRow
 from tests.conftest import FOREIGN, OWN, TestDatabase
 
 JOB = UUID("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11")
 
 
-def staged(row: int, identifier: str, **other: str | None) -> StagedAsset:
+def staged(row: int, identifier: str, **other: str | None) -> StagedRow:
     name, description = other.get("name") or "Laptop", other.get("description")
-    return row, identifier, name, "device", description, date(2024, 1, 15), date(2024, 12, 31), True
+    valid_from, valid_to = datetime(2024, 1, 15, tzinfo=UTC), datetime(2024, 12, 31, tzinfo=UTC)
+    return row, row, identifier, name, "device", description, valid_from, valid_to, True, {}
 
 
 def insert(
-    database: Database, *rows: StagedAsset, account_id: int = OWN, job_id: UUID = JOB
+    database: Database, *rows: StagedRow, account_id: int = OWN, job_id: UUID = JOB
 ) -> tuple[int, list[Refused]]:
     with database.tenant_transaction(account_id) as cursor:
-        assets.stage(cursor, assets.staging(rows))
+        staging.stage(cursor, staging.arrays(rows))
         return (
             assets.insert_staged(cursor, account_id=account_id, job_id=job_id),
             assets.refused(cursor, account_id=account_id, job_id=job_id),
@@ -77,7 +79,7 @@ def test_of_two_rows_with_one_identifier_the_first_wins(
     web_database: Database, worker_database: Database
 ) -> None:
     rows = (staged(2, "A", name="first"), staged(3, "A", name="second"), staged(4, "B"))
-    assert insert(worker_database, *rows) == (2, [Refused(3, "A", JOB, 2)])
+    assert insert(worker_database, *rows) == (2, [Refused(3, JOB, 2)])
     assert [asset.name for asset in everything(web_database)] == ["first", "Laptop"]
 
 
@@ -92,7 +94,7 @@ def test_an_identifier_that_a_live_asset_has_is_refused_with_its_origin(
     other_job = uuid4()
     assert insert(worker_database, staged(5, "A"), staged(6, "by hand"), job_id=other_job) == (
         0,
-        [Refused(5, "A", JOB, 2), Refused(6, "by hand", None, None)],
+        [Refused(5, JOB, 2), Refused(6, None, None)],
     )
 
 

@@ -16,7 +16,15 @@ def job_id(web_database: Database) -> UUID:
     """A pending job of 10 rows."""
     job_id = uuid4()
     with web_database.tenant_transaction(OWN) as cursor:
-        jobs.create(cursor, account_id=OWN, job_id=job_id, total_rows=10, columns=["name", None])
+        jobs.create(
+            cursor,
+            account_id=OWN,
+            job_id=job_id,
+            total_rows=10,
+            options={},
+            header=["Name", "x"],
+            columns=["name", None],
+        )
     return job_id
 
 
@@ -33,9 +41,10 @@ def advance(
             cursor,
             account_id=account_id,
             job_id=job_id,
-            processed=processed,
+            created=processed - failed,
             failed=failed,
             errors=[{"row": number} for number in range(errors)],
+            error_summary=[{"count": errors}] if errors else None,
         )
 
 
@@ -51,6 +60,7 @@ def test_a_new_job_is_pending_with_its_total(web_database: Database, job_id: UUI
     assert (job.id, job.status, job.total_rows) == (job_id, "pending", 10)
     assert (job.processed_rows, job.failed_rows, job.errors) == (0, 0, [])
     assert list(job.columns) == ["name", None]
+    assert (job.created_rows, job.updated_rows, job.skipped_rows, job.blank_rows) == (0, 0, 0, 0)
     assert job.created_at.tzinfo is not None
     assert job.completed_at is None
 
@@ -70,7 +80,9 @@ def test_advance_adds_to_the_counters(
     assert advance(worker_database, job_id, processed=6, failed=2, errors=2)
     job = read(web_database, job_id)
     assert (job.processed_rows, job.failed_rows) == (10, 3)
+    assert job.created_rows == 7
     assert job.errors == [{"row": 0}, {"row": 0}, {"row": 1}]
+    assert job.error_summary == [{"count": 2}]
 
 
 @pytest.mark.parametrize(("processed", "failed"), [(11, 0), (5, 6), (-1, 0), (5, -1)])

@@ -49,7 +49,7 @@ def test_a_claim_counts_its_attempt_and_is_exclusive(
     web_database: Database, worker_database: Database
 ) -> None:
     job_id = enqueue(web_database)
-    assert claim(worker_database) == Claim(OWN, job_id, next_chunk=0, chunks=3, attempt=1)
+    assert claim(worker_database) == Claim(OWN, job_id, next_chunk=0, chunks=3, attempt=1, only_check=False)
     assert claim(worker_database) is None
 
 

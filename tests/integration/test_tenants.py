@@ -14,6 +14,7 @@ TABLES = (
     "assets",
     "bulk_import_chunks",
     "bulk_import_errors",
+    "bulk_import_identifiers",
     "bulk_import_jobs",
     "bulk_import_queue",
 )
@@ -139,7 +140,7 @@ def test_roles_have_the_least_rights(db: TestDatabase) -> None:
     )
     assert grants == [
         ("assets", "SELECT"),
-        ("bulk_import_chunks", "INSERT"),
+        ("bulk_import_chunks", "INSERT SELECT"),
         ("bulk_import_errors", "SELECT"),
         ("bulk_import_jobs", "INSERT SELECT"),
         ("bulk_import_queue", "INSERT"),
@@ -150,9 +151,10 @@ def test_roles_have_the_least_rights(db: TestDatabase) -> None:
         "bulkimport_worker",
     )
     assert grants == [
-        ("assets", "INSERT SELECT"),
+        ("assets", "INSERT SELECT UPDATE"),
         ("bulk_import_chunks", "SELECT"),
         ("bulk_import_errors", "INSERT"),
+        ("bulk_import_identifiers", "DELETE INSERT SELECT"),
         ("bulk_import_jobs", "SELECT UPDATE"),
         ("bulk_import_queue", "DELETE SELECT UPDATE"),
     ]

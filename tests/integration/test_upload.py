@@ -76,7 +76,10 @@ def test_a_part_is_judged_by_its_content_and_not_by_its_label(client: FlaskClien
         (b"identifier,name\nA,B\n", 400, "missing-columns"),
         (HEADER.replace("description", "name").encode() + b"A\n", 400, "doubled-columns"),
         (csv_of(*map(str, range(21))), 413, "too-many-rows"),
-        (GOOD + b'"open\n', 400, "unclosed-quote"),
+        (b"PK\x03\x04xl/workbook.xml", 400, "not-csv"),
+        (b"identifier,n\xe4me\nA,B\n", 400, "unreadable-header"),
+        (b"identifier,name;type\nA,B\n", 400, "ambiguous-delimiter"),
+        (HEADER.replace("type", "type" + ",x" * 500).encode(), 400, "too-many-columns"),
         (GOOD + b"x" * 10_000, 413, "too-large"),
     ],
 )
@@ -187,3 +190,66 @@ def test_an_account_that_is_not_active_has_no_jobs(
 def test_an_intake_that_fails_at_its_end_leaves_nothing(db: TestDatabase, client: FlaskClient) -> None:
     db.rows("REVOKE INSERT ON trakrf.bulk_import_queue FROM bulkimport_web")
     require_problem(db, upload(client, GOOD), 500, "internal-error")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "gzip, identity"])
+def test_an_encoded_body_is_refused(db: TestDatabase, client: FlaskClient, encoding: str) -> None:
+    headers = {**bearer(), "Content-Encoding": encoding}
+    require_problem(db, upload(client, GOOD, headers=headers), 415, "unsupported-media-type")
+    assert upload(client, GOOD, headers={**bearer(), "Content-Encoding": "Identity"}).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("surprise", "1"),
+        ("dry_run", "maybe"),
+        ("on_conflict", "ERROR"),
+        ("on_error", "stop"),
+        ("delimiter", ":"),
+        ("delimiter", ""),
+        ("date_format", "YYYY/MM/DD"),
+        ("columns", "{"),
+        ("columns", "[]"),
+        ("columns", '{"a": 1}'),
+        ("columns", '{"a": "identity"}'),
+        ("columns", '{"a": "metadata."}'),
+        ("columns", '{"a\\u0000": "metadata.x"}'),
+        ("columns", '{"a": "metadata.\\ud800"}'),
+        ("columns", "[" * 5_000),
+        ("parent_job_id", "7"),
+        ("charset", ""),
+    ],
+)
+def test_options_that_are_unknown_or_wrong_are_refused(
+    db: TestDatabase, client: FlaskClient, name: str, value: str
+) -> None:
+    form = upload_form(client, file=(io.BytesIO(GOOD), "f"), **{name: value})
+    require_problem(db, form, 400, "invalid-parameters")
+    assert form.get_json()["errors"][0]["field"] == name
+    require_problem(db, upload(client, GOOD, query_string={name: value}), 400, "invalid-parameters")
+
+
+def test_an_option_given_twice_is_refused(db: TestDatabase, client: FlaskClient) -> None:
+    response = client.post(
+        f"{URL}?dry_run=true",
+        data={"file": (io.BytesIO(GOOD), "f"), "dry_run": "false"},
+        content_type="multipart/form-data",
+        headers=bearer(),
+    )
+    require_problem(db, response, 400, "invalid-parameters")
+
+
+@pytest.mark.parametrize(
+    ("options", "type_"),
+    [
+        ({"charset": "utf-7"}, "unknown-charset"),
+        ({"parent_job_id": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}, "unknown-parent"),
+        ({"columns": '{"Tag": "identifier"}'}, "missing-columns"),
+        ({"columns": '{"Identifier": "name"}'}, "doubled-columns"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(
+    db: TestDatabase, client: FlaskClient, options: dict[str, str], type_: str
+) -> None:
+    require_problem(db, upload(client, GOOD, query_string=options), 400, type_)

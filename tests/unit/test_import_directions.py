@@ -23,18 +23,32 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "processes": (set(), set()),
     "shutdown": (set(), set()),
     "client": (set(), set()),
-    "intake": ({"csvfile", "database", "store"}, set()),
-    "chunk_check": ({"csvfile", "store"}, set()),
-    "chunk_import": ({"chunk_check", "csvfile", "store"}, {"psycopg2"}),
+    "options": ({"csvfile"}, set()),
+    "error_summary": ({"csvfile"}, set()),
+    "intake": ({"csvfile", "database", "options", "store"}, {"psycopg2"}),
+    "exports": ({"csvfile", "database", "options", "store"}, set()),
+    "chunk_check": ({"csvfile", "options", "store"}, set()),
+    "conflict": ({"chunk_check", "csvfile", "options", "store"}, {"psycopg2"}),
+    "chunk_import": ({"chunk_check", "conflict", "csvfile", "options", "store"}, {"psycopg2"}),
+    "job_import": (
+        {"chunk_check", "chunk_import", "csvfile", "error_summary", "options", "store"},
+        {"psycopg2"},
+    ),
     "listener": ({"database", "store"}, {"psycopg2"}),
     "worker": (
-        {"chunk_check", "chunk_import", "database", "listener", "processes", "shutdown", "store"},
+        {
+            *("chunk_check", "chunk_import", "conflict", "database", "job_import"),
+            *("listener", "processes", "shutdown", "store"),
+        },
         {"psycopg2"},
     ),
     "problems": ({"auth", "csvfile", "database", "store"}, {"flask", "werkzeug"}),
     "api": (
-        {"api", "auth", "database", "intake", "problems", "settings", "store"},
-        {"flask", "marshmallow", "psycopg2"},
+        {
+            *("api", "auth", "csvfile", "database", "exports", "intake", "options", "problems"),
+            *("settings", "store"),
+        },
+        {"flask", "marshmallow", "psycopg2", "werkzeug"},
     ),
     "app": ({"api", "auth", "database", "problems", "settings"}, {"flask"}),
     "devserver": (

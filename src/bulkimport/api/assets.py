@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from flask import Blueprint, request, url_for
-from marshmallow import ValidationError
+from flask import Blueprint, url_for
 
-from bulkimport.api import access, ids
+from bulkimport.api import access, ids, queries
 from bulkimport.api.schemas import AssetPageSchema, AssetQuerySchema, AssetSchema
 from bulkimport.problems import Problem
 from bulkimport.store import assets
@@ -17,10 +16,10 @@ blueprint.before_request(access.authenticate)
 @blueprint.get("")
 def page() -> tuple[Any, int, dict[str, str]]:
     """The account's live assets in pages, or the one with an identifier."""
-    query = _query()
+    query: dict[str, Any] = queries.of_request(AssetQuerySchema())
     found = _find(query)
     shown = found[: query["limit"]]
-    next_key = shown[-1].id if len(found) > len(shown) else None
+    next_key = (shown[-1].id,) if len(found) > len(shown) else None
     document = AssetPageSchema().dump({"assets": shown, "next_cursor": next_key})
     headers = {}
     if next_key is not None:
@@ -40,22 +39,12 @@ def get(asset_id: str) -> Any:
     return AssetSchema().dump(asset)
 
 
-def _query() -> dict[str, Any]:
-    try:
-        query: dict[str, Any] = AssetQuerySchema().load(request.args.to_dict())
-    except ValidationError as error:
-        faults = [
-            {"field": field, "error": " ".join(messages)} for field, messages in error.messages_dict.items()
-        ]
-        raise Problem("invalid-parameters", "The query is not valid; see errors.", errors=faults) from error
-    return query
-
-
 def _find(query: dict[str, Any]) -> list[assets.Asset]:
     """One asset more than the page shows, so that it is known whether another page follows."""
     account_id = access.principal().account_id
+    (after_id,) = query["cursor"]
     with access.reading() as cursor:
         if "identifier" in query:
             asset = assets.find(cursor, account_id=account_id, identifier=query["identifier"])
-            return [asset] if asset and asset.id > query["cursor"] else []
-        return assets.page(cursor, account_id=account_id, after_id=query["cursor"], limit=query["limit"] + 1)
+            return [asset] if asset and asset.id > after_id else []
+        return assets.page(cursor, account_id=account_id, after_id=after_id, limit=query["limit"] + 1)

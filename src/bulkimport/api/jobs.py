@@ -1,11 +1,16 @@
 """Bulk import jobs over HTTP."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 from flask import Blueprint, Response, current_app, json, request, url_for
 
 from bulkimport import intake
-from bulkimport.api import access, ids
-from bulkimport.api.schemas import AcceptedSchema, JobSchema
-from bulkimport.api.uploads import uploaded_file
+from bulkimport.api import access, ids, queries
+from bulkimport.api.schemas import AcceptedSchema, JobSchema, UploadOptionsSchema
+from bulkimport.api.uploads import uploaded
+from bulkimport.csvfile.template import template
+from bulkimport.options import Asked
 from bulkimport.problems import Problem
 from bulkimport.settings import Settings
 from bulkimport.store import jobs
@@ -17,12 +22,15 @@ blueprint.before_request(access.authenticate)
 
 
 @blueprint.post("")
-def upload() -> Response:
+def hand_in() -> Response:
     """Take a file in: 202 and a job that will be finished, or a problem and nothing left behind."""
     settings: Settings = current_app.extensions["settings"]
     limits = intake.Limits(settings.chunk_rows, settings.max_rows)
-    with uploaded_file(request, max_bytes=settings.max_upload_bytes) as file:
-        job_id = intake.submit(access.database(), limits, account_id=access.principal().account_id, file=file)
+    account_id = access.principal().account_id
+    with uploaded(request, max_bytes=settings.max_upload_bytes) as upload:
+        asked: Asked = queries.load(UploadOptionsSchema(), upload.fields)
+        asked = replace(asked, charset=asked.charset or upload.charset)
+        job_id = intake.submit(access.database(), limits, asked, account_id=account_id, file=upload.file)
     status_url = url_for(".status", job_id=job_id)
     message = f"The file was accepted; follow the import at {status_url}."
     body = {"job_id": job_id, "status_url": status_url, "message": message}
@@ -37,10 +45,31 @@ def upload() -> Response:
 @blueprint.get("/<job_id>")
 def status(job_id: str) -> Response:
     """How far a job is, and its first row errors."""
+    job = require_job(job_id)
+    headers = {} if job.status in jobs.FINAL_STATUSES else {"Retry-After": str(POLL_AFTER_S)}
+    return Response(json.dumps(JobSchema().dump(job)), 200, headers, content_type="application/json")
+
+
+@blueprint.get("/template.csv")
+def template_csv() -> Response:
+    """A file to begin with."""
+    return csv_attachment(template(), "assets-template.csv")
+
+
+def require_job(job_id: str) -> jobs.Job:
+    """The principal's job of this id, or an invalid-id or not-found problem."""
     wanted = ids.job_id(job_id)
     with access.reading() as cursor:
         job = jobs.get(cursor, account_id=access.principal().account_id, job_id=wanted)
     if job is None:
         raise Problem("not-found", f"There is no job {wanted}.")
-    headers = {} if job.status in jobs.FINAL_STATUSES else {"Retry-After": str(POLL_AFTER_S)}
-    return Response(json.dumps(JobSchema().dump(job)), 200, headers, content_type="application/json")
+    return job
+
+
+def csv_attachment(body: bytes | Iterator[bytes], name: str) -> Response:
+    """A CSV file that browsers save and never show."""
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(body, 200, headers, content_type="text/csv; charset=utf-8")

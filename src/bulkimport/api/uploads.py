@@ -1,11 +1,13 @@
 """The file in a request: whole, or refused."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import IO, BinaryIO, cast
 
 from flask import Request
+from werkzeug.datastructures import EnvironHeaders, Headers
 
 from bulkimport.problems import Problem
 
@@ -14,15 +16,25 @@ SPOOL_BYTES = 512 * 1024  # a larger body lies on disk, so that memory stays fla
 BLOCK_BYTES = 64 * 1024
 
 
+@dataclass(frozen=True)
+class Upload:
+    """A file at its first byte, the charset that its sender declared, and the fields beside it."""
+
+    file: BinaryIO
+    charset: str | None
+    fields: Mapping[str, Sequence[str]]
+
+
 @contextmanager
-def uploaded_file(request: Request, *, max_bytes: int) -> Iterator[BinaryIO]:
-    """The upload at its first byte: the multipart field "file", or the raw body.
+def uploaded(request: Request, *, max_bytes: int) -> Iterator[Upload]:
+    """The upload: the multipart field "file", or the raw body.
 
     Raises a Problem for what is no upload, is larger than `max_bytes`, or ended before its Content-Length.
     """
     if "Transfer-Encoding" in request.headers:
         # A chunked body that ends early cannot be told from a whole one.
         raise Problem("length-required", "Send the body with a Content-Length, not in chunks.")
+    _require_identity(request.headers)
     if request.mimetype == "multipart/form-data":
         opened = _part(request)
     elif request.mimetype in CSV_TYPES:
@@ -33,15 +45,24 @@ def uploaded_file(request: Request, *, max_bytes: int) -> Iterator[BinaryIO]:
             f'The body is "{request.mimetype[:80]}"; '
             'send multipart/form-data with a field "file", or text/csv.',
         )
-    with opened as file:
-        if file.seek(0, 2) > max_bytes:
+    with opened as upload:
+        if upload.file.seek(0, 2) > max_bytes:
             raise Problem("too-large", f"The file has more than {max_bytes} bytes; split it.")
-        file.seek(0)
-        yield cast(BinaryIO, file)
+        upload.file.seek(0)
+        yield upload
+
+
+def _require_identity(headers: Headers | EnvironHeaders) -> None:
+    encoding = headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise Problem(
+            "unsupported-media-type",
+            f'Content-Encoding "{encoding[:40]}" is not supported; send the file as it is.',
+        )
 
 
 @contextmanager
-def _part(request: Request) -> Iterator[IO[bytes]]:
+def _part(request: Request) -> Iterator[Upload]:
     received = _CountedStream(request.environ["wsgi.input"])
     request.environ["wsgi.input"] = received
     parts = request.files.getlist("file")
@@ -49,19 +70,27 @@ def _part(request: Request) -> Iterator[IO[bytes]]:
     if len(parts) != 1:
         found = "none" if not parts else str(len(parts))
         raise Problem("missing-file", f'The form needs exactly one field "file" with a file; it has {found}.')
-    with parts[0].stream as file:
-        yield file
+    part = parts[0]
+    _require_identity(part.headers)
+    with part.stream as file:
+        yield Upload(cast(BinaryIO, file), part.mimetype_params.get("charset"), _fields(request))
 
 
 @contextmanager
-def _raw_body(request: Request) -> Iterator[IO[bytes]]:
+def _raw_body(request: Request) -> Iterator[Upload]:
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as file:
         count = 0
         while block := request.stream.read(BLOCK_BYTES):
             count += len(block)
             file.write(block)
         _require_whole(request, count)
-        yield cast(IO[bytes], file)
+        yield Upload(cast(BinaryIO, file), request.mimetype_params.get("charset"), _fields(request))
+
+
+def _fields(request: Request) -> dict[str, list[str]]:
+    """Form fields and query parameters alike."""
+    names = {*request.form, *request.args}
+    return {name: [*request.args.getlist(name), *request.form.getlist(name)] for name in names}
 
 
 def _require_whole(request: Request, received: int) -> None:

@@ -1,106 +1,119 @@
-"""A byte stream → its columns, and slices of whole records."""
+"""A byte stream → its header, and slices of whole records."""
 
-import csv
-import io
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from bulkimport.csvfile.header import Columns, map_columns
-from bulkimport.csvfile.records import ENCODING_ERRORS, is_blank
+from bulkimport.csvfile import encoding, foreign, header
+from bulkimport.csvfile.dates import FormatEvidence
+from bulkimport.csvfile.header import Columns
+from bulkimport.csvfile.records import (
+    CHUNK_ENCODING,
+    CHUNK_ERRORS,
+    MAX_RECORD_CHARS,
+    Record,
+    RecordReader,
+    is_blank,
+)
 from bulkimport.csvfile.refusal import RefusedFileError
 
-MAX_RECORD_CHARS = 1024**2  # the longest record: more is a quote that nobody closed, or no CSV at all
 MAX_CHUNK_CHARS = 4 * 1024**2  # long records make a chunk of fewer rows, so that memory stays flat
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A slice of whole records; `first_row` is the number of the first record in the spreadsheet."""
+    """A slice of whole records: where it begins in the spreadsheet and in the file, and its rows."""
 
     number: int
     first_row: int
+    first_line: int
     rows: int
     body: bytes
 
 
-def split(stream: BinaryIO, *, chunk_rows: int, max_rows: int) -> tuple[Columns, Iterator[Chunk]]:
-    """Read the header, and cut what follows into chunks of `chunk_rows` rows as it is iterated.
+class CsvFile:
+    """A file whose header is read, and whose chunks are cut, once, as they are iterated.
 
-    Raises RefusedFileError at once for a file with no usable header, and in the iteration for one with no
-    rows, more than `max_rows` rows, a record over the limits, or a quote that is never closed.
+    `blank_rows` and `date_evidence` are complete when the chunks are.
     """
-    records = _Records(stream)
-    header = records.next()
-    while header is not None and is_blank(header):
-        header = records.next()
-    if header is None:
+
+    def __init__(
+        self, stream: BinaryIO, *, charset: str | None, delimiter: str | None, mapping: Mapping[str, str]
+    ) -> None:
+        """Read the header of a seekable stream.
+
+        What is None is found out; the foreign names in `mapping` help to find the delimiter. Raises
+        RefusedFileError where there is no CSV, or no header that can be read.
+        """
+        foreign.refuse(stream.read(foreign.PEEK_BYTES))
+        stream.seek(0)
+        text = encoding.open_text(stream, charset)
+        self.charset = text.encoding.removesuffix("-sig")
+        self.delimiter = delimiter or header.find_delimiter(_first_line(text.readline), mapping)
+        text.seek(0)
+        self._records = RecordReader(text.readline, self.delimiter)
+        self.header = self._read_header()
+        self.blank_rows = 0
+        self.date_evidence = FormatEvidence()
+        self._date_columns: Sequence[int] = ()
+
+    def first_record(self) -> Record | None:
+        """The first record below the header, which stays to be cut."""
+        record = self._records.next()
+        if record:
+            self._records.unread()
+        return record
+
+    def look_at_dates(self, columns: Columns) -> None:
+        """Gather `date_evidence` from the dates in these columns while the chunks are cut."""
+        self._date_columns = [columns.index(name) for name in header.DATE_FIELDS if name in columns]
+
+    def chunks(self, *, chunk_rows: int, max_rows: int) -> Iterator[Chunk]:
+        """Slices of `chunk_rows` rows; RefusedFileError for no rows, or more than `max_rows` of them."""
+        total = 0
+        for number in itertools.count():
+            chunk = self._next_chunk(number, chunk_rows)
+            if chunk is None:
+                break
+            total += chunk.rows
+            if total > max_rows:
+                raise RefusedFileError("too-many-rows", f"The file has more than {max_rows} rows; split it.")
+            yield chunk
+        if total == 0:
+            raise RefusedFileError("no-rows", "The file has a header and no rows.")
+
+    def _read_header(self) -> list[str]:
+        while record := self._records.next():
+            if not is_blank(record.cells):
+                return header.require_readable(record)
         raise RefusedFileError("empty-file", "The file is empty; it needs a header and at least one row.")
-    return map_columns(header), _cut(records, chunk_rows, max_rows)
+
+    def _next_chunk(self, number: int, chunk_rows: int) -> Chunk | None:
+        records = self._records
+        records.take()
+        first_row, first_line, rows = records.next_row, records.next_line, 0
+        while rows < chunk_rows and records.taken_chars < MAX_CHUNK_CHARS:
+            record = records.next()
+            if record is None:
+                if rows == 0:
+                    return None
+                break
+            if is_blank(record.cells):
+                self.blank_rows += 1
+            else:
+                rows += 1
+                self._look_at(record.cells)
+        return Chunk(number, first_row, first_line, rows, records.take().encode(CHUNK_ENCODING, CHUNK_ERRORS))
+
+    def _look_at(self, cells: Sequence[str]) -> None:
+        if self._date_columns and len(cells) == len(self.header):
+            self.date_evidence.add(cells[column] for column in self._date_columns)
 
 
-def _cut(records: "_Records", chunk_rows: int, max_rows: int) -> Iterator[Chunk]:
-    number = total = 0
-    while chunk := _next_chunk(records, number, chunk_rows):
-        number += 1
-        total += chunk.rows
-        if total > max_rows:
-            raise RefusedFileError("too-many-rows", f"The file has more than {max_rows} rows; split it.")
-        yield chunk
-    if total == 0:
-        raise RefusedFileError("no-rows", "The file has a header and no rows.")
-
-
-def _next_chunk(records: "_Records", number: int, chunk_rows: int) -> Chunk | None:
-    records.taken.clear()
-    first_row, rows, chars = records.row + 1, 0, 0
-    while rows < chunk_rows and chars < MAX_CHUNK_CHARS:
-        cells = records.next()
-        if cells is None:
-            break
-        chars += records.record_chars
-        if not is_blank(cells):
-            rows += 1
-    if rows == 0:
-        return None
-    return Chunk(number, first_row, rows, "".join(records.taken).encode("utf-8", ENCODING_ERRORS))
-
-
-class _Records:
-    """The records of a stream, one at a time, with the lines they were read from."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        # newline="" splits lines at LF, CR and CR LF alone, and leaves each as it is.
-        self._text = io.TextIOWrapper(stream, "utf-8-sig", ENCODING_ERRORS, newline="")
-        self._reader = csv.reader(self._lines())
-        self._ended = False
-        self.taken: list[str] = []
-        self.row = 0
-        self.record_chars = 0
-
-    def next(self) -> list[str] | None:
-        """The next record's cells, None at the end; RefusedFileError where the file cannot be read on."""
-        self.record_chars = 0
-        try:
-            cells = next(self._reader, None)
-        except csv.Error as error:
-            raise self._refused("unreadable-record", f"cannot be read: {error}") from error
-        if cells is not None:
-            self.row += 1
-            if self._ended:  # the reader asked for one more line to end this record
-                self.row -= 1
-                raise self._refused("unclosed-quote", "has a quoted cell that is never closed")
-        return cells
-
-    def _lines(self) -> Iterator[str]:
-        readline, take = self._text.readline, self.taken
-        while line := readline(MAX_RECORD_CHARS + 1):
-            self.record_chars += len(line)
-            if self.record_chars > MAX_RECORD_CHARS:
-                raise self._refused("record-too-long", f"is longer than {MAX_RECORD_CHARS} characters")
-            take.append(line)
-            yield line
-        self._ended = True
-
-    def _refused(self, code: str, what: str) -> RefusedFileError:
-        return RefusedFileError(code, f"The record that begins in row {self.row + 1} {what}.")
+def _first_line(readline: Callable[[int], str]) -> str:
+    """The first line that is not blank, whatever the delimiter is."""
+    line = readline(MAX_RECORD_CHARS)
+    while line and not line.strip("".join(header.DELIMITERS.values()) + " \r\n"):
+        line = readline(MAX_RECORD_CHARS)
+    return line.rstrip("\r\n")

@@ -1,32 +1,157 @@
-"""The first record names the columns: header → the asset's field for each of them."""
+"""The first record names the columns: header → what each column is for."""
 
-from collections.abc import Sequence
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from bulkimport.csvfile import encoding
+from bulkimport.csvfile.records import Record, lenient_cells
 from bulkimport.csvfile.refusal import RefusedFileError
 
 FIELDS = ("identifier", "name", "type", "description", "valid_from", "valid_to", "is_active")
-OPTIONAL_FIELDS = ("description", "valid_to")
+DATE_FIELDS = ("valid_from", "valid_to")
+REQUIRED_FIELDS = ("identifier", "name", "type", "valid_from", "is_active")
+METADATA_PREFIX = "metadata."
+# The columns that a file of failed rows has beside the original ones.
+HANDED_BACK = ("_row", "_errors")
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+MAX_COLUMNS = 500
+MAX_NAME_CHARS = 255
+NEAR_MISS = 0.75  # difflib's ratio: "discription" is one of "description", "colour" is none
+SEPARATORS = re.compile(r"[\s_-]+")
 
-# The asset's field for each column of the file, in the file's order; None for a column that is ignored.
+# For each column of the file, in its order: a field, "metadata.KEY", or None if it is ignored.
 Columns = tuple[str | None, ...]
 
 
-def map_columns(header: Sequence[str]) -> Columns:
-    """Columns in any order and any case; RefusedFileError where one is missing or doubled."""
-    names = [name.strip().lower() for name in header]
-    columns = tuple(name if name in FIELDS else None for name in names)
-    missing = [field for field in FIELDS if field not in columns and field not in OPTIONAL_FIELDS]
+@dataclass(frozen=True)
+class IgnoredColumn:
+    """A column of the file that is for nothing, and the field that its owner may have meant.
+
+    `position` counts from 1: a column need not have a name.
+    """
+
+    column: str
+    position: int
+    did_you_mean: str | None
+
+
+def require_readable(record: Record) -> list[str]:
+    """The header's cells; RefusedFileError where they cannot be names of columns."""
+    names = record.cells
+    if record.fault:
+        shown = encoding.printable(names[0][:50])
+        raise _unreadable(f'has a fault in its quotes or is too long: "{shown}"')
+    if len(names) > MAX_COLUMNS:
+        raise RefusedFileError(
+            "too-many-columns", f"The header has {len(names)} columns; at most {MAX_COLUMNS} are read."
+        )
+    for name in names:
+        if "\0" in name or encoding.undecoded(name):
+            raise _unreadable(
+                f'"{encoding.printable(name[:50])}" is not in the encoding it was read in; '
+                "say which it is with charset=, for example windows-1252 or utf-16"
+            )
+        if len(name) > MAX_NAME_CHARS:
+            raise _unreadable(f'"{name[:50]}…" has more than {MAX_NAME_CHARS} characters')
+    return names
+
+
+def map_columns(header: Sequence[str], mapping: Mapping[str, str], required: Sequence[str]) -> Columns:
+    """What each column is for; spaces, underscores, hyphens and case do not matter.
+
+    `mapping` names fields for foreign headers. Raises RefusedFileError where a required column is missing, a
+    column is doubled, or a field has two columns.
+    """
+    keys = [_key(name) for name in header]
+    if doubled := _doubled([key for key in keys if key]):
+        raise RefusedFileError("doubled-columns", f"The header has {_listed(doubled)} more than once.")
+    if unused := [name for name in mapping if _key(name) not in keys]:
+        raise RefusedFileError(
+            "missing-columns", f"columns= maps {_listed(unused)}; the header has {_listed(header)}."
+        )
+    foreign = {_key(name): target for name, target in mapping.items()}
+    columns = tuple(foreign.get(_key(name)) or _own(name) for name in header)
+    if doubled := _doubled([target for target in columns if target]):
+        raise RefusedFileError("doubled-columns", f"More than one column is mapped to {_listed(doubled)}.")
+    missing = [field for field in required if field not in columns]
     if missing:
-        raise RefusedFileError(
-            "missing-columns",
-            f"The header (row 1) lacks {_listed(missing)}; it has {_listed(names)}.",
-        )
-    doubled = [field for field in FIELDS if columns.count(field) > 1]
-    if doubled:
-        raise RefusedFileError(
-            "doubled-columns", f"The header (row 1) has {_listed(doubled)} more than once."
-        )
+        raise RefusedFileError("missing-columns", _missing(missing, header, columns))
     return columns
+
+
+def ignored_columns(header: Sequence[str], columns: Columns) -> list[IgnoredColumn]:
+    """The columns that are for nothing, each with the field that its name nearly is."""
+    free = [field for field in FIELDS if field not in columns]
+    return [
+        IgnoredColumn(name, position, _near_miss(name, free))
+        for position, (name, target) in enumerate(zip(header, columns, strict=True), start=1)
+        if target is None and name.strip() not in HANDED_BACK
+    ]
+
+
+def find_delimiter(line: str, mapping: Mapping[str, str]) -> str:
+    """The delimiter by which the header's first line has the most known names.
+
+    Raises RefusedFileError where that is not one delimiter alone. Where no name is known it is the one that
+    makes the most columns.
+    """
+    foreign = {_key(name) for name in mapping}
+    cells = {delimiter: lenient_cells(line, delimiter) for delimiter in DELIMITERS.values()}
+    known = {
+        delimiter: sum(
+            _key(cell) in foreign or _own(cell) is not None or cell.strip() in HANDED_BACK for cell in found
+        )
+        for delimiter, found in cells.items()
+    }
+    best = [delimiter for delimiter in cells if known[delimiter] == max(known.values())]
+    if len(best) == len(cells):
+        return max(cells, key=lambda delimiter: len(cells[delimiter]))
+    if len(best) > 1:
+        names = " or by ".join(name for name, delimiter in DELIMITERS.items() if delimiter in best)
+        raise RefusedFileError(
+            "ambiguous-delimiter", f"The header can be divided by {names}; say which with delimiter=."
+        )
+    return best[0]
+
+
+def is_target(text: str) -> bool:
+    """Whether columns= may map a header to this."""
+    return text in FIELDS or (text.startswith(METADATA_PREFIX) and len(text) > len(METADATA_PREFIX))
+
+
+def _key(name: str) -> str:
+    return SEPARATORS.sub("_", name.strip().lower())
+
+
+def _own(name: str) -> str | None:
+    key = _key(name)
+    if key in FIELDS:
+        return key
+    if key.startswith(METADATA_PREFIX) and len(key) > len(METADATA_PREFIX):
+        return METADATA_PREFIX + name.strip()[len(METADATA_PREFIX) :].strip()
+    return None
+
+
+def _doubled(names: Sequence[str]) -> list[str]:
+    return sorted({name for name in names if names.count(name) > 1})
+
+
+def _unreadable(what: str) -> RefusedFileError:
+    return RefusedFileError("unreadable-header", f"The header {what}.")
+
+
+def _missing(missing: Sequence[str], header: Sequence[str], columns: Columns) -> str:
+    detail = f"The header lacks {_listed(missing)}; it has {_listed(header)}."
+    for ignored in ignored_columns(header, columns):
+        if ignored.did_you_mean in missing:
+            detail += f' Is "{ignored.column}" meant to be "{ignored.did_you_mean}"?'
+    return detail
+
+
+def _near_miss(name: str, fields: Sequence[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(_key(name), fields, n=1, cutoff=NEAR_MISS)), None)
 
 
 def _listed(names: Sequence[str], limit: int = 20) -> str:

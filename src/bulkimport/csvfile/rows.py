@@ -1,15 +1,17 @@
 """The rules of a row: cells → a checked asset, or every error it has."""
 
-import re
-from collections.abc import Callable, Sequence
-from datetime import date
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
 
-from bulkimport.csvfile.header import FIELDS, Columns
+from bulkimport.csvfile import dates, encoding, records
+from bulkimport.csvfile.header import FIELDS, METADATA_PREFIX, Columns
+from bulkimport.csvfile.records import Record
 
 MAX_IDENTIFIER_CHARS = 255
 MAX_NAME_CHARS = 255
 MAX_DESCRIPTION_CHARS = 1024
+MAX_METADATA_CHARS = 1024
 MAX_VALUE_CHARS = 200  # of a cell that is handed back in a row error
 MAX_MEMO_CELLS = 10_000
 TYPES = ("person", "device", "asset", "inventory", "other")
@@ -17,16 +19,21 @@ BOOLEANS = {
     **dict.fromkeys(("true", "1", "yes", "t", "y"), True),
     **dict.fromkeys(("false", "0", "no", "f", "n"), False),
 }
-# Stricter than date.fromisoformat, which also takes 20240115 and 2024-W03-1; \d would take Arabic digits.
-ISO_DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
+FAULTS = {
+    records.UNCLOSED_QUOTE: "begins a quoted cell that is not closed; the lines below are rows of their own",
+    records.MISPLACED_QUOTE: "has text behind a quoted cell; write a quote inside of a quoted cell twice",
+    records.CELL_TOO_LONG: f"has a cell of more than {records.MAX_CELL_CHARS} characters",
+    records.RECORD_TOO_LONG: f"has more than {records.MAX_RECORD_CHARS} characters",
+}
 
-Value = TypeVar("Value")
+Rule = Callable[[str], Any]
 
 
 class RowError(NamedTuple):
     """One fault of a row. `field` is None where the row as a whole is to blame."""
 
     row: int
+    line: int
     field: str | None
     code: str
     message: str
@@ -34,16 +41,21 @@ class RowError(NamedTuple):
 
 
 class Asset(NamedTuple):
-    """A row that kept every rule that can be checked without the database."""
+    """A row that kept every rule that can be checked without the database.
+
+    In a partial row None means that the stored asset keeps what it has.
+    """
 
     row: int
+    line: int
     identifier: str
-    name: str
-    type: str
+    name: str | None
+    type: str | None
     description: str | None
-    valid_from: date
-    valid_to: date | None
-    is_active: bool
+    valid_from: datetime | None
+    valid_to: datetime | None
+    is_active: bool | None
+    metadata: Mapping[str, str]
 
 
 class _CellError(Exception):
@@ -53,82 +65,96 @@ class _CellError(Exception):
 
 
 class RowRules:
-    """The rules for files with these columns."""
+    """The rules for files with these columns, and dates of this format.
 
-    def __init__(self, columns: Columns) -> None:
+    A row of a `partial` file needs no more than its identifier.
+    """
+
+    def __init__(self, columns: Columns, *, date_format: str = dates.ISO, partial: bool = False) -> None:
         self._width = len(columns)
         self._lacks_columns = not set(FIELDS) <= set(columns)
+        self._metadata = [
+            (target.removeprefix(METADATA_PREFIX), place)
+            for place, target in enumerate(columns)
+            if target and target.startswith(METADATA_PREFIX)
+        ]
         # An absent column reads an empty cell that is put behind the row's own.
-        self._places = {field: columns.index(field) if field in columns else self._width for field in FIELDS}
-        self._types, self._dates, self._booleans = _Memo(_type), _Memo(_date), _Memo(_boolean)
+        self._rules = [
+            (field, rule, columns.index(field) if field in columns else self._width)
+            for field, rule in _rules(date_format, partial).items()
+        ]
 
-    def check(self, row: int, cells: list[str]) -> Asset | list[RowError]:
+    def check(self, record: Record) -> Asset | list[RowError]:
         """The asset in this row, or all of the row's errors."""
-        if len(cells) != self._width:
-            return [_cell_count_error(row, len(cells), self._width)]
+        cells = record.cells
+        if record.fault or len(cells) != self._width:
+            return [_error_of_row(record, self._width)]
         if self._lacks_columns:
             cells = [*cells, ""]
         try:
-            return self._asset(row, cells)
+            return self._asset(record, cells)
         except _CellError:
-            return self._errors(row, cells)
+            return self._errors(record, cells)
 
-    def _asset(self, row: int, cells: Sequence[str]) -> Asset:
+    def _asset(self, record: Record, cells: Sequence[str]) -> Asset:
         """The fast path that most rows take: stops at the first fault."""
-        identifier, name, type_, description, valid_from, valid_to, is_active = self._places.values()
-        asset = Asset(
-            row,
-            _required_text(cells[identifier], MAX_IDENTIFIER_CHARS),
-            _required_text(cells[name], MAX_NAME_CHARS),
-            self._types[cells[type_]],
-            _text(cells[description], MAX_DESCRIPTION_CHARS) or None,
-            self._dates[cells[valid_from]],
-            self._dates[cells[valid_to]] if cells[valid_to].strip() else None,
-            self._booleans[cells[is_active]],
-        )
+        values = [rule(cells[place]) for _, rule, place in self._rules]
+        metadata = self._metadata_of(cells) if self._metadata else {}
+        asset = Asset._make([record.row, record.line, *values, metadata])
         _require_order(asset.valid_from, asset.valid_to)
         return asset
 
-    def _errors(self, row: int, cells: Sequence[str]) -> list[RowError]:
+    def _metadata_of(self, cells: Sequence[str]) -> dict[str, str]:
+        found = ((key, _metadata(cells[place])) for key, place in self._metadata)
+        return {key: value for key, value in found if value}
+
+    def _errors(self, record: Record, cells: Sequence[str]) -> list[RowError]:
         """Every fault of a row that is known to have one, in the order of FIELDS."""
         errors = []
-        for field, place in self._places.items():
+        values: dict[str, Any] = {}
+        metadata = [(METADATA_PREFIX + key, _metadata, place) for key, place in self._metadata]
+        for field, rule, place in [*self._rules, *metadata]:
             try:
-                RULES[field](cells[place])
+                _require_storable(cells[place])
+                values[field] = rule(cells[place])
             except _CellError as fault:
-                errors.append(row_error(row, field, fault.code, fault.what, cells[place]))
-        valid_from, valid_to = (cells[self._places[field]] for field in ("valid_from", "valid_to"))
-        if not errors or {error.field for error in errors}.isdisjoint(("valid_from", "valid_to")):
-            try:
-                _require_order(_date(valid_from), _optional_date(valid_to))
-            except _CellError as fault:
-                errors.append(row_error(row, "valid_to", fault.code, fault.what, valid_to))
+                errors.append(row_error(record, field, fault.code, fault.what, cells[place]))
+        try:
+            _require_order(values.get("valid_from"), values.get("valid_to"))
+        except _CellError as fault:
+            valid_to = next(cells[place] for field, _, place in self._rules if field == "valid_to")
+            errors.append(row_error(record, "valid_to", fault.code, fault.what, valid_to))
         return errors
 
 
-class _Memo(dict[str, Value]):
+class _Memo(dict[str, object]):
     """Remembers what a rule made of a cell: types, dates and booleans recur from row to row."""
 
-    def __init__(self, rule: Callable[[str], Value]) -> None:
+    def __init__(self, rule: Rule) -> None:
         self._rule = rule
 
-    def __missing__(self, cell: str) -> Value:
+    def __missing__(self, cell: str) -> object:
         if len(self) >= MAX_MEMO_CELLS:
             self.clear()
         value = self[cell] = self._rule(cell)
         return value
 
 
-def row_error(row: int, field: str, code: str, what: str, value: str) -> RowError:
+class Place(Protocol):
+    """Where a row stands."""
+
+    @property
+    def row(self) -> int: ...
+    @property
+    def line(self) -> int: ...
+
+
+def row_error(place: Place, field: str, code: str, what: str, value: str) -> RowError:
     """A fault of one cell; the message reads `field "value" what`, with the cell as people can read it."""
-    shown = printable(value)
-    return RowError(row, field, code, f"{field} {quoted(shown)} {what}", shown)
-
-
-def printable(cell: str) -> str:
-    """The start of a cell, with NUL and bytes that are not UTF-8 written as \\x00."""
-    readable = cell[:MAX_VALUE_CHARS].encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return readable.replace("\0", r"\x00")[:MAX_VALUE_CHARS]
+    shown = encoding.printable(value[:MAX_VALUE_CHARS])
+    return RowError(
+        place.row, place.line, field, code, f"{field} {quoted(shown)} {what}", shown[:MAX_VALUE_CHARS]
+    )
 
 
 def quoted(value: str, limit: int = 60) -> str:
@@ -136,93 +162,98 @@ def quoted(value: str, limit: int = 60) -> str:
     return f'"{value[:limit]}…"' if len(value) > limit else f'"{value}"'
 
 
-def _cell_count_error(row: int, found: int, expected: int) -> RowError:
-    message = f"the row has {found} cells and the header {expected}"
-    return RowError(row, None, "wrong_cell_count", message, None)
+def _error_of_row(record: Record, width: int) -> RowError:
+    if record.fault:
+        code, what, value = (
+            record.fault,
+            FAULTS[record.fault],
+            encoding.printable(record.cells[0][:MAX_VALUE_CHARS]),
+        )
+    else:
+        code, what, value = "wrong_cell_count", f"has {len(record.cells)} cells and the header {width}", None
+    return RowError(record.row, record.line, None, code, f"the row {what}", value)
 
 
-def _identifier(cell: str) -> str:
-    return _required_text(cell, MAX_IDENTIFIER_CHARS)
+def _rules(date_format: str, partial: bool) -> dict[str, Rule]:
+    """For each field, in the order of FIELDS, what makes its value of a cell."""
+    needed = _optional if partial else _required
+    date = _date(date_format)
+    return {
+        "identifier": _required(_text(MAX_IDENTIFIER_CHARS)),
+        "name": needed(_text(MAX_NAME_CHARS)),
+        "type": _Memo(needed(_type)).__getitem__,
+        "description": _optional(_text(MAX_DESCRIPTION_CHARS)),
+        "valid_from": _Memo(needed(date)).__getitem__,
+        "valid_to": _Memo(_optional(date)).__getitem__,
+        "is_active": _Memo(needed(_boolean)).__getitem__,
+    }
 
 
-def _name(cell: str) -> str:
-    return _required_text(cell, MAX_NAME_CHARS)
+def _required(rule: Rule) -> Rule:
+    def check(cell: str) -> object:
+        value = cell.strip()
+        if not value:
+            raise _CellError("required", "is empty and must not be")
+        return rule(value)
+
+    return check
 
 
-def _type(cell: str) -> str:
-    value = _required(cell).lower()
-    if value not in TYPES:
+def _optional(rule: Rule) -> Rule:
+    def check(cell: str) -> object:
+        value = cell.strip()
+        return rule(value) if value else None
+
+    return check
+
+
+def _text(max_chars: int) -> Rule:
+    def check(value: str) -> str:
+        if len(value) > max_chars:
+            raise _CellError("too_long", f"has {len(value)} characters (at most {max_chars})")
+        if not value.isprintable():  # the rare ones: line ends and tabs, which are fine, and what is not
+            _require_storable(value)
+        return value
+
+    return check
+
+
+def _type(value: str) -> str:
+    if value.lower() not in TYPES:
         raise _CellError("unknown_type", f"is not a type (expected one of {', '.join(TYPES)})")
-    return value
+    return value.lower()
 
 
-def _description(cell: str) -> str | None:
-    return _text(cell, MAX_DESCRIPTION_CHARS) or None
+def _date(date_format: str) -> Rule:
+    def check(value: str) -> datetime:
+        moment = dates.parse(value, date_format)
+        if moment is None:
+            raise _CellError("invalid_date", f"is not a date (expected {date_format})")
+        return moment
+
+    return check
 
 
-def _date(cell: str) -> date:
-    match = ISO_DATE.fullmatch(_required(cell))
-    try:
-        if match:
-            return date(int(match[1]), int(match[2]), int(match[3]))
-    except ValueError:
-        pass
-    raise _CellError("invalid_date", "is not a date (expected YYYY-MM-DD)")
-
-
-def _optional_date(cell: str) -> date | None:
-    return _date(cell) if cell.strip() else None
-
-
-def _boolean(cell: str) -> bool:
-    value = BOOLEANS.get(_required(cell).lower())
-    if value is None:
+def _boolean(value: str) -> bool:
+    boolean = BOOLEANS.get(value.lower())
+    if boolean is None:
         raise _CellError(
             "invalid_boolean", "is not true or false (expected true/false, 1/0, yes/no, t/f, y/n)"
         )
-    return value
+    return boolean
 
 
-def _required_text(cell: str, max_chars: int) -> str:
-    return _text(cell, max_chars) or _required(cell)
+_metadata = _optional(_text(MAX_METADATA_CHARS))
 
 
-def _required(cell: str) -> str:
-    value = cell.strip()
-    if not value:
-        raise _CellError("required", "is empty and must not be")
-    return value
-
-
-def _text(cell: str, max_chars: int) -> str:
-    value = cell.strip()
-    if len(value) > max_chars:
-        raise _CellError("too_long", f"has {len(value)} characters (at most {max_chars})")
-    if not value.isprintable():  # the rare ones: line ends and tabs, which are fine, and what is not
-        _require_storable(value)
-    return value
-
-
-def _require_storable(value: str) -> None:
-    if "\0" in value:
+def _require_storable(text: str) -> None:
+    if "\0" in text:
         raise _CellError("invalid_character", "holds the character NUL")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise _CellError("invalid_encoding", "holds bytes that are not UTF-8") from None
+    if undecoded := encoding.undecoded(text):
+        raise _CellError("invalid_encoding", f"holds bytes that do not decode: {undecoded}")
 
 
-def _require_order(valid_from: date, valid_to: date | None) -> None:
-    if valid_to and valid_to < valid_from:
-        raise _CellError("valid_to_before_valid_from", f"is before valid_from {valid_from}")
-
-
-RULES: dict[str, Callable[[str], object]] = {
-    "identifier": _identifier,
-    "name": _name,
-    "type": _type,
-    "description": _description,
-    "valid_from": _date,
-    "valid_to": _optional_date,
-    "is_active": _boolean,
-}
+def _require_order(valid_from: datetime | None, valid_to: datetime | None) -> None:
+    if valid_from and valid_to and valid_to < valid_from:
+        shown = valid_from.isoformat().removesuffix("T00:00:00+00:00")
+        raise _CellError("valid_to_before_valid_from", f"is before valid_from {shown}")

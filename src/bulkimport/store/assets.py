@@ -1,27 +1,34 @@
-"""Assets: staged and inserted a chunk at a time, and read in pages."""
+"""Assets: inserted and updated from what is staged, a chunk at a time, and read in pages."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
-
-# Row, identifier, name, type, description, valid_from, valid_to, is_active: the columns of asset_staging.
-StagedAsset = tuple[int, str, str, str, str | None, date, date | None, bool]
-
-# The columns of asset_staging, each as an array literal.
-Staging = dict[str, str]
 
 
 class Refused(NamedTuple):
     """A staged row that was not inserted, and where the live asset with its identifier came from."""
 
     row: int
-    identifier: str
     holder_job_id: UUID | None
     holder_row: int | None
+
+
+class Incomplete(NamedTuple):
+    """A staged row for a new asset, and the required fields that it lacks."""
+
+    row: int
+    fields: list[str]
+
+
+class Misordered(NamedTuple):
+    """A staged row after which its asset would end before it begins."""
+
+    row: int
+    valid_from: datetime
+    valid_to: datetime
 
 
 @dataclass(frozen=True)
@@ -43,84 +50,14 @@ class Asset:
     import_row: int | None
 
 
-# Rows are staged in a table of the session, so that one statement inserts them and another can ask which
-# of them were left out.
-CREATE_STAGING = """
-/* assets.create_staging */
-CREATE TEMPORARY TABLE IF NOT EXISTS asset_staging (
-    import_row  int         NOT NULL,
-    identifier  text        NOT NULL,
-    name        text        NOT NULL,
-    type        text        NOT NULL,
-    description text,
-    valid_from  timestamptz NOT NULL,
-    valid_to    timestamptz,
-    is_active   boolean     NOT NULL
-) ON COMMIT DELETE ROWS
-"""
-
-# Not COPY FROM STDIN: a backend that waits for the rest of a COPY hears no time-out at all, so a worker that
-# is stopped in the middle of one would hold its job for ever. A statement is read whole before it runs, and
-# until then idle_in_transaction_session_timeout applies.
-STAGE = """
-/* assets.stage */
-INSERT INTO asset_staging (import_row, identifier, name, type, description, valid_from, valid_to, is_active)
-SELECT *
-FROM unnest(%(import_row)s::int[], %(identifier)s::text[], %(name)s::text[], %(type)s::text[],
-            %(description)s::text[], %(valid_from)s::timestamptz[], %(valid_to)s::timestamptz[],
-            %(is_active)s::boolean[])
-"""
-
-
-def stage(cursor: Cursor, staging: Staging) -> None:
-    """Put rows before the database, to be inserted in the same transaction."""
-    cursor.execute(CREATE_STAGING)
-    cursor.execute(STAGE, staging)
-
-
-def staging(assets: Iterable[StagedAsset]) -> Staging:
-    """Rows as array literals, a column each (PostgreSQL manual, Array Input and Output Syntax).
-
-    Made here and not by the driver, which would take the time of the thread that holds the transaction.
-    """
-    columns = list(zip(*assets, strict=True)) or [()] * 8
-    rows, identifiers, names, types, descriptions, valid_from, valid_to, is_active = columns
-    return {
-        "import_row": _array(map(str, rows)),
-        "identifier": _array(map(_quoted, identifiers)),
-        "name": _array(map(_quoted, names)),
-        "type": _array(types),
-        "description": _array(map(_quoted, descriptions)),
-        "valid_from": _array(map(_midnight, valid_from)),
-        "valid_to": _array(map(_midnight, valid_to)),
-        "is_active": _array(map(str, is_active)),
-    }
-
-
-def _array(elements: Iterable[str]) -> str:
-    return "{" + ",".join(elements) + "}"
-
-
-def _quoted(text: str | None) -> str:
-    if text is None:
-        return "NULL"
-    if '"' in text or "\\" in text:
-        text = text.replace("\\", r"\\").replace('"', r"\"")
-    return f'"{text}"'
-
-
-def _midnight(day: date | None) -> str:
-    return "NULL" if day is None else day.isoformat() + "Z"
-
-
 # In file order, so that the first of two rows with one identifier wins. DO NOTHING takes both conflicts with
 # rows that were there and those within the statement.
 INSERT_STAGED = """
 /* assets.insert_staged */
 INSERT INTO trakrf.assets (account_id, identifier, name, type, description, valid_from, valid_to,
-                           is_active, import_job_id, import_row)
+                           is_active, metadata, import_job_id, import_row)
 SELECT %(account_id)s, identifier, name, type, description, valid_from, valid_to,
-       is_active, %(job_id)s, import_row
+       is_active, coalesce(metadata, '{}'), %(job_id)s, import_row
 FROM asset_staging
 ORDER BY import_row
 ON CONFLICT (account_id, identifier) WHERE deleted_at IS NULL DO NOTHING
@@ -139,7 +76,7 @@ def insert_staged(cursor: Cursor, *, account_id: int, job_id: UUID) -> int:
 # JOIN.
 REFUSED = """
 /* assets.refused */
-SELECT staged.import_row, staged.identifier, holder.import_job_id, holder.import_row
+SELECT staged.import_row, holder.import_job_id, holder.import_row
 FROM asset_staging AS staged
 LEFT JOIN trakrf.assets AS holder
        ON holder.account_id = %(account_id)s
@@ -154,6 +91,113 @@ def refused(cursor: Cursor, *, account_id: int, job_id: UUID) -> list[Refused]:
     """The staged rows that insert_staged left out, each with the origin of the asset that is in its way."""
     cursor.execute(REFUSED, {"account_id": account_id, "job_id": job_id})
     return [Refused(*found) for found in cursor]
+
+
+HELD = """
+/* assets.held */
+SELECT staged.import_row
+FROM asset_staging AS staged
+LEFT JOIN trakrf.assets AS holder
+       ON holder.account_id = %(account_id)s
+      AND holder.identifier = staged.identifier
+      AND holder.deleted_at IS NULL
+WHERE holder.id IS NOT NULL
+ORDER BY staged.import_row
+"""
+
+
+def held(cursor: Cursor, *, account_id: int) -> list[int]:
+    """The staged rows whose identifier a live asset has."""
+    cursor.execute(HELD, {"account_id": account_id})
+    return [row for (row,) in cursor]
+
+
+# In order of the identifier, so that two imports which change the same assets wait for each other and never
+# in a circle. The locks keep what was checked as it was until it is changed.
+LOCK_HELD = """
+/* assets.lock_held */
+SELECT FROM trakrf.assets
+WHERE account_id = %(account_id)s
+  AND identifier IN (SELECT identifier FROM asset_staging)
+  AND deleted_at IS NULL
+ORDER BY identifier
+FOR NO KEY UPDATE
+"""
+
+
+def lock_held(cursor: Cursor, *, account_id: int) -> None:
+    """Keep others from changing the assets that update_staged will change."""
+    cursor.execute(LOCK_HELD, {"account_id": account_id})
+
+
+INCOMPLETE = """
+/* assets.incomplete */
+SELECT staged.import_row,
+       array_remove(ARRAY[CASE WHEN staged.name       IS NULL THEN 'name'       END,
+                          CASE WHEN staged.type       IS NULL THEN 'type'       END,
+                          CASE WHEN staged.valid_from IS NULL THEN 'valid_from' END,
+                          CASE WHEN staged.is_active  IS NULL THEN 'is_active'  END], NULL)
+FROM asset_staging AS staged
+LEFT JOIN trakrf.assets AS holder
+       ON holder.account_id = %(account_id)s
+      AND holder.identifier = staged.identifier
+      AND holder.deleted_at IS NULL
+WHERE holder.id IS NULL
+  AND (staged.name IS NULL OR staged.type IS NULL OR staged.valid_from IS NULL OR staged.is_active IS NULL)
+ORDER BY staged.import_row
+"""
+
+
+def incomplete(cursor: Cursor, *, account_id: int) -> list[Incomplete]:
+    """The staged rows that have no asset to change, and too little for a new one."""
+    cursor.execute(INCOMPLETE, {"account_id": account_id})
+    return [Incomplete(*found) for found in cursor]
+
+
+MISORDERED = """
+/* assets.misordered */
+SELECT staged.import_row, coalesce(staged.valid_from, holder.valid_from),
+       coalesce(staged.valid_to, holder.valid_to)
+FROM asset_staging AS staged
+JOIN trakrf.assets AS holder
+  ON holder.account_id = %(account_id)s
+ AND holder.identifier = staged.identifier
+ AND holder.deleted_at IS NULL
+WHERE coalesce(staged.valid_to, holder.valid_to) < coalesce(staged.valid_from, holder.valid_from)
+ORDER BY staged.import_row
+"""
+
+
+def misordered(cursor: Cursor, *, account_id: int) -> list[Misordered]:
+    """The staged rows that would make their asset end before it begins."""
+    cursor.execute(MISORDERED, {"account_id": account_id})
+    return [Misordered(*found) for found in cursor]
+
+
+# What a row does not say stays as it is; its metadata is laid over what is there.
+UPDATE_STAGED = """
+/* assets.update_staged */
+UPDATE trakrf.assets AS asset
+SET name        = coalesce(staged.name,        asset.name),
+    type        = coalesce(staged.type,        asset.type),
+    description = coalesce(staged.description, asset.description),
+    valid_from  = coalesce(staged.valid_from,  asset.valid_from),
+    valid_to    = coalesce(staged.valid_to,    asset.valid_to),
+    is_active   = coalesce(staged.is_active,   asset.is_active),
+    metadata    = asset.metadata || coalesce(staged.metadata, '{}'),
+    updated_at  = now()
+FROM asset_staging AS staged
+WHERE asset.account_id = %(account_id)s
+  AND asset.identifier = staged.identifier
+  AND asset.deleted_at IS NULL
+RETURNING staged.import_row
+"""
+
+
+def update_staged(cursor: Cursor, *, account_id: int) -> list[int]:
+    """Change the assets whose identifiers are staged; return the rows that had one."""
+    cursor.execute(UPDATE_STAGED, {"account_id": account_id})
+    return [row for (row,) in cursor]
 
 
 GET = """

@@ -9,17 +9,18 @@ from psycopg2.extensions import cursor as Cursor
 
 @dataclass(frozen=True)
 class Chunk:
-    """A stored slice; `first_row` is the number of its first record in the spreadsheet."""
+    """A stored slice: where its first record stands in the spreadsheet and in the file, and its rows."""
 
     first_row: int
+    first_line: int
     rows: int
     body: bytes
 
 
 INSERT = """
 /* chunks.insert */
-INSERT INTO trakrf.bulk_import_chunks (account_id, job_id, number, first_row, rows, body)
-VALUES (%(account_id)s, %(job_id)s, %(number)s, %(first_row)s, %(rows)s, %(body)s)
+INSERT INTO trakrf.bulk_import_chunks (account_id, job_id, number, first_row, first_line, rows, body)
+VALUES (%(account_id)s, %(job_id)s, %(number)s, %(first_row)s, %(first_line)s, %(rows)s, %(body)s)
 """
 
 
@@ -30,6 +31,7 @@ def insert(
     job_id: UUID,
     number: int,
     first_row: int,
+    first_line: int,
     rows: int,
     body: bytes,
 ) -> None:
@@ -41,6 +43,7 @@ def insert(
             "job_id": job_id,
             "number": number,
             "first_row": first_row,
+            "first_line": first_line,
             "rows": rows,
             "body": Binary(body),
         },
@@ -49,7 +52,7 @@ def insert(
 
 READ = """
 /* chunks.read */
-SELECT first_row, rows, body
+SELECT first_row, first_line, rows, body
 FROM trakrf.bulk_import_chunks
 WHERE account_id = %(account_id)s
   AND job_id     = %(job_id)s
@@ -63,5 +66,27 @@ def require(cursor: Cursor, *, account_id: int, job_id: UUID, number: int) -> Ch
     found = cursor.fetchone()
     if found is None:
         raise LookupError(f"job {job_id} has no chunk {number}")
-    first_row, rows, body = found
-    return Chunk(first_row, rows, bytes(body))
+    return _chunk(*found)
+
+
+HOLDING = """
+/* chunks.holding */
+SELECT first_row, first_line, rows, body
+FROM trakrf.bulk_import_chunks
+WHERE account_id =  %(account_id)s
+  AND job_id     =  %(job_id)s
+  AND first_row  <= %(row)s
+ORDER BY number DESC
+LIMIT 1
+"""
+
+
+def holding(cursor: Cursor, *, account_id: int, job_id: UUID, row: int) -> Chunk | None:
+    """The job's slice in which a row stands, or None if the file is no longer kept."""
+    cursor.execute(HOLDING, {"account_id": account_id, "job_id": job_id, "row": row})
+    found = cursor.fetchone()
+    return _chunk(*found) if found else None
+
+
+def _chunk(first_row: int, first_line: int, rows: int, body: memoryview) -> Chunk:
+    return Chunk(first_row, first_line, rows, bytes(body))

@@ -18,29 +18,50 @@ MAX_ERRORS = 100  # in the job itself; all of them are in bulk_import_errors
 
 @dataclass(frozen=True)
 class Job:
-    """A job as it stands. `errors` holds the first 100 row errors."""
+    """A job as it stands. `errors` holds the first 100 row errors; counts that nobody kept are None."""
 
     id: UUID
     status: str
     total_rows: int
     processed_rows: int
     failed_rows: int
+    created_rows: int | None
+    updated_rows: int | None
+    skipped_rows: int | None
+    blank_rows: int | None
     errors: Sequence[Mapping[str, Any]]
+    error_summary: Sequence[Mapping[str, Any]]
     failure: str | None
+    options: Mapping[str, Any]
+    header: Sequence[str]
     columns: Sequence[str | None]
+    ignored_columns: Sequence[Mapping[str, Any]]
+    parent_job_id: UUID | None
     created_at: datetime
     completed_at: datetime | None
 
 
 CREATE = """
 /* jobs.create */
-INSERT INTO trakrf.bulk_import_jobs (account_id, id, total_rows, columns)
-VALUES (%(account_id)s, %(job_id)s, %(total_rows)s, %(columns)s)
+INSERT INTO trakrf.bulk_import_jobs (account_id, id, total_rows, blank_rows, created_rows, updated_rows,
+                                     skipped_rows, options, header, columns, ignored_columns, parent_job_id)
+VALUES (%(account_id)s, %(job_id)s, %(total_rows)s, %(blank_rows)s, 0, 0,
+        0, %(options)s, %(header)s, %(columns)s, %(ignored_columns)s, %(parent_job_id)s)
 """
 
 
 def create(
-    cursor: Cursor, *, account_id: int, job_id: UUID, total_rows: int, columns: Sequence[str | None]
+    cursor: Cursor,
+    *,
+    account_id: int,
+    job_id: UUID,
+    total_rows: int,
+    blank_rows: int = 0,
+    options: Mapping[str, Any],
+    header: Sequence[str],
+    columns: Sequence[str | None],
+    ignored_columns: Sequence[Mapping[str, Any]] = (),
+    parent_job_id: UUID | None = None,
 ) -> None:
     """A pending job with its total."""
     cursor.execute(
@@ -49,14 +70,20 @@ def create(
             "account_id": account_id,
             "job_id": job_id,
             "total_rows": total_rows,
+            "blank_rows": blank_rows,
+            "options": Json(options),
+            "header": list(header),
             "columns": list(columns),
+            "ignored_columns": Json(list(ignored_columns)),
+            "parent_job_id": parent_job_id,
         },
     )
 
 
 GET = """
 /* jobs.get */
-SELECT id, status, total_rows, processed_rows, failed_rows, errors, failure, columns,
+SELECT id, status, total_rows, processed_rows, failed_rows, created_rows, updated_rows, skipped_rows,
+       blank_rows, errors, error_summary, failure, options, header, columns, ignored_columns, parent_job_id,
        created_at, completed_at
 FROM trakrf.bulk_import_jobs
 WHERE account_id = %(account_id)s
@@ -79,6 +106,31 @@ def require(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
     return job
 
 
+# The newest one, where the same file was handed in more than once. It may itself have been a file of failed
+# rows, with the two columns that those have more.
+FIND_WITH_ERROR = """
+/* jobs.find_with_error */
+SELECT id
+FROM trakrf.bulk_import_jobs AS job
+WHERE account_id = %(account_id)s
+  AND array_remove(array_remove(header, '_row'), '_errors') = %(header)s
+  AND failed_rows > 0
+  AND EXISTS (SELECT FROM trakrf.bulk_import_errors AS error
+              WHERE error.account_id = %(account_id)s
+                AND error.job_id     = job.id
+                AND error.row_number = %(row)s)
+ORDER BY created_at DESC
+LIMIT 1
+"""
+
+
+def find_with_error(cursor: Cursor, *, account_id: int, header: Sequence[str], row: int) -> UUID | None:
+    """The account's newest job with this header in which this row failed."""
+    cursor.execute(FIND_WITH_ERROR, {"account_id": account_id, "header": list(header), "row": row})
+    found = cursor.fetchone()
+    return found[0] if found else None
+
+
 START = """
 /* jobs.start */
 UPDATE trakrf.bulk_import_jobs
@@ -98,9 +150,13 @@ def start(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
 ADVANCE = """
 /* jobs.advance */
 UPDATE trakrf.bulk_import_jobs
-SET processed_rows = processed_rows + %(processed)s,
+SET processed_rows = processed_rows + %(created)s + %(updated)s + %(skipped)s + %(failed)s,
+    created_rows   = created_rows + %(created)s,
+    updated_rows   = updated_rows + %(updated)s,
+    skipped_rows   = skipped_rows + %(skipped)s,
     failed_rows    = failed_rows + %(failed)s,
-    errors         = jsonb_path_query_array(errors || %(errors)s::jsonb, '$[0 to 99]')
+    errors         = jsonb_path_query_array(errors || %(errors)s::jsonb, '$[0 to 99]'),
+    error_summary  = coalesce(%(error_summary)s::jsonb, error_summary)
 WHERE account_id = %(account_id)s
   AND id         = %(job_id)s
   AND status     IN ('pending', 'processing')
@@ -112,22 +168,48 @@ def advance(
     *,
     account_id: int,
     job_id: UUID,
-    processed: int,
-    failed: int,
-    errors: Sequence[Mapping[str, Any]],
+    created: int = 0,
+    updated: int = 0,
+    skipped: int = 0,
+    failed: int = 0,
+    errors: Sequence[Mapping[str, Any]] = (),
+    error_summary: Sequence[Mapping[str, Any]] | None = None,
 ) -> bool:
-    """Add a chunk's rows (`processed` includes `failed`) and errors; False if the job is finished."""
+    """Add what became of a chunk's rows, and its errors; False if the job is finished.
+
+    A summary takes the place of the one before.
+    """
     cursor.execute(
         ADVANCE,
         {
             "account_id": account_id,
             "job_id": job_id,
-            "processed": processed,
+            "created": created,
+            "updated": updated,
+            "skipped": skipped,
             "failed": failed,
-            "errors": Json(errors[:MAX_ERRORS]),
+            "errors": Json(list(errors[:MAX_ERRORS])),
+            "error_summary": None if error_summary is None else Json(list(error_summary)),
         },
     )
     return cursor.rowcount == 1
+
+
+SKIP_ALL = """
+/* jobs.skip_all */
+UPDATE trakrf.bulk_import_jobs
+SET skipped_rows = skipped_rows + created_rows + updated_rows,
+    created_rows = 0,
+    updated_rows = 0
+WHERE account_id = %(account_id)s
+  AND id         = %(job_id)s
+  AND status     IN ('pending', 'processing')
+"""
+
+
+def skip_all(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
+    """Nothing of the job was imported: what was counted as created or updated was skipped."""
+    cursor.execute(SKIP_ALL, {"account_id": account_id, "job_id": job_id})
 
 
 # A finished job never changes again.

@@ -1,8 +1,8 @@
 """The queue: one row an unfinished job, with its checkpoint and its attempts.
 
 A claim counts the attempt and commits at once; the work then locks the row again, in the transaction that
-writes the chunk. (next_chunk, attempts) is the fencing token: it never repeats for a job, so a worker that
-slept through its turn finds another's token and stops.
+writes the chunk. (only_check, next_chunk, attempts) is the fencing token: it never repeats for a job, so
+a worker that slept through its turn finds another's token and stops.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,17 @@ CLAIM_GRACE_S = 5  # from a claim to its lock nobody else claims the job; after 
 
 @dataclass(frozen=True)
 class Claim:
-    """A worker's turn at one chunk. `attempt` counts from 1."""
+    """A worker's turn at one chunk. `attempt` counts from 1.
+
+    `only_check`: nothing of the job is imported any more, and its rows are checked to report what is wrong.
+    """
 
     account_id: int
     job_id: UUID
     next_chunk: int
     chunks: int
     attempt: int
+    only_check: bool
 
     @property
     def is_last_chunk(self) -> bool:
@@ -79,7 +83,8 @@ SET attempts   = queue.attempts + 1,
 FROM candidate
 WHERE queue.account_id = candidate.account_id
   AND queue.job_id     = candidate.job_id
-RETURNING queue.account_id, queue.job_id, queue.next_chunk, queue.chunks, queue.attempts
+RETURNING queue.account_id, queue.job_id, queue.next_chunk, queue.chunks, queue.attempts,
+          queue.only_check
 """
 
 
@@ -99,6 +104,7 @@ WHERE account_id = %(account_id)s
   AND job_id     = %(job_id)s
   AND next_chunk = %(next_chunk)s
   AND attempts   = %(attempt)s
+  AND only_check = %(only_check)s
 FOR UPDATE SKIP LOCKED
 """
 
@@ -125,6 +131,22 @@ def checkpoint(cursor: Cursor, claim: Claim) -> None:
     cursor.execute(CHECKPOINT, vars(claim))
 
 
+BEGIN_CHECK = """
+/* queue.begin_check */
+UPDATE trakrf.bulk_import_queue
+SET only_check = true,
+    attempts   = 0,
+    not_before = clock_timestamp()
+WHERE account_id = %(account_id)s
+  AND job_id     = %(job_id)s
+"""
+
+
+def begin_check(cursor: Cursor, claim: Claim) -> None:
+    """From here on the job is only checked. Needs the lock."""
+    cursor.execute(BEGIN_CHECK, vars(claim))
+
+
 REMOVE = """
 /* queue.remove */
 DELETE FROM trakrf.bulk_import_queue
@@ -147,6 +169,7 @@ WHERE account_id = %(account_id)s
   AND job_id     = %(job_id)s
   AND next_chunk = %(next_chunk)s
   AND attempts   = %(attempt)s
+  AND only_check = %(only_check)s
 """
 
 

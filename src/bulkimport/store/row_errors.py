@@ -1,38 +1,106 @@
 """What was wrong, row by row."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
-# Row, field, code, message, value.
-RowError = tuple[int, str | None, str, str, str | None]
+
+class StoredError(NamedTuple):
+    """A row error as it is kept; `position` counts from 0 within its row."""
+
+    row: int
+    position: int
+    line: int
+    field: str | None
+    code: str
+    message: str
+    value: str | None
+
+
+# Row, line, field, code, message, value.
+NewError = tuple[int, int, str | None, str, str, str | None]
 
 INSERT = """
 /* row_errors.insert */
-INSERT INTO trakrf.bulk_import_errors (account_id, job_id, row_number, position, field, code, message, value)
+INSERT INTO trakrf.bulk_import_errors (account_id, job_id, row_number, position, line, field, code, message,
+                                       value)
 SELECT %(account_id)s, %(job_id)s, row_number,
        row_number() OVER (PARTITION BY row_number ORDER BY ordinality) - 1,
-       field, code, message, value
-FROM unnest(%(rows)s::int[], %(fields)s::text[], %(codes)s::text[], %(messages)s::text[], %(values)s::text[])
-     WITH ORDINALITY AS error (row_number, field, code, message, value, ordinality)
+       line, field, code, message, value
+FROM unnest(%(rows)s::int[], %(lines)s::int[], %(fields)s::text[], %(codes)s::text[], %(messages)s::text[],
+            %(values)s::text[])
+     WITH ORDINALITY AS error (row_number, line, field, code, message, value, ordinality)
 """
 
 
-def insert(cursor: Cursor, *, account_id: int, job_id: UUID, errors: Sequence[RowError]) -> None:
+def insert(cursor: Cursor, *, account_id: int, job_id: UUID, errors: Sequence[NewError]) -> None:
     """Keep the errors, in their order within each row."""
     if not errors:
         return
-    rows, fields, codes, messages, values = (list(column) for column in zip(*errors, strict=True))
+    rows, lines, fields, codes, messages, values = (list(column) for column in zip(*errors, strict=True))
     cursor.execute(
         INSERT,
         {
             "account_id": account_id,
             "job_id": job_id,
             "rows": rows,
+            "lines": lines,
             "fields": fields,
             "codes": codes,
             "messages": messages,
             "values": values,
         },
     )
+
+
+PAGE = """
+/* row_errors.page */
+SELECT row_number, position, line, field, code, message, value
+FROM trakrf.bulk_import_errors
+WHERE account_id = %(account_id)s
+  AND job_id     = %(job_id)s
+  AND (row_number, position) > (%(after_row)s, %(after_position)s)
+ORDER BY row_number, position
+LIMIT %(limit)s
+"""
+
+
+def page(
+    cursor: Cursor, *, account_id: int, job_id: UUID, after: tuple[int, int], limit: int
+) -> list[StoredError]:
+    """Errors in order of row and position, from the first one behind `after`."""
+    cursor.execute(
+        PAGE,
+        {
+            "account_id": account_id,
+            "job_id": job_id,
+            "after_row": after[0],
+            "after_position": after[1],
+            "limit": limit,
+        },
+    )
+    return [StoredError(*found) for found in cursor]
+
+
+BETWEEN = """
+/* row_errors.between */
+SELECT row_number, position, line, field, code, message, value
+FROM trakrf.bulk_import_errors
+WHERE account_id = %(account_id)s
+  AND job_id     = %(job_id)s
+  AND row_number BETWEEN %(first_row)s AND %(last_row)s
+ORDER BY row_number, position
+"""
+
+
+def between(
+    cursor: Cursor, *, account_id: int, job_id: UUID, first_row: int, last_row: int
+) -> list[StoredError]:
+    """The errors of these rows, both ends included."""
+    cursor.execute(
+        BETWEEN,
+        {"account_id": account_id, "job_id": job_id, "first_row": first_row, "last_row": last_row},
+    )
+    return [StoredError(*found) for found in cursor]

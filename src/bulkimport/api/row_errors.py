@@ -1,0 +1,76 @@
+"""What was wrong with a job's rows, over HTTP."""
+
+from flask import Blueprint, Response, json, request, url_for
+
+from bulkimport import exports
+from bulkimport.api import access, queries
+from bulkimport.api.jobs import csv_attachment, require_job
+from bulkimport.api.schemas import ErrorPageSchema, ErrorQuerySchema, FailedRowsQuerySchema
+from bulkimport.problems import Problem
+from bulkimport.store import row_errors
+from bulkimport.store.jobs import Job
+
+JSON, CSV = "application/json", "text/csv"
+
+blueprint = Blueprint("row_errors", __name__, url_prefix="/api/v1/assets/bulk")
+blueprint.before_request(access.authenticate)
+
+
+@blueprint.get("/<job_id>/errors")
+def errors(job_id: str) -> Response:
+    """All row errors of a job: pages of JSON, or one CSV file."""
+    query = queries.of_request(ErrorQuerySchema())
+    job = require_job(job_id)
+    wanted = query.get("format") or _accepted()
+    if wanted == "csv":
+        body = exports.errors_csv(
+            access.database(),
+            account_id=access.principal().account_id,
+            job_id=job.id,
+            formula_safe=query["formula_safe"],
+        )
+        response = csv_attachment(body, f"errors-{job.id}.csv")
+    else:
+        response = _page(job, query["cursor"], query["limit"])
+    response.vary.add("Accept")
+    return response
+
+
+@blueprint.get("/<job_id>/failed-rows.csv")
+def failed_rows(job_id: str) -> Response:
+    """The failed rows of a job as they were, to be mended and handed in again."""
+    query = queries.of_request(FailedRowsQuerySchema())
+    job = require_job(job_id)
+    if not job.header:
+        raise Problem("not-found", f"Job {job.id} was not made from a file.")
+    body = exports.failed_rows_csv(
+        access.database(),
+        account_id=access.principal().account_id,
+        job=job,
+        formula_safe=query["formula_safe"],
+    )
+    return csv_attachment(body, f"failed-rows-{job.id}.csv")
+
+
+def _accepted() -> str:
+    best = request.accept_mimetypes.best_match([JSON, CSV], default=JSON)
+    return "csv" if best == CSV else "json"
+
+
+def _page(job: Job, after: tuple[int, int], limit: int) -> Response:
+    with access.reading() as cursor:
+        found = row_errors.page(
+            cursor,
+            account_id=access.principal().account_id,
+            job_id=job.id,
+            after=after,
+            limit=limit + 1,
+        )
+    shown = found[:limit]
+    next_key = (shown[-1].row, shown[-1].position) if len(found) > limit else None
+    document = ErrorPageSchema().dump({"errors": shown, "next_cursor": next_key})
+    headers = {}
+    if next_key:
+        url = url_for(".errors", job_id=job.id, limit=limit, cursor=document["next_cursor"])
+        headers["Link"] = f'<{url}>; rel="next"'
+    return Response(json.dumps(document), 200, headers, content_type=JSON)

@@ -1,0 +1,99 @@
+"""Bytes → text, in the encoding that the file shows or its owner names; never a guess."""
+
+import codecs
+import io
+from typing import BinaryIO, TextIO
+
+from bulkimport.csvfile.refusal import RefusedFileError
+
+DEFAULT_CHARSET = "utf-8"
+# What spreadsheets and old systems write. Not every codec of Python: some are no encodings of text.
+CHARSETS = (
+    *("utf-8", "utf-16", "utf-16-le", "utf-16-be", "ascii"),
+    *(f"cp125{number}" for number in range(9)),
+    *(f"iso8859-{number}" for number in (*range(1, 12), 13, 14, 15, 16)),
+    *("cp437", "cp850", "cp852", "cp866", "koi8-r", "koi8-u", "mac-roman"),
+    *("shift_jis", "cp932", "euc_jp", "iso2022_jp", "gb2312", "gbk", "gb18030", "big5", "euc_kr", "cp949"),
+)
+BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# With no byte order mark (WHATWG Encoding Standard, section 4.2); Python would fail.
+UNMARKED = {"utf-16": "utf-16-le"}
+# Bytes that do not decode become lone surrogates, which no text has: they cost their row, not the file.
+UNDECODABLE = "bulkimport-undecodable"
+LOWEST_SURROGATE = 0xDC00
+
+
+def open_text(stream: BinaryIO, charset: str | None) -> TextIO:
+    """The text of a seekable stream, its line ends as they are.
+
+    A byte order mark decides; without one `charset` does, or UTF-8. Raises RefusedFileError for a `charset`
+    that cannot be read.
+    """
+    codec = _codec(charset) if charset else DEFAULT_CHARSET
+    codec = UNMARKED.get(codec, codec)
+    start = stream.read(4)
+    stream.seek(0)
+    marked = next((marked for mark, marked in BYTE_ORDER_MARKS if start.startswith(mark)), None)
+    return io.TextIOWrapper(stream, marked or codec, UNDECODABLE, newline="")
+
+
+def printable(text: str) -> str:
+    """Text that can be stored and shown: NUL and bytes that did not decode are written as \\x00."""
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def undecoded(text: str, limit: int = 8) -> str:
+    """The bytes that did not decode, written as \\x00, the first few of them; empty where all did."""
+    if text.isascii():
+        return ""
+    found = [_shown(character) for character in text if _is_surrogate(character)]
+    return "".join(found[:limit]) + ("…" if len(found) > limit else "")
+
+
+def original_bytes(text: str) -> bytes:
+    """Text as UTF-8, and what did not decode as the bytes that it was, where UTF-8 would not take them."""
+    return "".join(
+        _shown(character) if "\udc00" <= character < "\udc80" else character for character in text
+    ).encode("utf-8", "surrogateescape")
+
+
+def _codec(name: str) -> str:
+    """Python's name of an encoding that may be declared."""
+    try:
+        codec = codecs.lookup(name).name
+    except (LookupError, ValueError):
+        codec = ""
+    if codec not in CHARSETS:
+        raise RefusedFileError(
+            "unknown-charset",
+            f'"{name[:40]}" is not an encoding that can be read; say utf-8, utf-16, windows-1252, '
+            "iso-8859-1, shift_jis or the like.",
+        )
+    return codec
+
+
+def _shown(character: str) -> str:
+    if character == "\0":
+        return r"\x00"
+    if _is_surrogate(character):
+        return f"\\x{ord(character) - LOWEST_SURROGATE:02x}"
+    return character
+
+
+def _is_surrogate(character: str) -> bool:
+    return "\ud800" <= character <= "\udfff"
+
+
+def _undecodable(error: UnicodeError) -> tuple[str, int]:
+    """Each byte that did not decode as a lone surrogate; in half a character it may be below 0x80."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    undecoded = error.object[error.start : error.end]
+    return "".join(chr(LOWEST_SURROGATE + byte) for byte in undecoded), error.end
+
+
+codecs.register_error(UNDECODABLE, _undecodable)

@@ -1,0 +1,136 @@
+"""A job's next step: one chunk, or the whole job where it is all or nothing; in the caller's transaction."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from psycopg2.extensions import cursor as Cursor
+
+from bulkimport import error_summary
+from bulkimport.chunk_check import Lookahead
+from bulkimport.chunk_import import Outcome, import_chunk
+from bulkimport.csvfile.rows import RowError
+from bulkimport.options import ABORT, Options
+from bulkimport.store import identifiers, jobs, queue, row_errors, staging
+from bulkimport.store.jobs import Job
+from bulkimport.store.queue import Claim
+
+
+class BadRowError(Exception):
+    """A row of an all-or-nothing job failed: roll back, and have the job checked instead."""
+
+
+class StoppedError(Exception):
+    """The process is to end before the job is done: roll back, and give the claim back."""
+
+
+def import_next(cursor: Cursor, claim: Claim, lookahead: Lookahead, stopping: Callable[[], bool]) -> Outcome:
+    """Import the claimed chunk, or all of them, and move the checkpoint or finish the job; needs the lock.
+
+    Raises BadRowError, StoppedError, or conflict.InterferenceError; then the transaction must be rolled back.
+    """
+    job = jobs.require(cursor, account_id=claim.account_id, job_id=claim.job_id)
+    if job.status in jobs.FINAL_STATUSES:
+        _leave_queue(cursor, claim)
+        return Outcome()
+    options = Options.from_stored(job.options)
+    if options.on_error == ABORT and not options.dry_run and not claim.only_check:
+        outcome = _import_all(cursor, job, claim, options, lookahead, stopping)
+        claim = replace(claim, next_chunk=claim.chunks - 1)
+    else:
+        outcome = import_chunk(cursor, job, claim, options, lookahead)
+        if claim.only_check:
+            outcome = replace(outcome, created=0, updated=0, skipped=_good(outcome))
+    _record(cursor, job, claim, options, outcome)
+    return outcome
+
+
+def give_up(cursor: Cursor, claim: Claim, failure: str) -> None:
+    """Fail the job for a reason that is not in its rows; needs the lock."""
+    jobs.set_status(
+        cursor, account_id=claim.account_id, job_id=claim.job_id, status=jobs.FAILED, failure=failure
+    )
+    _leave_queue(cursor, claim)
+
+
+def _import_all(
+    cursor: Cursor,
+    job: Job,
+    claim: Claim,
+    options: Options,
+    lookahead: Lookahead,
+    stopping: Callable[[], bool],
+) -> Outcome:
+    """Every chunk in one transaction, which ends with the first bad row."""
+    total = Outcome()
+    for number in range(claim.next_chunk, claim.chunks):
+        outcome = import_chunk(cursor, job, replace(claim, next_chunk=number), options, lookahead)
+        if outcome.failed:
+            raise BadRowError
+        if stopping():
+            raise StoppedError
+        staging.clear(cursor)
+        total = Outcome(
+            total.created + outcome.created, total.updated + outcome.updated, total.skipped + outcome.skipped
+        )
+    return total
+
+
+def _record(cursor: Cursor, job: Job, claim: Claim, options: Options, outcome: Outcome) -> None:
+    """Errors, counters and checkpoint; the last chunk finishes the job."""
+    account_id, job_id = claim.account_id, claim.job_id
+    row_errors.insert(cursor, account_id=account_id, job_id=job_id, errors=outcome.errors)
+    jobs.advance(
+        cursor,
+        account_id=account_id,
+        job_id=job_id,
+        created=outcome.created,
+        updated=outcome.updated,
+        skipped=outcome.skipped,
+        failed=outcome.failed,
+        errors=[_in_job(error) for error in outcome.errors[: jobs.MAX_ERRORS]],
+        error_summary=error_summary.merge(job.error_summary, outcome.errors) if outcome.errors else None,
+    )
+    if claim.is_last_chunk:
+        _finish(cursor, job, claim, options, failed=job.failed_rows + outcome.failed)
+    else:
+        queue.checkpoint(cursor, claim)
+
+
+def _finish(cursor: Cursor, job: Job, claim: Claim, options: Options, failed: int) -> None:
+    account_id, job_id = claim.account_id, claim.job_id
+    status, failure = jobs.COMPLETED, None
+    if options.on_error == ABORT and (failed or claim.only_check):
+        jobs.skip_all(cursor, account_id=account_id, job_id=job_id)
+        status, failure = jobs.FAILED, _nothing_imported(failed, job.total_rows)
+    jobs.set_status(cursor, account_id=account_id, job_id=job_id, status=status, failure=failure)
+    _leave_queue(cursor, claim)
+
+
+def _nothing_imported(failed: int, total: int) -> str:
+    if failed:
+        return f"{failed} of {total} rows failed, and with on_error=abort nothing was imported"
+    return (
+        "rows were in conflict with assets that others changed meanwhile, and with on_error=abort nothing "
+        "was imported; hand the file in again"
+    )
+
+
+def _leave_queue(cursor: Cursor, claim: Claim) -> None:
+    identifiers.forget(cursor, account_id=claim.account_id, job_id=claim.job_id)
+    queue.remove(cursor, claim)
+
+
+def _good(outcome: Outcome) -> int:
+    return outcome.created + outcome.updated + outcome.skipped
+
+
+def _in_job(error: RowError) -> dict[str, object]:
+    """A row error as the job's document shows it."""
+    return {
+        "row": error.row,
+        "line": error.line,
+        "field": error.field,
+        "code": error.code,
+        "error": error.message,
+        "value": error.value,
+    }

@@ -1,0 +1,67 @@
+"""What a caller may choose for an import: as it was asked for, and as it is in force."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+from uuid import UUID
+
+from bulkimport.csvfile import dates
+from bulkimport.csvfile.header import REQUIRED_FIELDS
+
+ERROR, SKIP, UPDATE = "error", "skip", "update"
+ON_CONFLICT = (ERROR, SKIP, UPDATE)
+CONTINUE, ABORT = "continue", "abort"
+ON_ERROR = (CONTINUE, ABORT)
+
+
+@dataclass(frozen=True)
+class Options:
+    """A job's options in force. `columns` maps foreign headers to fields."""
+
+    charset: str = "utf-8"
+    delimiter: str = ","
+    columns: Mapping[str, str] = field(default_factory=dict)
+    date_format: str = dates.ISO
+    dry_run: bool = False
+    on_conflict: str = ERROR
+    on_error: str = CONTINUE
+
+    @property
+    def required_fields(self) -> tuple[str, ...]:
+        """The fields that must have a column."""
+        return ("identifier",) if self.on_conflict == UPDATE else REQUIRED_FIELDS
+
+    def stored(self) -> dict[str, Any]:
+        """As the job keeps them."""
+        return asdict(self)
+
+    @classmethod
+    def from_stored(cls, stored: Mapping[str, Any]) -> Self:
+        """Of a job; what it does not keep has its default."""
+        return cls(**stored)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options of an upload; None where it says nothing."""
+
+    charset: str | None = None
+    delimiter: str | None = None
+    columns: Mapping[str, str] | None = None
+    date_format: str | None = None
+    dry_run: bool = False
+    on_conflict: str | None = None
+    on_error: str | None = None
+    parent_job_id: UUID | None = None
+
+    def in_force(self, parent: Options, *, charset: str, delimiter: str) -> Options:
+        """With what the file showed; what else is not said is as it was in the parent."""
+        return Options(
+            charset=charset,
+            delimiter=delimiter,
+            columns=parent.columns if self.columns is None else self.columns,
+            date_format=self.date_format or parent.date_format,
+            dry_run=self.dry_run,
+            on_conflict=self.on_conflict or parent.on_conflict,
+            on_error=self.on_error or parent.on_error,
+        )

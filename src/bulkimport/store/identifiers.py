@@ -1,0 +1,56 @@
+"""The identifiers that an unfinished job has met, for those whose assets cannot tell."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from psycopg2.extensions import cursor as Cursor
+
+
+class Repeated(NamedTuple):
+    """A staged row, and the earlier row of the file that has its identifier."""
+
+    row: int
+    first_row: int
+
+
+# In file order, so that the first of two rows with one identifier is the one that is noted.
+NOTE = """
+/* identifiers.note */
+INSERT INTO trakrf.bulk_import_identifiers (account_id, job_id, identifier, row_number)
+SELECT %(account_id)s, %(job_id)s, identifier, import_row
+FROM asset_staging
+ORDER BY import_row
+ON CONFLICT (account_id, job_id, identifier) DO NOTHING
+"""
+
+REPEATED = """
+/* identifiers.repeated */
+SELECT staged.import_row, first.row_number
+FROM asset_staging AS staged
+LEFT JOIN trakrf.bulk_import_identifiers AS first
+       ON first.account_id = %(account_id)s
+      AND first.job_id     = %(job_id)s
+      AND first.identifier = staged.identifier
+WHERE first.row_number <> staged.import_row
+ORDER BY staged.import_row
+"""
+
+
+def note(cursor: Cursor, *, account_id: int, job_id: UUID) -> list[Repeated]:
+    """Note what is staged; return the rows whose identifier an earlier row has."""
+    cursor.execute(NOTE, {"account_id": account_id, "job_id": job_id})
+    cursor.execute(REPEATED, {"account_id": account_id, "job_id": job_id})
+    return [Repeated(*found) for found in cursor]
+
+
+FORGET = """
+/* identifiers.forget */
+DELETE FROM trakrf.bulk_import_identifiers
+WHERE account_id = %(account_id)s
+  AND job_id     = %(job_id)s
+"""
+
+
+def forget(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
+    """The job is finished."""
+    cursor.execute(FORGET, {"account_id": account_id, "job_id": job_id})
