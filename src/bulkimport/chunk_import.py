@@ -9,7 +9,7 @@ from bulkimport import conflict
 from bulkimport.chunk_check import CheckedChunk, Lookahead, check
 from bulkimport.csvfile.rows import RowError
 from bulkimport.options import SKIP, UPDATE, Options
-from bulkimport.store import chunks, staging
+from bulkimport.store import chunks
 from bulkimport.store.jobs import Job
 from bulkimport.store.queue import Claim
 
@@ -32,10 +32,9 @@ def import_chunk(cursor: Cursor, job: Job, claim: Claim, options: Options, looka
     if checked is None:
         checked = check(_read(cursor, claim, claim.next_chunk), columns, options)
     following = None if claim.is_last_chunk else _read(cursor, claim, claim.next_chunk + 1)
-    staging.stage(cursor, checked.staged)
-    if following:  # now, because the insert is the long wait
+    if following:
         lookahead.begin(claim.job_id, claim.next_chunk + 1, following, columns, options)
-    resolution = _resolve(cursor, claim, options, checked)
+    resolution = _resolve(cursor, job, claim, options, checked)
     errors = sorted([*checked.errors, *resolution.errors], key=lambda error: error.row)
     return Outcome(
         resolution.created,
@@ -50,11 +49,14 @@ def _read(cursor: Cursor, claim: Claim, number: int) -> chunks.Chunk:
     return chunks.require(cursor, account_id=claim.account_id, job_id=claim.job_id, number=number)
 
 
-def _resolve(cursor: Cursor, claim: Claim, options: Options, checked: CheckedChunk) -> conflict.Resolution:
+def _resolve(
+    cursor: Cursor, job: Job, claim: Claim, options: Options, checked: CheckedChunk
+) -> conflict.Resolution:
     if options.dry_run or claim.only_check:
         return conflict.rehearse(cursor, claim, checked, options.on_conflict)
     if options.on_conflict == SKIP:
         return conflict.insert_or_skip(cursor, claim, checked)
     if options.on_conflict == UPDATE:
         return conflict.insert_or_update(cursor, claim, checked)
-    return conflict.insert(cursor, claim, checked)
+    met_conflicts = any(entry["code"] in conflict.CODES for entry in job.error_summary)
+    return conflict.insert(cursor, claim, checked, hopeful=not met_conflicts)

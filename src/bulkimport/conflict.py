@@ -11,6 +11,8 @@ from bulkimport.options import ERROR, SKIP, UPDATE
 from bulkimport.store import assets, identifiers, staging
 from bulkimport.store.queue import Claim
 
+DUPLICATE_IN_FILE, ALREADY_EXISTS = CODES = ("duplicate_in_file", "already_exists")
+
 
 class InterferenceError(Exception):
     """Somebody else created or deleted an asset between two statements; the chunk must be tried again."""
@@ -26,17 +28,25 @@ class Resolution:
     errors: list[RowError] = field(default_factory=list)
 
 
-def insert(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resolution:
-    """Create assets; a row whose identifier is taken fails."""
-    created = assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id)
+def insert(cursor: Cursor, claim: Claim, checked: CheckedChunk, *, hopeful: bool) -> Resolution:
+    """Create assets; a row whose identifier is taken fails.
+
+    Where it is `hopeful`, all rows are first tried at once, which is faster when none fails.
+    """
+    account_id, job_id = claim.account_id, claim.job_id
+    if hopeful and assets.insert_all(cursor, account_id=account_id, job_id=job_id, rows=checked.staged):
+        return Resolution(len(checked.good))
+    staging.stage(cursor, checked.staged)
+    created = assets.insert_staged(cursor, account_id=account_id, job_id=job_id)
     if created == len(checked.good):
         return Resolution(created)
-    refused = assets.refused(cursor, account_id=claim.account_id, job_id=claim.job_id)
+    refused = assets.refused(cursor, account_id=account_id, job_id=job_id)
     return Resolution(created, errors=[_refusal(row, claim, checked) for row in refused])
 
 
 def insert_or_skip(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resolution:
     """Create assets; a row whose identifier another asset has is passed over."""
+    staging.stage(cursor, checked.staged)
     errors = _drop_repeated(cursor, claim, checked)
     created = assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id)
     return Resolution(created, skipped=len(checked.good) - len(errors) - created, errors=errors)
@@ -44,6 +54,7 @@ def insert_or_skip(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resol
 
 def insert_or_update(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resolution:
     """Create assets, and change those that exist by what the rows say of them."""
+    staging.stage(cursor, checked.staged)
     errors = _drop_repeated(cursor, claim, checked)
     assets.lock_held(cursor, account_id=claim.account_id)
     errors += _drop_unfit(cursor, claim, checked)
@@ -57,6 +68,7 @@ def insert_or_update(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Res
 
 def rehearse(cursor: Cursor, claim: Claim, checked: CheckedChunk, on_conflict: str) -> Resolution:
     """What would come of the rows, with nothing written to the assets."""
+    staging.stage(cursor, checked.staged)
     errors: list[RowError] = []
     if on_conflict == ERROR:
         held = assets.held(cursor, account_id=claim.account_id)
@@ -108,13 +120,13 @@ def _refusal(refused: assets.Refused, claim: Claim, checked: CheckedChunk) -> Ro
 def _duplicate(row: int, first_row: int, checked: CheckedChunk) -> RowError:
     asset = checked.good[row]
     what = f"must be unique; it is in row {first_row} already"
-    return row_error(asset, "identifier", "duplicate_in_file", what, asset.identifier)
+    return row_error(asset, "identifier", DUPLICATE_IN_FILE, what, asset.identifier)
 
 
 def _already_exists(row: int, checked: CheckedChunk) -> RowError:
     asset = checked.good[row]
     what = "must be unique; an asset has it already"
-    return row_error(asset, "identifier", "already_exists", what, asset.identifier)
+    return row_error(asset, "identifier", ALREADY_EXISTS, what, asset.identifier)
 
 
 def _misorder(row: assets.Misordered, checked: CheckedChunk) -> RowError:

@@ -14,7 +14,10 @@ from bulkimport.store import staging
 from tests.conftest import TestDatabase
 
 PLANNED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
-NOT_PLANNED = {"staging.create", "staging.clear", "queue.listen"}
+NOT_PLANNED = {
+    *("assets.savepoint", "assets.rollback", "assets.release"),
+    *("staging.create", "staging.clear", "queue.listen"),
+}
 
 
 def statements() -> dict[str, str]:

@@ -44,7 +44,7 @@ def test_rows_and_lines_are_counted_apart() -> None:
     assert read('a\n"b\nc"\n\nd\n') == [
         Record(1, 1, ["a"], None),
         Record(2, 2, ["b\nc"], None),
-        Record(3, 4, [""], None),
+        Record(3, 4, [], None),
         Record(4, 5, ["d"], None),
     ]
 

@@ -12,6 +12,7 @@ import csv
 import io
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 MAX_RECORD_CHARS = 1024**2  # the longest record: more is a quote that nobody closed, or no CSV at all
@@ -46,31 +47,30 @@ class RecordReader:
         self._readline = readline
         self._delimiter = delimiter
         self._again: deque[str] = deque()
-        self._csv = csv.reader(_Lines(self._next_line), delimiter=delimiter, strict=True)
         self._taken: list[str] = []
         self._begin = self._begin_chars = 0
         self.taken_chars = 0
         self.next_row = row
         self.next_line = line
+        self._csv = self._reader()
 
     def next(self) -> Record | None:
         """The next record, blank ones included; None at the end."""
-        taken = self._taken
-        self._begin, self._begin_chars = len(taken), self.taken_chars
-        line = self._again.popleft() if self._again else self._readline(MAX_RECORD_CHARS + 1)
-        if not line:
+        begin = self._begin = len(self._taken)
+        self._begin_chars = self.taken_chars
+        fault = None
+        try:
+            cells = next(self._csv, None)
+        except csv.Error as error:
+            fault = self._fault(error)
+            self._put_back(begin + 1)
+            cells = [self._taken[begin].rstrip("\r\n")]
+        if cells is None:
             return None
-        row, at = self.next_row, self.next_line
+        row, line = self.next_row, self.next_line
         self.next_row = row + 1
-        if '"' in line or len(line) > MAX_CELL_CHARS:
-            self._again.appendleft(line)
-            cells, fault = self._read_csv()
-            self.next_line = at + len(taken) - self._begin
-            return Record(row, at, cells, fault)
-        taken.append(line)
-        self.taken_chars += len(line)
-        self.next_line = at + 1
-        return Record(row, at, line.rstrip("\r\n").split(self._delimiter), None)  # what csv makes of it
+        self.next_line = line + len(self._taken) - begin
+        return Record(row, line, cells, fault)
 
     def unread(self) -> None:
         """Let the record that was read last come again."""
@@ -85,13 +85,28 @@ class RecordReader:
         self.taken_chars = 0
         return lines
 
-    def _read_csv(self) -> tuple[list[str], str | None]:
-        try:
-            return next(self._csv), None
-        except csv.Error as error:
-            fault = self._fault(error)
-            self._put_back(self._begin + 1)
-            return [self._taken[self._begin].rstrip("\r\n")], fault
+    def _reader(self) -> Iterator[list[str]]:
+        return csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
+
+    def _lines(self) -> Iterator[str]:
+        """Lines for csv, as far as one record may go."""
+        readline, taken, again = self._readline, self._taken, self._again
+        while line := again.popleft() if again else readline(MAX_RECORD_CHARS + 1):
+            if len(line) > MAX_RECORD_CHARS:
+                line = self._start_of(line)
+            taken.append(line)
+            self.taken_chars += len(line)
+            if self.taken_chars - self._begin_chars > MAX_RECORD_CHARS:
+                raise _RecordTooLongError
+            yield line
+
+    def _start_of(self, line: str) -> str:
+        """Of a line that is too long this much; the rest is passed over."""
+        if line.endswith(("\n", "\r")):
+            return line
+        while (rest := self._readline(MAX_RECORD_CHARS)) and not rest.endswith(("\n", "\r")):
+            pass
+        return line + "\n"
 
     def _fault(self, error: csv.Error) -> str:
         if len(self._taken) - self._begin > 1 or "unexpected end" in str(error):
@@ -100,42 +115,13 @@ class RecordReader:
             return RECORD_TOO_LONG
         return CELL_TOO_LONG if "field larger" in str(error) else MISPLACED_QUOTE
 
-    def _next_line(self) -> str:
-        """A line for csv; of one that is too long the start, and the rest is passed over."""
-        line = self._again.popleft() if self._again else self._readline(MAX_RECORD_CHARS + 1)
-        if len(line) > MAX_RECORD_CHARS and not line.endswith(("\n", "\r")):
-            while (rest := self._readline(MAX_RECORD_CHARS)) and not rest.endswith(("\n", "\r")):
-                pass
-            line += "\n"
-        if line:
-            self._taken.append(line)
-            self.taken_chars += len(line)
-        if self.taken_chars - self._begin_chars > MAX_RECORD_CHARS:
-            raise _RecordTooLongError
-        return line
-
     def _put_back(self, begin: int) -> None:
-        """The lines from here on are read again."""
+        """The lines from here on are read again, by a new reader: an error or the end may have ended this."""
         lines = self._taken[begin:]
         del self._taken[begin:]
         self.taken_chars -= sum(map(len, lines))
         self._again.extendleft(reversed(lines))
-
-
-class _Lines:
-    """What csv reads from. Not a generator: an exception would end it, and reading goes on after a fault."""
-
-    def __init__(self, next_line: Callable[[], str]) -> None:
-        self._next_line = next_line
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = self._next_line()
-        if not line:
-            raise StopIteration
-        return line
+        self._csv = self._reader()
 
 
 class _RecordTooLongError(csv.Error):
@@ -145,8 +131,20 @@ class _RecordTooLongError(csv.Error):
 def read(body: bytes, *, delimiter: str, first_row: int, first_line: int) -> Iterator[Record]:
     """The records of a chunk that are not blank."""
     text = io.StringIO(body.decode(CHUNK_ENCODING, CHUNK_ERRORS), newline="")
-    reader = RecordReader(text.readline, delimiter, row=first_row, line=first_line)
-    while record := reader.next():
+    row, lines = first_row, 0
+    if len(body) <= MAX_RECORD_CHARS:
+        # No record is too long, so as long as no quote is wrong csv alone reads the same, much faster.
+        reader = csv.reader(text, delimiter=delimiter, strict=True)
+        with suppress(csv.Error):
+            for cells in reader:
+                if not is_blank(cells):
+                    yield Record(row, first_line + lines, cells, None)
+                row, lines = row + 1, reader.line_num
+        text.seek(0)
+        for _ in range(lines):
+            text.readline()
+    careful = RecordReader(text.readline, delimiter, row=row, line=first_line + lines)
+    while record := careful.next():
         if not is_blank(record.cells):
             yield record
 

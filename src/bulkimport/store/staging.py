@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import cast
 
 from psycopg2.extensions import cursor as Cursor
 
@@ -61,10 +62,10 @@ def stage(cursor: Cursor, rows: Staging) -> None:
     cursor.execute(STAGE, rows)
 
 
-# Not DELETE: its dead rows would stay in the way until the transaction ends.
+# Not DELETE: its dead rows would stay in the way until the transaction ends. The table need not be there.
 CLEAR = """
 /* staging.clear */
-TRUNCATE asset_staging
+DROP TABLE IF EXISTS pg_temp.asset_staging
 """
 
 
@@ -94,15 +95,30 @@ def arrays(rows: Iterable[StagedRow]) -> Staging:
     numbers, _, identifiers, names, types, descriptions, valid_from, valid_to, is_active, metadata = columns
     return {
         "import_row": _array(map(str, numbers)),
-        "identifier": _array(map(_quoted, identifiers)),
-        "name": _array(map(_quoted, names)),
-        "type": _array(type_ or "NULL" for type_ in types),
-        "description": _array(map(_quoted, descriptions)),
-        "valid_from": _array(map(_moment, valid_from)),
-        "valid_to": _array(map(_moment, valid_to)),
-        "is_active": _array("NULL" if active is None else str(active) for active in is_active),
-        "metadata": _array(_quoted(json.dumps(found)) if found else "NULL" for found in metadata),
+        "identifier": _texts(identifiers),
+        "name": _texts(names),
+        "type": _texts(types),
+        "description": _texts(descriptions),
+        "valid_from": _recurring(valid_from),
+        "valid_to": _recurring(valid_to),
+        "is_active": _recurring(is_active),
+        "metadata": _texts([json.dumps(found) if found else None for found in metadata]),
     }
+
+
+def _recurring(values: Sequence[datetime | bool | None]) -> str:
+    """Of few different values, as dates are: each is written once."""
+    written = {value: "NULL" if value is None else f'"{value}"' for value in set(values)}
+    return _array(map(written.__getitem__, values))
+
+
+def _texts(texts: Sequence[str | None]) -> str:
+    """Of texts that nearly always need no escape, and are then written in one go."""
+    if None not in texts:
+        joined = '","'.join(cast(Sequence[str], texts))
+        if texts and "\\" not in joined and joined.count('"') == 2 * (len(texts) - 1):
+            return '{"' + joined + '"}'
+    return _array(map(_quoted, texts))
 
 
 def _array(elements: Iterable[str]) -> str:
@@ -115,7 +131,3 @@ def _quoted(text: str | None) -> str:
     if '"' in text or "\\" in text:
         text = text.replace("\\", r"\\").replace('"', r"\"")
     return f'"{text}"'
-
-
-def _moment(moment: datetime | None) -> str:
-    return "NULL" if moment is None else f'"{moment.isoformat()}"'
