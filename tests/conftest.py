@@ -26,7 +26,7 @@ from bulkimport.settings import Settings
 SECRET = "a secret of tests, long enough for HS256"
 OWN, FOREIGN, INACTIVE, ABSENT = 1, 2, 3, 999
 
-hypothesis.settings.register_profile("fuzz", max_examples=20_000, deadline=None)
+hypothesis.settings.register_profile("fuzz", max_examples=5_000, deadline=None)
 
 _numbers = itertools.count()
 

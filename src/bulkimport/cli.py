@@ -126,7 +126,7 @@ def worker(single: bool) -> None:
     logs.configure(given.log_level)
     url = given.require_database_url()
     if single:
-        worker_process.serve(url)
+        worker_process.serve(url, retention_days=given.retention_days)
     else:
         worker_process.serve_all(url, given.worker_concurrency)
 

@@ -68,6 +68,10 @@ class DatabaseUnavailableError(OperatorError):
     """PostgreSQL cannot be reached, is going down, or has no room; try again later."""
 
 
+class UnknownOutcomeError(DatabaseUnavailableError):
+    """The connection was lost in the middle of a commit: only the data can tell whether it was done."""
+
+
 class PrivilegedRoleError(OperatorError):
     """The login sees past row-level security; the message says how to mend it."""
 
@@ -100,7 +104,7 @@ class Database:
                 with connection.cursor() as cursor:
                     cursor.execute(SET_LIMITS, LIMITS)
                     yield cursor
-                connection.commit()
+                _commit(connection)
             except BaseException:
                 # On a closed connection rollback() fails, and would hide the error that closed it.
                 if not connection.closed:
@@ -159,7 +163,9 @@ class Database:
     def _take_back(self, connection: Connection, error: BaseException | None) -> None:
         self._busy.discard(connection)
         # After an error with no SQLSTATE the connection may look open and be dead.
-        broken = isinstance(error, psycopg2.Error) and error.pgcode is None
+        broken = isinstance(error, UnknownOutcomeError) or (
+            isinstance(error, psycopg2.Error) and error.pgcode is None
+        )
         if broken or connection.closed or connection.info.transaction_status:
             connection.close()
         else:
@@ -231,6 +237,15 @@ def is_unavailable(error: BaseException) -> bool:
     if not isinstance(error, psycopg2.Error):
         return False
     return error.pgcode is None or error.pgcode.startswith(UNAVAILABLE_SQLSTATES)
+
+
+def _commit(connection: Connection) -> None:
+    try:
+        connection.commit()
+    except psycopg2.Error as error:
+        if error.pgcode is None:
+            raise UnknownOutcomeError(str(error).strip()) from error
+        raise
 
 
 class _TenantReadCursor(Cursor):

@@ -1,5 +1,6 @@
 """An upload becomes a job, in one transaction: all of it, or nothing."""
 
+import time
 from dataclasses import asdict, dataclass, replace
 from typing import BinaryIO
 from uuid import UUID, uuid4
@@ -10,9 +11,11 @@ from bulkimport.csvfile import dates, failed_rows, header
 from bulkimport.csvfile.chunks import CsvFile
 from bulkimport.csvfile.header import Columns
 from bulkimport.csvfile.refusal import RefusedFileError
-from bulkimport.database import Database
+from bulkimport.database import Database, DatabaseUnavailableError, UnknownOutcomeError
 from bulkimport.options import Asked, Options
 from bulkimport.store import accounts, chunks, jobs, queue
+
+SETTLE_ATTEMPTS, SETTLE_INTERVAL_S = 10, 0.5
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,24 @@ class Limits:
 def submit(database: Database, limits: Limits, asked: Asked, *, account_id: int, file: BinaryIO) -> UUID:
     """Store the file as a job that will be finished whatever happens next; return the job's id.
 
-    The file is read once, as a stream. Raises InactiveAccountError, RefusedFileError, or
-    DatabaseUnavailableError; then nothing is left behind.
+    The file is read once, as a stream. Where the answer to the commit is lost, the job itself tells. Raises
+    InactiveAccountError, RefusedFileError, or DatabaseUnavailableError; then nothing is left behind, unless
+    the database could not be asked again.
     """
     job_id = uuid4()
+    try:
+        _submit(database, limits, asked, account_id=account_id, job_id=job_id, file=file)
+    except UnknownOutcomeError:
+        if not _was_stored(database, account_id=account_id, job_id=job_id):
+            raise
+    return job_id
+
+
+def _submit(
+    database: Database, limits: Limits, asked: Asked, *, account_id: int, job_id: UUID, file: BinaryIO
+) -> None:
     with database.tenant_transaction(account_id) as cursor:
+        jobs.lock_id(cursor, job_id)
         accounts.require_active(cursor, account_id=account_id)
         csv_file = CsvFile(
             file, charset=asked.charset, delimiter=asked.delimiter, mapping=asked.columns or {}
@@ -60,7 +76,21 @@ def submit(database: Database, limits: Limits, asked: Asked, *, account_id: int,
             parent_job_id=parent.id if parent else None,
         )
         queue.enqueue(cursor, account_id=account_id, job_id=job_id, chunks=count)
-    return job_id
+
+
+def _was_stored(database: Database, *, account_id: int, job_id: UUID) -> bool:
+    """Whether the transaction was committed whose connection was lost; False where that cannot be known yet.
+
+    Its lock is waited for: it may still be committing.
+    """
+    for _ in range(SETTLE_ATTEMPTS):
+        try:
+            with database.tenant_transaction(account_id) as cursor:
+                jobs.lock_id(cursor, job_id)
+                return jobs.get(cursor, account_id=account_id, job_id=job_id) is not None
+        except DatabaseUnavailableError:
+            time.sleep(SETTLE_INTERVAL_S)
+    return False
 
 
 def _parent(cursor: Cursor, account_id: int, asked: Asked, csv_file: CsvFile) -> jobs.Job | None:

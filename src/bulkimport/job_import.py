@@ -10,7 +10,7 @@ from bulkimport.chunk_check import Lookahead
 from bulkimport.chunk_import import Outcome, import_chunk
 from bulkimport.csvfile.rows import RowError
 from bulkimport.options import ABORT, Options
-from bulkimport.store import identifiers, jobs, queue, row_errors, staging
+from bulkimport.store import chunks, finished, identifiers, jobs, queue, row_errors, staging
 from bulkimport.store.jobs import Job
 from bulkimport.store.queue import Claim
 
@@ -40,6 +40,8 @@ def import_next(cursor: Cursor, claim: Claim, lookahead: Lookahead, stopping: Ca
         outcome = import_chunk(cursor, job, claim, options, lookahead)
         if claim.only_check:
             outcome = replace(outcome, created=0, updated=0, skipped=_good(outcome))
+        elif not outcome.failed:
+            _delete_chunk(cursor, claim)
     _record(cursor, job, claim, options, outcome)
     return outcome
 
@@ -63,9 +65,11 @@ def _import_all(
     """Every chunk in one transaction, which ends with the first bad row."""
     total = Outcome()
     for number in range(claim.next_chunk, claim.chunks):
-        outcome = import_chunk(cursor, job, replace(claim, next_chunk=number), options, lookahead)
+        turn = replace(claim, next_chunk=number)
+        outcome = import_chunk(cursor, job, turn, options, lookahead)
         if outcome.failed:
             raise BadRowError
+        _delete_chunk(cursor, turn)
         if stopping():
             raise StoppedError
         staging.clear(cursor)
@@ -73,6 +77,11 @@ def _import_all(
             total.created + outcome.created, total.updated + outcome.updated, total.skipped + outcome.skipped
         )
     return total
+
+
+def _delete_chunk(cursor: Cursor, claim: Claim) -> None:
+    """What has failed rows is kept, to hand them back; so is a file of which nothing was imported."""
+    chunks.delete(cursor, account_id=claim.account_id, job_id=claim.job_id, number=claim.next_chunk)
 
 
 def _record(cursor: Cursor, job: Job, claim: Claim, options: Options, outcome: Outcome) -> None:
@@ -117,6 +126,7 @@ def _nothing_imported(failed: int, total: int) -> str:
 
 def _leave_queue(cursor: Cursor, claim: Claim) -> None:
     identifiers.forget(cursor, account_id=claim.account_id, job_id=claim.job_id)
+    finished.add(cursor, account_id=claim.account_id, job_id=claim.job_id)
     queue.remove(cursor, claim)
 
 

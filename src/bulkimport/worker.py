@@ -14,7 +14,7 @@ import time
 
 import psycopg2
 
-from bulkimport import listener, processes, shutdown
+from bulkimport import listener, processes, retention, shutdown
 from bulkimport.chunk_check import Lookahead
 from bulkimport.chunk_import import Outcome
 from bulkimport.conflict import InterferenceError
@@ -31,6 +31,7 @@ from bulkimport.store.queue import Claim
 
 POLL_INTERVAL_S = 1.0
 MAX_ATTEMPTS = 5  # claims of one chunk with no progress; then the chunk is taken to kill its workers
+PURGE_INTERVAL_S = 60.0  # between looks for jobs to purge
 RETRY_DELAY_S = 1.0  # after a fault that waiting may mend
 
 # Serialization failure, deadlock, a lock not had in time, a full disk, too many connections: the statement
@@ -58,24 +59,33 @@ def serve_all(url: str, count: int) -> None:
     )
 
 
-def serve(url: str) -> None:
+def serve(url: str, *, retention_days: int) -> None:
     """Be one worker until SIGTERM, SIGINT or the end of standard input."""
     stopping, wake = threading.Event(), threading.Event()
     # The process id tells an operator which process a session in pg_stat_activity belongs to.
     database = Database(url, size=1, application_name=f"bulkimport-worker {os.getpid()}")
     shutdown.watch(stopping, wake, on_overdue=database.cancel)
     listener.listen(url, wake, stopping)
-    Worker(database, stopping=stopping, wake=wake).run()
+    Worker(database, stopping=stopping, wake=wake, retention_days=retention_days).run()
     database.close()
 
 
 class Worker:
     """Imports chunks until it is told to stop. `wake` is a hint: set it and the worker looks at once."""
 
-    def __init__(self, database: Database, *, stopping: threading.Event, wake: threading.Event) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        stopping: threading.Event,
+        wake: threading.Event,
+        retention_days: int,
+    ) -> None:
         self._database = database
         self._stopping = stopping
         self._wake = wake
+        self._retention_days = retention_days
+        self._purge_at = time.monotonic()
         self._lookahead = Lookahead()
         self._owed: Claim | None = None
 
@@ -84,12 +94,21 @@ class Worker:
         while not self._stopping.is_set():
             self._wake.clear()
             try:
-                idle = not self.work_once()
+                idle = not self.work_once() and not self._purge()
             except DatabaseUnavailableError as error:
                 log.warning("the database cannot be reached", extra={"reason": str(error)})
                 idle = True
             if idle and not self._stopping.is_set():
                 self._wake.wait(POLL_INTERVAL_S * random.uniform(0.8, 1.2))  # noqa: S311 - not a secret
+
+    def _purge(self) -> bool:
+        """Purge a batch, now and then; whether there may be more."""
+        if time.monotonic() < self._purge_at:
+            return False
+        more = retention.purge_some(self._database, days=self._retention_days)
+        if not more:
+            self._purge_at = time.monotonic() + PURGE_INTERVAL_S
+        return more
 
     def work_once(self) -> bool:
         """Import one chunk of the next job; False if there is no job to be had."""

@@ -65,7 +65,7 @@ class Importer:
 
 @pytest.fixture
 def importer(client: FlaskClient, worker_database: Database, db: TestDatabase) -> Importer:
-    worker = Worker(worker_database, stopping=threading.Event(), wake=threading.Event())
+    worker = Worker(worker_database, stopping=threading.Event(), wake=threading.Event(), retention_days=30)
     return Importer(client, worker, db)
 
 

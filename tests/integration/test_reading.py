@@ -181,7 +181,7 @@ def test_a_job_of_before_the_options_is_imported(
         "UPDATE trakrf.bulk_import_jobs SET options = '{}', header = '{}',"
         " created_rows = NULL, updated_rows = NULL, skipped_rows = NULL, blank_rows = NULL"
     )
-    Worker(worker_database, stopping=threading.Event(), wake=threading.Event()).work_once()
+    Worker(worker_database, stopping=threading.Event(), wake=threading.Event(), retention_days=30).work_once()
     assert db.rows("SELECT status, processed_rows, created_rows FROM trakrf.bulk_import_jobs") == [
         ("completed", 1, None)
     ]

@@ -27,7 +27,7 @@ def get(client: FlaskClient, job_id: object, account_id: int = OWN) -> tuple[int
 
 
 def work(database: Database) -> bool:
-    return Worker(database, stopping=threading.Event(), wake=threading.Event()).work_once()
+    return Worker(database, stopping=threading.Event(), wake=threading.Event(), retention_days=30).work_once()
 
 
 def test_a_pending_job(client: FlaskClient, web_database: Database) -> None:

@@ -14,6 +14,7 @@ TABLES = (
     "assets",
     "bulk_import_chunks",
     "bulk_import_errors",
+    "bulk_import_finished",
     "bulk_import_identifiers",
     "bulk_import_jobs",
     "bulk_import_queue",
@@ -60,12 +61,15 @@ def test_every_policy_checks_reads_and_writes(db: TestDatabase) -> None:
         assert "NULLIF(current_setting('app.current_account_id'::text, true), ''::text)" in str(qual)
 
 
-def test_workers_see_all_tenants_in_the_queue_alone(db: TestDatabase) -> None:
+def test_workers_see_all_tenants_in_two_narrow_tables_alone(db: TestDatabase) -> None:
     exceptions = db.rows(
         "SELECT tablename, roles::text FROM pg_policies"
-        " WHERE schemaname = 'trakrf' AND policyname <> 'tenant'"
+        " WHERE schemaname = 'trakrf' AND policyname <> 'tenant' ORDER BY 1"
     )
-    assert exceptions == [("bulk_import_queue", "{bulkimport_worker}")]
+    assert exceptions == [
+        ("bulk_import_finished", "{bulkimport_worker}"),
+        ("bulk_import_queue", "{bulkimport_worker}"),
+    ]
 
 
 def test_every_key_leads_with_the_account(db: TestDatabase) -> None:
@@ -152,9 +156,10 @@ def test_roles_have_the_least_rights(db: TestDatabase) -> None:
     )
     assert grants == [
         ("assets", "INSERT SELECT UPDATE"),
-        ("bulk_import_chunks", "SELECT"),
-        ("bulk_import_errors", "INSERT"),
+        ("bulk_import_chunks", "DELETE SELECT"),
+        ("bulk_import_errors", "DELETE INSERT SELECT"),
+        ("bulk_import_finished", "DELETE INSERT SELECT UPDATE"),
         ("bulk_import_identifiers", "DELETE INSERT SELECT"),
-        ("bulk_import_jobs", "SELECT UPDATE"),
+        ("bulk_import_jobs", "DELETE SELECT UPDATE"),
         ("bulk_import_queue", "DELETE SELECT UPDATE"),
     ]

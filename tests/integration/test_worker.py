@@ -26,7 +26,7 @@ MIXED = HEADER + (
 
 @pytest.fixture
 def worker(worker_database: Database) -> Worker:
-    return Worker(worker_database, stopping=threading.Event(), wake=threading.Event())
+    return Worker(worker_database, stopping=threading.Event(), wake=threading.Event(), retention_days=30)
 
 
 def finish(worker: Worker) -> int:
@@ -196,7 +196,7 @@ def test_a_worker_that_is_told_to_stop_gives_its_claim_back(
     submit(web_database, csv_of("A"))
     stopping = threading.Event()
     stopping.set()
-    Worker(worker_database, stopping=stopping, wake=threading.Event()).work_once()
+    Worker(worker_database, stopping=stopping, wake=threading.Event(), retention_days=30).work_once()
     assert db.rows("SELECT attempts, not_before <= now() FROM trakrf.bulk_import_queue") == [(0, True)]
     assert db.value("SELECT count(*) FROM trakrf.assets") == 0
 

@@ -34,11 +34,12 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         {"chunk_check", "chunk_import", "csvfile", "error_summary", "options", "store"},
         {"psycopg2"},
     ),
+    "retention": ({"database", "store"}, set()),
     "listener": ({"database", "store"}, {"psycopg2"}),
     "worker": (
         {
             *("chunk_check", "chunk_import", "conflict", "database", "job_import"),
-            *("listener", "processes", "shutdown", "store"),
+            *("listener", "processes", "retention", "shutdown", "store"),
         },
         {"psycopg2"},
     ),

@@ -12,6 +12,7 @@ def test_the_defaults_are_those_of_the_readme() -> None:
     given = settings.load({})
     assert (given.host, given.port, given.log_level) == ("127.0.0.1", 8000, "INFO")
     assert (given.max_upload_bytes, given.max_rows, given.chunk_rows) == (104_857_600, 1_000_000, 5_000)
+    assert given.retention_days == 30
     assert given.jwt_account_claim == "account_id"
     assert given.data_dir == Path("var").absolute()
 

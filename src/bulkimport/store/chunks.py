@@ -88,5 +88,37 @@ def holding(cursor: Cursor, *, account_id: int, job_id: UUID, row: int) -> Chunk
     return _chunk(*found) if found else None
 
 
+DELETE = """
+/* chunks.delete */
+DELETE FROM trakrf.bulk_import_chunks
+WHERE account_id = %(account_id)s
+  AND job_id     = %(job_id)s
+  AND number     = %(number)s
+"""
+
+
+def delete(cursor: Cursor, *, account_id: int, job_id: UUID, number: int) -> None:
+    """The slice is needed no longer."""
+    cursor.execute(DELETE, {"account_id": account_id, "job_id": job_id, "number": number})
+
+
+# By their places in the table: see row_errors.DELETE_SOME.
+DELETE_SOME = """
+/* chunks.delete_some */
+DELETE FROM trakrf.bulk_import_chunks
+WHERE ctid = ANY (ARRAY(SELECT ctid
+                        FROM trakrf.bulk_import_chunks
+                        WHERE account_id = %(account_id)s
+                          AND job_id     = %(job_id)s
+                        LIMIT %(limit)s))
+"""
+
+
+def delete_some(cursor: Cursor, *, account_id: int, job_id: UUID, limit: int) -> int:
+    """Delete at most so many slices of a job; return how many it was."""
+    cursor.execute(DELETE_SOME, {"account_id": account_id, "job_id": job_id, "limit": limit})
+    return cursor.rowcount
+
+
 def _chunk(first_row: int, first_line: int, rows: int, body: memoryview) -> Chunk:
     return Chunk(first_row, first_line, rows, bytes(body))

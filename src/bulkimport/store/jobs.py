@@ -234,3 +234,29 @@ def set_status(
         {"account_id": account_id, "job_id": job_id, "status": status, "failure": failure},
     )
     return cursor.rowcount == 1
+
+
+# Its chunks, errors and the rest go with it.
+DELETE = """
+/* jobs.delete */
+DELETE FROM trakrf.bulk_import_jobs
+WHERE account_id = %(account_id)s
+  AND id         = %(job_id)s
+"""
+
+
+def delete(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
+    """The job is forgotten; its assets stay."""
+    cursor.execute(DELETE, {"account_id": account_id, "job_id": job_id})
+
+
+# Held until the transaction ends, also where its client never hears of that.
+LOCK_ID = """
+/* jobs.lock_id */
+SELECT pg_advisory_xact_lock(%(key)s)
+"""
+
+
+def lock_id(cursor: Cursor, job_id: UUID) -> None:
+    """Wait for another transaction that has locked this id, which may be of a job that does not exist yet."""
+    cursor.execute(LOCK_ID, {"key": (job_id.int & (2**64 - 1)) - 2**63})

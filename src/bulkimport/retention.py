@@ -1,0 +1,23 @@
+"""Finished jobs go after some days, a small batch in each transaction."""
+
+from bulkimport.database import Database, set_tenant
+from bulkimport.store import chunks, finished, jobs, row_errors
+
+BATCH_ERRORS = 5_000
+BATCH_CHUNKS = 20
+
+
+def purge_some(database: Database, *, days: int) -> bool:
+    """Purge a batch of the job that has been finished longest; False if none is old enough."""
+    with database.transaction() as cursor:
+        expired = finished.lock_expired(cursor, days=days)
+        if expired is None:
+            return False
+        account_id, job_id = expired
+        set_tenant(cursor, account_id)
+        if row_errors.delete_some(cursor, account_id=account_id, job_id=job_id, limit=BATCH_ERRORS):
+            return True
+        if chunks.delete_some(cursor, account_id=account_id, job_id=job_id, limit=BATCH_CHUNKS):
+            return True
+        jobs.delete(cursor, account_id=account_id, job_id=job_id)
+        return True
