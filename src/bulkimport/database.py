@@ -112,13 +112,17 @@ class Database:
                 raise
 
     @contextmanager
-    def tenant_read(self, account_id: int) -> Iterator[Cursor]:
-        """A cursor for reads of one account: each statement is a transaction and one round trip."""
+    def tenant_read(self, account_id: int, preamble: str = "") -> Iterator[Cursor]:
+        """A cursor for reads of one account: each statement is a transaction and one round trip.
+
+        `preamble` is a statement that is run in front of each, once the tenant is set.
+        """
         with self._connection() as connection:
             connection.autocommit = True
             try:
                 with connection.cursor(cursor_factory=_TenantReadCursor) as cursor:
                     cursor.account_id = account_id
+                    cursor.preamble = preamble
                     yield cursor
             finally:
                 if not connection.closed:
@@ -252,10 +256,11 @@ class _TenantReadCursor(Cursor):
     """Sends the tenant and the statement as one string: one round trip, and still one transaction."""
 
     account_id: int
+    preamble: str
 
     def execute(self, query: Any, vars: Any = None) -> None:
         parameters: Mapping[str, Any] = {**(vars or {}), "tenant_account_id": str(self.account_id)}
-        super().execute(f"{SET_TENANT};{query}", parameters)
+        super().execute(f"{SET_TENANT};{self.preamble};{query}", parameters)
 
 
 def _is_silent(connection: Connection) -> bool:

@@ -148,3 +148,30 @@ def test_a_fault_of_ours_is_500_without_internals(
     assert (status, problem["type"]) == (500, "/problems/internal-error")
     assert "failure" not in str(problem)
     assert "UndefinedColumn" in caplog.text
+
+
+def test_a_job_that_did_not_change_is_304(
+    client: FlaskClient, web_database: Database, worker_database: Database
+) -> None:
+    url = f"{URL}/{submit(web_database, csv_of('A'))}"
+    etag = client.get(url, headers=bearer()).headers["ETag"]
+    for known in (etag, f'"other", W/{etag}', "*"):
+        response = client.get(url, headers={**bearer(), "If-None-Match": known})
+        assert (response.status_code, response.data, response.headers["ETag"]) == (304, b"", etag)
+        assert response.headers["Cache-Control"] == "private, no-cache"
+
+    work(worker_database)
+
+    changed = client.get(url, headers={**bearer(), "If-None-Match": etag})
+    assert (changed.status_code, changed.get_json()["status"]) == (200, "completed")
+    assert changed.headers["ETag"] != etag
+
+
+def test_a_version_is_no_way_to_see_what_is_foreign(client: FlaskClient, web_database: Database) -> None:
+    foreign = f"{URL}/{submit(web_database, csv_of('A'), FOREIGN)}"
+    etag = client.get(foreign, headers=bearer(FOREIGN)).headers["ETag"]
+    for known in (etag, "*"):
+        headers = {"If-None-Match": known}
+        assert client.get(foreign, headers={**bearer(), **headers}).status_code == 404
+        assert client.get(foreign, headers={**bearer(INACTIVE), **headers}).status_code == 403
+        assert client.get(foreign, headers=headers).status_code == 401

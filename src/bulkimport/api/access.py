@@ -31,8 +31,12 @@ def database() -> Database:
 
 @contextmanager
 def reading() -> Iterator[Cursor]:
-    """A cursor for the principal's account, which must be active."""
+    """A cursor for the principal's account; InactiveAccountError where that may not be used.
+
+    Such an account finds nothing. So only where the last read found nothing is it asked for.
+    """
     account_id = principal().account_id
-    with database().tenant_read(account_id) as cursor:
-        accounts.require_active(cursor, account_id=account_id)
+    with database().tenant_read(account_id, accounts.HIDE_FROM_INACTIVE) as cursor:
         yield cursor
+        if cursor.rowcount == 0:
+            accounts.require_active(cursor, account_id=account_id)

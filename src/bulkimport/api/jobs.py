@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from uuid import UUID
 
 from flask import Blueprint, Response, current_app, json, request, url_for
 
@@ -16,6 +17,8 @@ from bulkimport.settings import Settings
 from bulkimport.store import jobs
 
 POLL_AFTER_S = 1
+CACHING = {"Cache-Control": "private, no-cache"}
+REPRESENTATION = "1"  # of a job as JSON: to be raised when its shape changes, as every ETag then does
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/v1/assets/bulk")
 blueprint.before_request(access.authenticate)
@@ -44,9 +47,14 @@ def hand_in() -> Response:
 
 @blueprint.get("/<job_id>")
 def status(job_id: str) -> Response:
-    """How far a job is, and its first row errors."""
+    """How far a job is, and its first row errors; 304 where the caller has that already."""
+    wanted = ids.job_id(job_id)
+    if request.if_none_match and (known := _known_etag(wanted)):
+        return Response(status=304, headers=CACHING | {"ETag": known})
     job = require_job(job_id)
-    headers = {} if job.status in jobs.FINAL_STATUSES else {"Retry-After": str(POLL_AFTER_S)}
+    headers = CACHING | {"ETag": _etag(job.version)}
+    if job.status not in jobs.FINAL_STATUSES:
+        headers["Retry-After"] = str(POLL_AFTER_S)
     return Response(json.dumps(JobSchema().dump(job)), 200, headers, content_type="application/json")
 
 
@@ -54,6 +62,18 @@ def status(job_id: str) -> Response:
 def template_csv() -> Response:
     """A file to begin with."""
     return csv_attachment(template(), "assets-template.csv")
+
+
+def _known_etag(job_id: UUID) -> str | None:
+    """The job's ETag, where it is among those that the caller has (RFC 9110, section 13.1.2)."""
+    with access.reading() as cursor:
+        version = jobs.get_version(cursor, account_id=access.principal().account_id, job_id=job_id)
+    etag = _etag(version) if version else None
+    return etag if etag and request.if_none_match.contains_weak(etag.strip('"')) else None
+
+
+def _etag(version: str) -> str:
+    return f'"{version}.{REPRESENTATION}"'
 
 
 def require_job(job_id: str) -> jobs.Job:

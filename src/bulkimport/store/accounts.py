@@ -10,6 +10,17 @@ WHERE id = %(account_id)s
 """
 
 
+# Put in front of a read: takes the tenant away again where its account may not be used, so that the read
+# finds nothing, in the same round trip.
+HIDE_FROM_INACTIVE = """
+/* accounts.hide_from_inactive */
+SELECT set_config('app.current_account_id', '', true)
+WHERE NOT EXISTS (SELECT FROM trakrf.accounts
+                  WHERE id = nullif(current_setting('app.current_account_id', true), '')::int
+                    AND is_active)
+"""
+
+
 class InactiveAccountError(Exception):
     """The account is absent, or not active."""
 

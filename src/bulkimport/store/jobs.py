@@ -18,7 +18,10 @@ MAX_ERRORS = 100  # in the job itself; all of them are in bulk_import_errors
 
 @dataclass(frozen=True)
 class Job:
-    """A job as it stands. `errors` holds the first 100 row errors; counts that nobody kept are None."""
+    """A job as it stands, and a `version` that is another after every change.
+
+    `errors` holds the first 100 row errors; counts that nobody kept are None.
+    """
 
     id: UUID
     status: str
@@ -39,6 +42,7 @@ class Job:
     parent_job_id: UUID | None
     created_at: datetime
     completed_at: datetime | None
+    version: str
 
 
 CREATE = """
@@ -84,7 +88,7 @@ GET = """
 /* jobs.get */
 SELECT id, status, total_rows, processed_rows, failed_rows, created_rows, updated_rows, skipped_rows,
        blank_rows, errors, error_summary, failure, options, header, columns, ignored_columns, parent_job_id,
-       created_at, completed_at
+       created_at, completed_at, xmin::text
 FROM trakrf.bulk_import_jobs
 WHERE account_id = %(account_id)s
   AND id         = %(job_id)s
@@ -96,6 +100,23 @@ def get(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job | None:
     cursor.execute(GET, {"account_id": account_id, "job_id": job_id})
     found = cursor.fetchone()
     return Job(*found) if found else None
+
+
+# The transaction that wrote the row last: another one with every change, whoever makes it.
+GET_VERSION = """
+/* jobs.get_version */
+SELECT xmin::text
+FROM trakrf.bulk_import_jobs
+WHERE account_id = %(account_id)s
+  AND id         = %(job_id)s
+"""
+
+
+def get_version(cursor: Cursor, *, account_id: int, job_id: UUID) -> str | None:
+    """The `version` of a job, or None: absent and foreign are the same."""
+    cursor.execute(GET_VERSION, {"account_id": account_id, "job_id": job_id})
+    found = cursor.fetchone()
+    return found[0] if found else None
 
 
 def require(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
