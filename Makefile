@@ -55,8 +55,8 @@ fuzz: .venv/installed ## Read thousands of files of random bytes
 	$(BIN)/python -m pytest --hypothesis-profile=fuzz -k 'any_bytes_give or any_bytes_are' tests/unit tests/integration
 
 .PHONY: bench
-bench: .venv/installed ## Measure the import against \copy of the same file
-	$(BIN)/python -m bench.import_speed
+bench: .venv/installed ## Measure speed and memory against yardsticks, about 20 minutes
+	$(BIN)/python -m bench
 
 .PHONY: db-migrate-up
 db-migrate-up: .venv/installed ## Apply the migrations that are missing

@@ -1,0 +1,149 @@
+"""How fast jobs are imported, against \\copy of the same file into the same table by the superuser.
+
+The yardstick checks nothing: no validation, no tenant policy, no job, one transaction. Both are run in turn,
+and the ratio is taken pair by pair, because machines differ and drift.
+"""
+
+import csv
+import time
+from pathlib import Path
+
+from bench import report
+from bench.files import COLUMNS, write_file
+from bench.report import Measure
+from bench.service import client, forget_everything, psql, wait_for
+from bulkimport.devserver.run import Service
+
+SMALL, LARGE = 100_000, 1_000_000
+SINGLE_COMMITS = 2_000
+
+
+def one_worker(service: Service, folder: Path, runs: int) -> list[Measure]:
+    """One job at a time."""
+    small = write_file(folder / "small.csv", SMALL)
+    half_bad = write_file(folder / "half_bad.csv", SMALL, bad_every=2)
+    timed_job(service, small)  # warms everything up
+    copies, jobs, uploads, bad_jobs, bare = [], [], [], [], []
+    for _ in range(runs):
+        copies.append(timed_copy(service, small))
+        upload, job = timed_job(service, small)
+        jobs.append(job)
+        uploads.append(upload)
+        bare.append(timed_csv(small))
+        bad_jobs.append(timed_job(service, half_bad)[1])
+    commits = [timed_single_commits(service) for _ in range(runs)]
+    return [
+        report.median("100,000 rows, one worker / \\copy", ratios(copies, jobs), least=0.6),
+        report.median("half of the rows wrong / clean file", ratios(jobs, bad_jobs), least=0.6),
+        report.median("upload of 100,000 rows / csv.reader pass", ratios(uploads, bare), most=6),
+        report.median(
+            "import / one INSERT and COMMIT a row",
+            [SMALL / job / (SINGLE_COMMITS / commit) for job, commit in zip(jobs, commits, strict=True)],
+            least=30,
+        ),
+    ]
+
+
+def large_files(service: Service, folder: Path, runs: int) -> list[Measure]:
+    """A million rows."""
+    small = write_file(folder / "small.csv", SMALL)
+    large = write_file(folder / "large.csv", LARGE)
+    copies, jobs, small_jobs = [], [], []
+    for _ in range(runs):
+        small_jobs.append(timed_job(service, small)[1])
+        copies.append(timed_copy(service, large))
+        jobs.append(timed_job(service, large)[1])
+    return [
+        report.median("1,000,000 rows, one worker / \\copy", ratios(copies, jobs), least=0.6),
+        report.median(
+            "rows/s of 1,000,000 rows / of 100,000",
+            [10 * small / job for small, job in zip(small_jobs, jobs, strict=True)],
+            least=0.85,
+        ),
+    ]
+
+
+def two_workers(service: Service, folder: Path, runs: int) -> list[Measure]:
+    """Two jobs at a time, on two cores."""
+    files = [write_file(folder / f"{prefix}.csv", SMALL, prefix=prefix) for prefix in ("ONE", "TWO")]
+    found = []
+    for _ in range(runs + 1):
+        copy = timed_copy(service, files[0])
+        forget_everything(service)
+        jobs = [client(service).upload(file) for file in files]
+        # From the second 202: the first job has a head start, which its rows are counted without.
+        done = int(psql(service, "SELECT count(*) FROM trakrf.assets"))
+        started = time.monotonic()
+        for job_id in jobs:
+            wait_for(service, job_id)
+        rate = (2 * SMALL - done) / (time.monotonic() - started)
+        found.append(rate / (SMALL / copy))
+    return [report.median("two jobs, two workers, rows/s / \\copy", found[1:], least=1.0)]
+
+
+def small_behind_large(service: Service, folder: Path, runs: int) -> list[Measure]:
+    """A small file handed in behind a large one."""
+    large = write_file(folder / "large.csv", LARGE)
+    small = write_file(folder / "tiny.csv", 100, prefix="TINY")
+    forget_everything(service)
+    job_id = client(service).upload(large)
+    found = []
+    for number in range(runs):
+        psql(service, "DELETE FROM trakrf.assets WHERE identifier LIKE 'TINY%'")
+        started = time.monotonic()
+        wait_for(service, client(service).upload(small))
+        found.append(time.monotonic() - started)
+        if client(service).job(job_id)["status"] != "processing":
+            raise RuntimeError(f"the large file was done after {number} small ones")
+    wait_for(service, job_id)
+    return [report.median("100 rows behind 1,000,000, seconds", found, most=2)]
+
+
+def ratios(numerators: list[float], denominators: list[float]) -> list[float]:
+    return [numerator / denominator for numerator, denominator in zip(numerators, denominators, strict=True)]
+
+
+def timed_copy(service: Service, file: Path) -> float:
+    """Seconds of the yardstick."""
+    forget_everything(service)
+    psql(service, "ALTER TABLE trakrf.assets ALTER account_id SET DEFAULT 1")
+    started = time.monotonic()
+    psql(service, f"\\copy trakrf.assets ({COLUMNS}) FROM '{file}' CSV HEADER")
+    return time.monotonic() - started
+
+
+def timed_job(service: Service, file: Path) -> tuple[float, float]:
+    """Seconds from the request to the 202, and from there to `completed`."""
+    forget_everything(service)
+    started = time.monotonic()
+    job_id = client(service).upload(file)
+    accepted = time.monotonic()
+    job = wait_for(service, job_id)
+    if job["status"] != "completed":
+        raise RuntimeError(f"the job is {job['status']}: {job['failure']}")
+    return accepted - started, time.monotonic() - accepted
+
+
+def timed_csv(file: Path) -> float:
+    """Seconds of a bare pass with the standard reader."""
+    started = time.monotonic()
+    with file.open(encoding="utf-8", newline="") as text:
+        for _ in csv.reader(text):
+            pass
+    return time.monotonic() - started
+
+
+def timed_single_commits(service: Service) -> float:
+    """Seconds of what this service replaces: a transaction a row, as a POST for each would be."""
+    forget_everything(service)
+    script = "".join(
+        "BEGIN;SELECT set_config('app.current_account_id', '1', true);"
+        "INSERT INTO trakrf.assets (account_id, identifier, name, type, description, valid_from, valid_to)"
+        f" VALUES (1, 'AST-{number}', 'Laptop', 'device', 'Desk', '2024-01-15', '2027-01-15');COMMIT;\n"
+        for number in range(SINGLE_COMMITS)
+    )
+    path = Path(service.settings.data_dir) / "single.sql"
+    path.write_text(script)
+    started = time.monotonic()
+    psql(service, "SET ROLE bulkimport_worker", f"\\i {path}")
+    return time.monotonic() - started
