@@ -14,17 +14,18 @@ from bulkimport.csvfile import records
 from bulkimport.csvfile.header import Columns
 from bulkimport.csvfile.rows import Asset, RowError, RowRules
 from bulkimport.options import UPDATE, Options
-from bulkimport.store import staging
+from bulkimport.store import row_errors, staging
 from bulkimport.store.chunks import Chunk
 
 
 @dataclass(frozen=True)
 class CheckedChunk:
-    """The `good` rows, by their numbers and as they are staged, and the errors of the others."""
+    """The `good` rows, by their numbers, and the errors of the others: each also as they are stored."""
 
     good: Mapping[int, Asset]
     staged: staging.Staging
     errors: Sequence[RowError]
+    stored_errors: row_errors.NewErrors
 
 
 def check(chunk: Chunk, columns: Columns, options: Options) -> CheckedChunk:
@@ -40,7 +41,7 @@ def check(chunk: Chunk, columns: Columns, options: Options) -> CheckedChunk:
             good[record.row] = checked
         else:
             errors.extend(checked)
-    return CheckedChunk(good, staging.arrays(good.values()), errors)
+    return CheckedChunk(good, staging.arrays(good.values()), errors, row_errors.arrays(errors))
 
 
 class Lookahead:

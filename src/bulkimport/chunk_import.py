@@ -9,7 +9,7 @@ from bulkimport import conflict
 from bulkimport.chunk_check import CheckedChunk, Lookahead, check
 from bulkimport.csvfile.rows import RowError
 from bulkimport.options import SKIP, UPDATE, Options
-from bulkimport.store import chunks
+from bulkimport.store import chunks, row_errors
 from bulkimport.store.jobs import Job
 from bulkimport.store.queue import Claim
 
@@ -35,6 +35,7 @@ def import_chunk(cursor: Cursor, job: Job, claim: Claim, options: Options, looka
     if following:
         lookahead.begin(claim.job_id, claim.next_chunk + 1, following, columns, options)
     resolution = _resolve(cursor, job, claim, options, checked)
+    _store_errors(cursor, claim, checked, resolution)
     errors = sorted([*checked.errors, *resolution.errors], key=lambda error: error.row)
     return Outcome(
         resolution.created,
@@ -43,6 +44,18 @@ def import_chunk(cursor: Cursor, job: Job, claim: Claim, options: Options, looka
         len({error.row for error in errors}),
         errors,
     )
+
+
+def _store_errors(
+    cursor: Cursor, claim: Claim, checked: CheckedChunk, resolution: conflict.Resolution
+) -> None:
+    """Those of the check, which are ready to be stored, and those that the database found."""
+    account_id, job_id = claim.account_id, claim.job_id
+    if checked.errors:
+        row_errors.insert(cursor, account_id=account_id, job_id=job_id, errors=checked.stored_errors)
+    if resolution.errors:
+        found = sorted(resolution.errors, key=lambda error: error.row)
+        row_errors.insert(cursor, account_id=account_id, job_id=job_id, errors=row_errors.arrays(found))
 
 
 def _read(cursor: Cursor, claim: Claim, number: int) -> chunks.Chunk:

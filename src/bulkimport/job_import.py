@@ -10,7 +10,7 @@ from bulkimport.chunk_check import Lookahead
 from bulkimport.chunk_import import Outcome, import_chunk
 from bulkimport.csvfile.rows import RowError
 from bulkimport.options import ABORT, Options
-from bulkimport.store import chunks, finished, identifiers, jobs, queue, row_errors, staging
+from bulkimport.store import chunks, finished, identifiers, jobs, queue, staging
 from bulkimport.store.jobs import Job
 from bulkimport.store.queue import Claim
 
@@ -85,9 +85,8 @@ def _delete_chunk(cursor: Cursor, claim: Claim) -> None:
 
 
 def _record(cursor: Cursor, job: Job, claim: Claim, options: Options, outcome: Outcome) -> None:
-    """Errors, counters and checkpoint; the last chunk finishes the job."""
+    """Counters and checkpoint; the last chunk finishes the job."""
     account_id, job_id = claim.account_id, claim.job_id
-    row_errors.insert(cursor, account_id=account_id, job_id=job_id, errors=outcome.errors)
     jobs.advance(
         cursor,
         account_id=account_id,

@@ -17,6 +17,7 @@ from bulkimport.settings import Settings
 from bulkimport.store import jobs
 
 POLL_AFTER_S = 1
+JOB_SCHEMA = JobSchema()
 CACHING = {"Cache-Control": "private, no-cache"}
 REPRESENTATION = "1"  # of a job as JSON: to be raised when its shape changes, as every ETag then does
 
@@ -55,7 +56,7 @@ def status(job_id: str) -> Response:
     headers = CACHING | {"ETag": _etag(job.version)}
     if job.status not in jobs.FINAL_STATUSES:
         headers["Retry-After"] = str(POLL_AFTER_S)
-    return Response(json.dumps(JobSchema().dump(job)), 200, headers, content_type="application/json")
+    return Response(json.dumps(JOB_SCHEMA.dump(job)), 200, headers, content_type="application/json")
 
 
 @blueprint.get("/template.csv")

@@ -6,6 +6,8 @@ from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
+from bulkimport.store import array_literal
+
 
 class StoredError(NamedTuple):
     """A row error as it is kept; `position` counts from 0 within its row."""
@@ -22,37 +24,39 @@ class StoredError(NamedTuple):
 # Row, line, field, code, message, value.
 NewError = tuple[int, int, str | None, str, str, str | None]
 
+# The columns of new errors, each as an array literal.
+NewErrors = dict[str, str]
+
 INSERT = """
 /* row_errors.insert */
 INSERT INTO trakrf.bulk_import_errors (account_id, job_id, row_number, position, line, field, code, message,
                                        value)
-SELECT %(account_id)s, %(job_id)s, row_number,
-       row_number() OVER (PARTITION BY row_number ORDER BY ordinality) - 1,
-       line, field, code, message, value
-FROM unnest(%(rows)s::int[], %(lines)s::int[], %(fields)s::text[], %(codes)s::text[], %(messages)s::text[],
-            %(values)s::text[])
-     WITH ORDINALITY AS error (row_number, line, field, code, message, value, ordinality)
+SELECT %(account_id)s, %(job_id)s, error.*
+FROM unnest(%(rows)s::int[], %(positions)s::smallint[], %(lines)s::int[], %(fields)s::text[],
+            %(codes)s::text[], %(messages)s::text[], %(values)s::text[]) AS error
 """
 
 
-def insert(cursor: Cursor, *, account_id: int, job_id: UUID, errors: Sequence[NewError]) -> None:
-    """Keep the errors, in their order within each row."""
-    if not errors:
-        return
-    rows, lines, fields, codes, messages, values = (list(column) for column in zip(*errors, strict=True))
-    cursor.execute(
-        INSERT,
-        {
-            "account_id": account_id,
-            "job_id": job_id,
-            "rows": rows,
-            "lines": lines,
-            "fields": fields,
-            "codes": codes,
-            "messages": messages,
-            "values": values,
-        },
-    )
+def insert(cursor: Cursor, *, account_id: int, job_id: UUID, errors: NewErrors) -> None:
+    """Keep the errors."""
+    cursor.execute(INSERT, {**errors, "account_id": account_id, "job_id": job_id})
+
+
+def arrays(errors: Sequence[NewError]) -> NewErrors:
+    """Errors, those of a row behind each other, as array literals, a column each."""
+    rows, lines, fields, codes, messages, values = list(zip(*errors, strict=True)) or [()] * 6
+    positions: list[int] = []
+    for place, row in enumerate(rows):
+        positions.append(positions[-1] + 1 if place and rows[place - 1] == row else 0)
+    return {
+        "rows": array_literal.of_numbers(rows),
+        "positions": array_literal.of_numbers(positions),
+        "lines": array_literal.of_numbers(lines),
+        "fields": array_literal.of_recurring(fields),
+        "codes": array_literal.of_recurring(codes),
+        "messages": array_literal.of_texts(messages),
+        "values": array_literal.of_texts(values),
+    }
 
 
 PAGE = """

@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import cast
 
 from psycopg2.extensions import cursor as Cursor
+
+from bulkimport.store import array_literal
 
 # Row, line, identifier, name, type, description, valid_from, valid_to, is_active, metadata; None where
 # a partial row says nothing. The line is not staged.
@@ -87,47 +88,17 @@ def discard(cursor: Cursor, rows: Sequence[int]) -> None:
 
 
 def arrays(rows: Iterable[StagedRow]) -> Staging:
-    """Rows as array literals, a column each (PostgreSQL manual, Array Input and Output Syntax).
-
-    Made here and not by the driver, which would take the time of the thread that holds the transaction.
-    """
+    """Rows as array literals, a column each."""
     columns = list(zip(*rows, strict=True)) or [()] * 10
     numbers, _, identifiers, names, types, descriptions, valid_from, valid_to, is_active, metadata = columns
     return {
-        "import_row": _array(map(str, numbers)),
-        "identifier": _texts(identifiers),
-        "name": _texts(names),
-        "type": _texts(types),
-        "description": _texts(descriptions),
-        "valid_from": _recurring(valid_from),
-        "valid_to": _recurring(valid_to),
-        "is_active": _recurring(is_active),
-        "metadata": _texts([json.dumps(found) if found else None for found in metadata]),
+        "import_row": array_literal.of_numbers(numbers),
+        "identifier": array_literal.of_texts(identifiers),
+        "name": array_literal.of_texts(names),
+        "type": array_literal.of_texts(types),
+        "description": array_literal.of_texts(descriptions),
+        "valid_from": array_literal.of_recurring(valid_from),
+        "valid_to": array_literal.of_recurring(valid_to),
+        "is_active": array_literal.of_recurring(is_active),
+        "metadata": array_literal.of_texts([json.dumps(found) if found else None for found in metadata]),
     }
-
-
-def _recurring(values: Sequence[datetime | bool | None]) -> str:
-    """Of few different values, as dates are: each is written once."""
-    written = {value: "NULL" if value is None else f'"{value}"' for value in set(values)}
-    return _array(map(written.__getitem__, values))
-
-
-def _texts(texts: Sequence[str | None]) -> str:
-    """Of texts that nearly always need no escape, and are then written in one go."""
-    if None not in texts:
-        joined = '","'.join(cast(Sequence[str], texts))
-        if texts and "\\" not in joined and joined.count('"') == 2 * (len(texts) - 1):
-            return '{"' + joined + '"}'
-    return _array(map(_quoted, texts))
-
-
-def _array(elements: Iterable[str]) -> str:
-    return "{" + ",".join(elements) + "}"
-
-
-def _quoted(text: str | None) -> str:
-    if text is None:
-        return "NULL"
-    if '"' in text or "\\" in text:
-        text = text.replace("\\", r"\\").replace('"', r"\"")
-    return f'"{text}"'
