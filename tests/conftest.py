@@ -31,6 +31,10 @@ hypothesis.settings.register_profile("fuzz", max_examples=5_000, deadline=None)
 _numbers = itertools.count()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="repeat each fault as often as make chaos does")
+
+
 @dataclass(frozen=True)
 class TestDatabase:
     """One test's database, and the URLs of those who use it."""

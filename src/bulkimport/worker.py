@@ -152,10 +152,10 @@ class Worker:
                 "chunk imported",
                 extra={
                     **_described(claim),
-                    "created": outcome.created,
-                    "updated": outcome.updated,
-                    "skipped": outcome.skipped,
-                    "failed": outcome.failed,
+                    "created_rows": outcome.created,
+                    "updated_rows": outcome.updated,
+                    "skipped_rows": outcome.skipped,
+                    "failed_rows": outcome.failed,
                     "seconds": round(time.monotonic() - started, 4),
                 },
             )

@@ -55,6 +55,10 @@ class Service:
     def start_worker(self, *, single: bool = True, **environment: str) -> "subprocess.Popen[bytes]":
         """One worker process, or the supervisor with WORKER_CONCURRENCY of them."""
         command = ["-m", "bulkimport", "worker", *(["--single"] if single else [])]
+        return self.start(command, **environment)
+
+    def start(self, command: list[str], **environment: str) -> "subprocess.Popen[bytes]":
+        """A Python process with the login of a worker."""
         return self._start(command, DATABASE_URL=self.db.worker_url, **environment)
 
     def request(
@@ -219,4 +223,4 @@ def require_every_row_once(db: TestDatabase, job_id: str, csv: bytes) -> None:
     )
     assert (status, total, processed) == ("completed", len(expected), len(expected))
     assert (failed,) == errors
-    assert db.value("SELECT count(*) FROM trakrf.bulk_import_queue") == 0
+    assert db.value("SELECT count(*) FROM trakrf.bulk_import_queue WHERE job_id = %s::uuid", job_id) == 0

@@ -92,6 +92,17 @@ def test_the_result_is_the_same_whatever_the_chunks(
     ]
 
 
+def test_each_chunk_is_a_line_in_the_log(
+    web_database: Database, worker: Worker, caplog: pytest.LogCaptureFixture
+) -> None:
+    job_id = submit(web_database, csv_of("A", "A", "C"))
+    with caplog.at_level("INFO"):
+        finish(worker)
+    (record,) = caplog.records
+    assert (record.message, record.job_id) == ("chunk imported", str(job_id))  # type: ignore[attr-defined]
+    assert (record.created_rows, record.failed_rows) == (2, 1)  # type: ignore[attr-defined]
+
+
 def test_a_job_is_processing_from_its_first_claim(
     db: TestDatabase, web_database: Database, worker: Worker
 ) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 from psycopg2.extensions import cursor as Cursor
 
 CHANNEL = "bulkimport_queue"
-CLAIM_GRACE_S = 5  # from a claim to its lock nobody else claims the job; after that the lock protects it
+CLAIM_GRACE_S = 2  # from a claim to its lock nobody else claims the job; after that the lock protects it
 
 
 @dataclass(frozen=True)

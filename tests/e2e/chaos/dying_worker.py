@@ -1,0 +1,54 @@
+"""A worker that kills itself at a named point: python -m tests.e2e.chaos.dying_worker POINT NTH."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from bulkimport import chunk_import, database, settings, worker
+from bulkimport.store import assets, jobs, queue
+
+# Point → the function at whose call, or behind which, the process dies.
+POINTS: dict[str, tuple[Any, str, bool]] = {
+    "before claim": (queue, "claim", False),
+    "after claim": (queue, "relock", False),
+    "before stage": (chunk_import, "_resolve", False),
+    "before insert": (assets, "insert_all", False),
+    "after insert": (assets, "insert_all", True),
+    "before checkpoint": (queue, "checkpoint", False),
+    "after checkpoint": (queue, "checkpoint", True),
+    "before commit": (database, "_commit", False),
+    "after commit": (database, "_commit", True),
+    "before finish": (jobs, "set_status", False),
+    "after finish": (jobs, "set_status", True),
+}
+
+
+def main(point: str, nth: int) -> None:
+    """Be a worker until the point is reached for the nth time."""
+    module, name, after = POINTS[point]
+    setattr(module, name, dying(getattr(module, name), nth, after=after))
+    given = settings.load()
+    worker.serve(given.require_database_url(), retention_days=given.retention_days)
+
+
+def dying(function: Callable[..., Any], nth: int, *, after: bool) -> Callable[..., Any]:
+    """The function, and death at its nth call."""
+    calls = 0
+
+    def wrapped(*arguments: Any, **keywords: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == nth and not after:
+            os.kill(os.getpid(), signal.SIGKILL)
+        result = function(*arguments, **keywords)
+        if calls == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    return wrapped
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
