@@ -31,9 +31,9 @@ Record = Callable[[str, int, str], None]
 
 def test_kill_9_at_random_points(service: Service, times: Times, record: Record) -> None:
     count = times(5, 100)
-    service.start_web(CHUNK_ROWS="200")
+    service.start_web(CHUNK_ROWS="50")
     service.start_worker(single=False, WORKER_CONCURRENCY="2")
-    csv = csv_file(times(30_000, 200_000), bad_every=997)
+    csv = csv_file(times(20_000, 200_000), bad_every=997)
     job_id = service.upload(csv)
     watch, chance = Watch(service, job_id), random.Random(SEED)
     for _ in range(count):
@@ -56,7 +56,7 @@ def test_kill_9_at_a_named_point(service: Service, times: Times, record: Record,
     for number in range(count):
         csv = csv_file(600, prefix=f"N{number}")
         job_id = service.upload(csv)
-        nth = 1 if "finish" in point else chance.randint(1, 6)
+        nth = 1 if "finish" in point else chance.randint(1, 5)
         dying = service.start(["-m", "tests.e2e.chaos.dying_worker", point, str(nth)])
         assert dying.wait(30) == -signal.SIGKILL
         healthy = service.start_worker()
