@@ -11,20 +11,19 @@ from pathlib import Path
 import psycopg2
 from psycopg2.extensions import parse_dsn
 
-from bulkimport import migrate
 from bulkimport.devserver import environment, postgres
 from tests.conftest import TestDatabase
+from tests.e2e.chaos.own_server import DATABASE, own_server
 from tests.e2e.chaos.workload import has_progressed, require_all, uploading
 from tests.e2e.conftest import Service, csv_file, require_every_row_once, wait_until
 
-DATABASE = "assets"
 WRITES_WITHIN_S = 15.0
 
 
 def test_a_standby_is_promoted(
     service: Service, tmp_path: Path, record: Callable[[str, int, str], None]
 ) -> None:
-    with primary(tmp_path) as first, standby(first, tmp_path) as second:
+    with own_server(tmp_path / "primary", fsync="off") as first, standby(first, tmp_path) as second:
         pair = Service(both(first, second), first, service.port, service.log, service.environment)
         try:
             pair.start_web(CHUNK_ROWS="200")
@@ -47,18 +46,6 @@ def test_a_standby_is_promoted(
         finally:
             pair.stop()
     record("a synchronous standby promoted", 1, f"writes again after {seconds:.1f} s, nothing lost")
-
-
-@contextmanager
-def primary(folder: Path) -> Iterator[postgres.Server]:
-    with postgres.running(folder / "primary", options={"fsync": "off"}) as server:
-        environment.create_roles(server)
-        environment.create_database(server, DATABASE)
-        migrate.up(server.url(environment.OWNER, DATABASE))
-        environment.grant_roles(server)
-        accounts = "INSERT INTO trakrf.accounts (id, name) VALUES (1, 'Own'), (2, 'Foreign')"
-        environment.execute(server.url(postgres.ADMIN, DATABASE), accounts)
-        yield server
 
 
 @contextmanager
