@@ -21,6 +21,7 @@ from bulkimport.conflict import InterferenceError
 from bulkimport.database import (
     Database,
     DatabaseUnavailableError,
+    UnknownOutcomeError,
     commit_without_waiting,
     connect,
     set_tenant,
@@ -132,12 +133,17 @@ class Worker:
         return True
 
     def _claim(self) -> Claim | None:
-        with self._database.transaction() as cursor:
-            commit_without_waiting(cursor)  # a claim lost with the server costs one uncounted attempt
-            claim = queue.claim(cursor)
-            if claim and claim.next_chunk == 0:
-                set_tenant(cursor, claim.account_id)
-                jobs.start(cursor, account_id=claim.account_id, job_id=claim.job_id)
+        claim = None
+        try:
+            with self._database.transaction() as cursor:
+                commit_without_waiting(cursor)  # a claim lost with the server costs one uncounted attempt
+                claim = queue.claim(cursor)
+                if claim and claim.next_chunk == 0:
+                    set_tenant(cursor, claim.account_id)
+                    jobs.start(cursor, account_id=claim.account_id, job_id=claim.job_id)
+        except UnknownOutcomeError:
+            self._owed = claim  # if it was committed, the attempt must not count
+            raise
         return claim
 
     def _work(self, claim: Claim) -> None:

@@ -1,0 +1,50 @@
+"""A commit that was done, and whose answer was lost."""
+
+import threading
+
+import pytest
+from psycopg2.extensions import connection as Connection
+
+from bulkimport import database
+from bulkimport.database import Database, DatabaseUnavailableError, UnknownOutcomeError
+from bulkimport.worker import Worker
+from tests.conftest import TestDatabase, csv_of, submit
+
+COMMIT = database._commit
+
+
+@pytest.fixture
+def first_answer_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first commit from here on is done, and its connection is lost before the answer."""
+    lost: list[Connection] = []
+
+    def commit(connection: Connection) -> None:
+        COMMIT(connection)
+        if not lost:
+            lost.append(connection)
+            connection.close()
+            raise UnknownOutcomeError("the line was cut")
+
+    monkeypatch.setattr(database, "_commit", commit)
+
+
+@pytest.mark.usefixtures("first_answer_lost")
+def test_an_upload_is_accepted_once(db: TestDatabase, web_database: Database) -> None:
+    job_id = submit(web_database, csv_of("A"))
+    assert db.rows("SELECT id::text FROM trakrf.bulk_import_jobs") == [(str(job_id),)]
+
+
+def test_a_claim_costs_no_attempt(
+    db: TestDatabase,
+    web_database: Database,
+    worker_database: Database,
+    request: pytest.FixtureRequest,
+) -> None:
+    submit(web_database, csv_of("A"))
+    worker = Worker(worker_database, stopping=threading.Event(), wake=threading.Event(), retention_days=30)
+    request.getfixturevalue("first_answer_lost")
+    with pytest.raises(DatabaseUnavailableError):
+        worker.work_once()
+    assert db.value("SELECT attempts FROM trakrf.bulk_import_queue") == 1
+    worker.work_once()
+    assert db.value("SELECT attempts FROM trakrf.bulk_import_queue") == 0
