@@ -198,8 +198,10 @@ def connect(url: str, application_name: str) -> Connection:
     try:
         with connection, connection.cursor() as cursor:
             require_unprivileged(cursor)
-    except BaseException:
+    except BaseException as error:
         connection.close()
+        if is_unavailable(error):
+            raise DatabaseUnavailableError(str(error).strip()) from error
         raise
     return connection
 

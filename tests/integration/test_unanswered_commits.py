@@ -1,14 +1,18 @@
 """A commit that was done, and whose answer was lost."""
 
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import parse_dsn
 
 from bulkimport import database
 from bulkimport.database import Database, DatabaseUnavailableError, UnknownOutcomeError
 from bulkimport.worker import Worker
 from tests.conftest import TestDatabase, csv_of, submit
+from tests.e2e.chaos.proxy import cutting_commits
 
 COMMIT = database._commit
 
@@ -48,3 +52,14 @@ def test_a_claim_costs_no_attempt(
     assert db.value("SELECT attempts FROM trakrf.bulk_import_queue") == 1
     worker.work_once()
     assert db.value("SELECT attempts FROM trakrf.bulk_import_queue") == 0
+
+
+def test_a_line_cut_while_the_login_is_checked_is_a_database_that_is_away(db: TestDatabase) -> None:
+    (server_socket,) = Path(parse_dsn(db.admin_url)["host"]).glob(".s.PGSQL.*[0-9]")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        cutting_commits(Path(folder), server_socket, chance=1, seed=0) as cutter,
+        pytest.raises(DatabaseUnavailableError),
+    ):
+        database.connect(cutter.url(db.worker_url), "test")
+    assert cutter.cuts == 1

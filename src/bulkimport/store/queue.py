@@ -1,8 +1,9 @@
 """The queue: one row an unfinished job, with its checkpoint and its attempts.
 
 A claim counts the attempt and commits at once; the work then locks the row again, in the transaction that
-writes the chunk. (only_check, next_chunk, attempts) is the fencing token: it never repeats for a job, so
-a worker that slept through its turn finds another's token and stops.
+writes the chunk. (only_check, next_chunk, attempts) is the fencing token: a worker that slept through its
+turn finds another's token and stops. A claim that was released frees its token for the next claim of the
+same chunk; that is harmless, because whoever holds the row's lock at that checkpoint does the same work.
 """
 
 from dataclasses import dataclass

@@ -183,8 +183,8 @@ def test_answers_to_commits_cut(service: Service, times: Times, record: Record) 
         )
         cut.start_web(CHUNK_ROWS="100")
         cut.start_worker(single=False, WORKER_CONCURRENCY="2")
-        with uploading(service, rows=1_000) as uploads:
-            wait_until(lambda: cutter.cuts >= wanted, f"{wanted} answers were cut", 30)
+        with uploading(service, rows=300) as uploads:
+            wait_until(lambda: cutter.cuts >= wanted, f"{wanted} answers were cut", 300)
         require_all(service, uploads)
     jobs = service.db.value("SELECT count(*) FROM trakrf.bulk_import_jobs")
     assert uploads.refused == 0, "an upload whose commit was done was answered by an error"
