@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import hypothesis
 import psycopg2
@@ -13,13 +13,15 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
-from bulkimport import intake, migrate, settings
+from bulkimport import idempotency, intake, migrate, settings
 from bulkimport.app import create_app
 from bulkimport.auth import issue_token
 from bulkimport.database import Database
 from bulkimport.database import connect as connect_as_the_service
 from bulkimport.devserver import environment, postgres
+from bulkimport.idempotency import Answer
 from bulkimport.options import Asked
 from bulkimport.settings import Settings
 
@@ -144,6 +146,7 @@ def service_settings(db: TestDatabase, tmp_path: Path) -> Settings:
             "CHUNK_ROWS": "3",
             "MAX_ROWS": "20",
             "MAX_UPLOAD_BYTES": "10000",
+            "MAX_ACTIVE_JOBS_PER_ACCOUNT": "50",
             "DATA_DIR": str(tmp_path),
         }
     )
@@ -178,8 +181,15 @@ def submit(
     asked: Asked = Asked(),  # noqa: B008 - frozen
 ) -> UUID:
     """Hand a file in, past HTTP."""
-    limits = intake.Limits(chunk_rows=chunk_rows, max_rows=1_000)
-    return intake.submit(database, limits, asked, account_id=account_id, file=io.BytesIO(file))
+    limits = intake.Limits(chunk_rows=chunk_rows, max_rows=1_000, max_active_jobs=1_000)
+    job_id = uuid4()
+
+    def store(cursor: Cursor) -> Answer:
+        intake.store_file(cursor, limits, asked, account_id=account_id, job_id=job_id, file=io.BytesIO(file))
+        return Answer(202, {}, "")
+
+    idempotency.once(database, store, account_id=account_id, creates_job=job_id)
+    return job_id
 
 
 def bearer(account_id: int = OWN) -> dict[str, str]:

@@ -4,7 +4,7 @@ from flask import Flask
 
 from bulkimport import problems
 from bulkimport import settings as environment
-from bulkimport.api import assets, health, jobs, request_log, row_errors
+from bulkimport.api import assets, hand_in, health, jobs, request_log, row_errors, waiting
 from bulkimport.auth import TokenVerifier
 from bulkimport.database import Database
 from bulkimport.settings import WEB_THREADS, Settings
@@ -37,10 +37,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["database"] = Database(
         settings.require_database_url(), size=WEB_THREADS, application_name="bulkimport-web"
     )
+    app.extensions["waiting_places"] = waiting.new_places()
 
     request_log.register(app)
     problems.register(app)
     app.register_blueprint(health.blueprint)
+    app.register_blueprint(hand_in.blueprint)
     app.register_blueprint(jobs.blueprint)
     app.register_blueprint(row_errors.blueprint)
     app.register_blueprint(assets.blueprint)

@@ -11,6 +11,7 @@ ALGORITHM = "HS256"
 MAX_TOKEN_CHARS = 8 * 1024
 MAX_ACCOUNT_ID = 2**31 - 1  # accounts.id is an int
 MAX_TIME = 2**53  # seconds; beyond it a JSON number is no longer exact
+MAX_SUBJECT_CHARS = 255
 LEEWAY_S = 30
 BEARER = re.compile(r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.IGNORECASE)
 
@@ -48,8 +49,7 @@ class TokenVerifier:
         if match is None or len(authorization) > MAX_TOKEN_CHARS:
             raise UnauthorizedError("the Authorization header is not of the form: Bearer TOKEN")
         claims = self._claims(match[1])
-        subject = claims.get("sub")
-        return Principal(self._account_id(claims), subject if isinstance(subject, str) else None)
+        return Principal(self._account_id(claims), _subject(claims.get("sub")))
 
     def _claims(self, token: str) -> dict[str, Any]:
         try:
@@ -85,10 +85,18 @@ def issue_token(
     lifetime_s: int,
     issuer: str | None = None,
     audience: str | None = None,
+    subject: str | None = None,
 ) -> str:
     """A token for tests and development; in production another service issues them."""
     now = int(time.time())
-    claims = {account_claim: account_id, "iat": now, "exp": now + lifetime_s, "iss": issuer, "aud": audience}
+    claims = {
+        account_claim: account_id,
+        "sub": subject,
+        "iat": now,
+        "exp": now + lifetime_s,
+        "iss": issuer,
+        "aud": audience,
+    }
     given = {name: value for name, value in claims.items() if value is not None}
     return jwt.encode(given, secret, algorithm=ALGORITHM)
 
@@ -96,6 +104,13 @@ def issue_token(
 def _reason(error: Exception) -> str:
     """PyJWT's own words, where they are for people; other errors may quote the token."""
     return str(error) if isinstance(error, jwt.InvalidTokenError) else "it cannot be read"
+
+
+def _subject(claim: object) -> str | None:
+    """What can be stored and shown; a subject names somebody and grants nothing."""
+    if isinstance(claim, str) and claim.isprintable() and 0 < len(claim) <= MAX_SUBJECT_CHARS:
+        return claim
+    return None
 
 
 def _is_number(value: object, limit: int) -> bool:

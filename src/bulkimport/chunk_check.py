@@ -33,9 +33,13 @@ def check(chunk: Chunk, columns: Columns, options: Options) -> CheckedChunk:
     rules = RowRules(columns, date_format=options.date_format, partial=options.on_conflict == UPDATE)
     good: dict[int, Asset] = {}
     errors: list[RowError] = []
-    for record in records.read(
+    found = records.read(
         chunk.body, delimiter=options.delimiter, first_row=chunk.first_row, first_line=chunk.first_line
-    ):
+    )
+    if chunk.only_rows is not None:
+        counting = set(chunk.only_rows)
+        found = (record for record in found if record.row in counting)
+    for record in found:
         checked = rules.check(record)
         if isinstance(checked, Asset):
             good[record.row] = checked

@@ -23,6 +23,7 @@ class Outcome:
     skipped: int = 0
     failed: int = 0
     errors: Sequence[RowError] = ()
+    removed: int = 0
 
 
 def import_chunk(cursor: Cursor, job: Job, claim: Claim, options: Options, lookahead: Lookahead) -> Outcome:

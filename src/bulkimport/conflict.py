@@ -8,7 +8,7 @@ from psycopg2.extensions import cursor as Cursor
 from bulkimport.chunk_check import CheckedChunk
 from bulkimport.csvfile.rows import RowError, row_error
 from bulkimport.options import ERROR, SKIP, UPDATE
-from bulkimport.store import assets, identifiers, staging
+from bulkimport.store import identifiers, reverting, staged_assets, staging
 from bulkimport.store.queue import Claim
 
 DUPLICATE_IN_FILE, ALREADY_EXISTS = CODES = ("duplicate_in_file", "already_exists")
@@ -34,13 +34,15 @@ def insert(cursor: Cursor, claim: Claim, checked: CheckedChunk, *, hopeful: bool
     Where it is `hopeful`, all rows are first tried at once, which is faster when none fails.
     """
     account_id, job_id = claim.account_id, claim.job_id
-    if hopeful and assets.insert_all(cursor, account_id=account_id, job_id=job_id, rows=checked.staged):
+    if hopeful and staged_assets.insert_all(
+        cursor, account_id=account_id, job_id=job_id, rows=checked.staged
+    ):
         return Resolution(len(checked.good))
     staging.stage(cursor, checked.staged)
-    created = assets.insert_staged(cursor, account_id=account_id, job_id=job_id)
+    created = staged_assets.insert_staged(cursor, account_id=account_id, job_id=job_id)
     if created == len(checked.good):
         return Resolution(created)
-    refused = assets.refused(cursor, account_id=account_id, job_id=job_id)
+    refused = staged_assets.refused(cursor, account_id=account_id, job_id=job_id)
     return Resolution(created, errors=[_refusal(row, claim, checked) for row in refused])
 
 
@@ -48,7 +50,7 @@ def insert_or_skip(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resol
     """Create assets; a row whose identifier another asset has is passed over."""
     staging.stage(cursor, checked.staged)
     errors = _drop_repeated(cursor, claim, checked)
-    created = assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id)
+    created = staged_assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id)
     return Resolution(created, skipped=len(checked.good) - len(errors) - created, errors=errors)
 
 
@@ -56,11 +58,12 @@ def insert_or_update(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Res
     """Create assets, and change those that exist by what the rows say of them."""
     staging.stage(cursor, checked.staged)
     errors = _drop_repeated(cursor, claim, checked)
-    assets.lock_held(cursor, account_id=claim.account_id)
+    staged_assets.lock_held(cursor, account_id=claim.account_id)
     errors += _drop_unfit(cursor, claim, checked)
-    updated = assets.update_staged(cursor, account_id=claim.account_id)
+    reverting.note(cursor, account_id=claim.account_id, job_id=claim.job_id)
+    updated = staged_assets.update_staged(cursor, account_id=claim.account_id)
     staging.discard(cursor, updated)
-    created = assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id)
+    created = staged_assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id)
     if created + len(updated) + len({error.row for error in errors}) != len(checked.good):
         raise InterferenceError("an asset came or went between two statements")
     return Resolution(created, len(updated), errors=errors)
@@ -71,12 +74,12 @@ def rehearse(cursor: Cursor, claim: Claim, checked: CheckedChunk, on_conflict: s
     staging.stage(cursor, checked.staged)
     errors: list[RowError] = []
     if on_conflict == ERROR:
-        held = assets.held(cursor, account_id=claim.account_id)
+        held = staged_assets.held(cursor, account_id=claim.account_id)
         errors += _drop(cursor, [_already_exists(row, checked) for row in held])
     errors += _drop_repeated(cursor, claim, checked)
     if on_conflict == UPDATE:
         errors += _drop_unfit(cursor, claim, checked)
-    held_rows = len(assets.held(cursor, account_id=claim.account_id))
+    held_rows = len(staged_assets.held(cursor, account_id=claim.account_id))
     return Resolution(
         created=len(checked.good) - len({error.row for error in errors}) - held_rows,
         updated=held_rows if on_conflict == UPDATE else 0,
@@ -93,8 +96,8 @@ def _drop_repeated(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> list[
 
 def _drop_unfit(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> list[RowError]:
     """Rows that say too little for a new asset, or would make one end before it begins."""
-    incomplete = assets.incomplete(cursor, account_id=claim.account_id)
-    misordered = assets.misordered(cursor, account_id=claim.account_id)
+    incomplete = staged_assets.incomplete(cursor, account_id=claim.account_id)
+    misordered = staged_assets.misordered(cursor, account_id=claim.account_id)
     errors = [
         row_error(checked.good[row.row], field, "required", "is empty, and there is no asset to change", "")
         for row in incomplete
@@ -111,7 +114,7 @@ def _drop(cursor: Cursor, errors: Iterable[RowError]) -> list[RowError]:
     return dropped
 
 
-def _refusal(refused: assets.Refused, claim: Claim, checked: CheckedChunk) -> RowError:
+def _refusal(refused: staged_assets.Refused, claim: Claim, checked: CheckedChunk) -> RowError:
     if refused.holder_job_id == claim.job_id and refused.holder_row is not None:
         return _duplicate(refused.row, refused.holder_row, checked)
     return _already_exists(refused.row, checked)
@@ -129,7 +132,7 @@ def _already_exists(row: int, checked: CheckedChunk) -> RowError:
     return row_error(asset, "identifier", ALREADY_EXISTS, what, asset.identifier)
 
 
-def _misorder(row: assets.Misordered, checked: CheckedChunk) -> RowError:
+def _misorder(row: staged_assets.Misordered, checked: CheckedChunk) -> RowError:
     what = f"would be before valid_from {row.valid_from.isoformat()}"
     asset = checked.good[row.row]
     return row_error(asset, "valid_to", "valid_to_before_valid_from", what, row.valid_to.isoformat())

@@ -1,9 +1,8 @@
 """An upload becomes a job, in one transaction: all of it, or nothing."""
 
-import time
 from dataclasses import asdict, dataclass, replace
 from typing import BinaryIO
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
@@ -11,86 +10,84 @@ from bulkimport.csvfile import dates, failed_rows, header
 from bulkimport.csvfile.chunks import CsvFile
 from bulkimport.csvfile.header import Columns
 from bulkimport.csvfile.refusal import RefusedFileError
-from bulkimport.database import Database, DatabaseUnavailableError, UnknownOutcomeError
 from bulkimport.options import Asked, Options
-from bulkimport.store import accounts, chunks, jobs, queue
-
-SETTLE_ATTEMPTS, SETTLE_INTERVAL_S = 10, 0.5
+from bulkimport.store import chunks, jobs, queue
+from bulkimport.store.jobs import Receipt
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How a file is cut, and how many rows it may have."""
+    """How a file is cut, how many rows it may have, and how many unfinished jobs an account."""
 
     chunk_rows: int
     max_rows: int
+    max_active_jobs: int
 
 
-def submit(database: Database, limits: Limits, asked: Asked, *, account_id: int, file: BinaryIO) -> UUID:
-    """Store the file as a job that will be finished whatever happens next; return the job's id.
-
-    The file is read once, as a stream. Where the answer to the commit is lost, the job itself tells. Raises
-    InactiveAccountError, RefusedFileError, or DatabaseUnavailableError; then nothing is left behind, unless
-    the database could not be asked again.
-    """
-    job_id = uuid4()
-    try:
-        _submit(database, limits, asked, account_id=account_id, job_id=job_id, file=file)
-    except UnknownOutcomeError:
-        if not _was_stored(database, account_id=account_id, job_id=job_id):
-            raise
-    return job_id
+class TooManyJobsError(Exception):
+    """The account has as many unfinished jobs as it may have."""
 
 
-def _submit(
-    database: Database, limits: Limits, asked: Asked, *, account_id: int, job_id: UUID, file: BinaryIO
+def store_file(
+    cursor: Cursor,
+    limits: Limits,
+    asked: Asked,
+    *,
+    account_id: int,
+    job_id: UUID,
+    file: BinaryIO,
+    receipt: Receipt = Receipt(),  # noqa: B008 - frozen
 ) -> None:
-    with database.tenant_transaction(account_id) as cursor:
-        jobs.lock_id(cursor, job_id)
-        accounts.require_active(cursor, account_id=account_id)
-        csv_file = CsvFile(
-            file, charset=asked.charset, delimiter=asked.delimiter, mapping=asked.columns or {}
-        )
-        parent = _parent(cursor, account_id, asked, csv_file)
-        options = asked.in_force(
-            Options.from_stored(parent.options) if parent else Options(),
-            charset=csv_file.charset,
-            delimiter=csv_file.delimiter,
-        )
-        columns = header.map_columns(csv_file.header, options.columns, options.required_fields)
-        if options.date_format == dates.AUTO:
-            csv_file.look_at_dates(columns)
-        total_rows, count = _store(cursor, limits, csv_file, account_id=account_id, job_id=job_id)
-        if options.date_format == dates.AUTO:
-            options = replace(options, date_format=csv_file.date_evidence.decide())
-        jobs.create(
-            cursor,
-            account_id=account_id,
-            job_id=job_id,
-            total_rows=total_rows,
-            blank_rows=csv_file.blank_rows,
-            options=options.stored(),
-            header=csv_file.header,
-            columns=columns,
-            ignored_columns=_ignored(csv_file, columns),
-            parent_job_id=parent.id if parent else None,
-        )
-        queue.enqueue(cursor, account_id=account_id, job_id=job_id, chunks=count)
+    """Store the file, read once as a stream, as a job that will be finished whatever happens next.
 
-
-def _was_stored(database: Database, *, account_id: int, job_id: UUID) -> bool:
-    """Whether the transaction was committed whose connection was lost; False where that cannot be known yet.
-
-    Its lock is waited for: it may still be committing.
+    In the caller's transaction, which must be rolled back after RefusedFileError or TooManyJobsError.
     """
-    for _ in range(SETTLE_ATTEMPTS):
-        try:
-            with database.tenant_transaction(account_id) as cursor:
-                jobs.lock_id(cursor, job_id)
-                return jobs.get(cursor, account_id=account_id, job_id=job_id) is not None
-        except DatabaseUnavailableError:
-            time.sleep(SETTLE_INTERVAL_S)
-    return False
+    require_room(cursor, limits, account_id=account_id)
+    csv_file = CsvFile(file, charset=asked.charset, delimiter=asked.delimiter, mapping=asked.columns or {})
+    parent = _parent(cursor, account_id, asked, csv_file)
+    options = asked.in_force(
+        Options.from_stored(parent.options) if parent else Options(),
+        charset=csv_file.charset,
+        delimiter=csv_file.delimiter,
+    )
+    columns = header.map_columns(csv_file.header, options.columns, options.required_fields)
+    if options.date_format == dates.AUTO:
+        csv_file.look_at_dates(columns)
+    total_rows, count = _store(cursor, limits, csv_file, account_id=account_id, job_id=job_id)
+    if options.date_format == dates.AUTO:
+        options = replace(options, date_format=csv_file.date_evidence.decide())
+    jobs.create(
+        cursor,
+        account_id=account_id,
+        job_id=job_id,
+        total_rows=total_rows,
+        blank_rows=csv_file.blank_rows,
+        options=options.stored(),
+        header=csv_file.header,
+        columns=columns,
+        ignored_columns=_ignored(csv_file, columns),
+        parent_job_id=parent.id if parent else None,
+        receipt=receipt,
+    )
+    enqueue(cursor, limits, account_id=account_id, job_id=job_id, chunks=count)
+
+
+def enqueue(cursor: Cursor, limits: Limits, *, account_id: int, job_id: UUID, chunks: int) -> None:
+    """Queue a job that is stored; TooManyJobsError where the account has no room for it."""
+    queue.lock_account(cursor, account_id=account_id)
+    ahead = require_room(cursor, limits, account_id=account_id)
+    queue.enqueue(cursor, account_id=account_id, job_id=job_id, chunks=chunks, ahead=ahead)
+
+
+def require_room(cursor: Cursor, limits: Limits, *, account_id: int) -> int:
+    """How many unfinished jobs the account has; TooManyJobsError where that is all that it may have."""
+    count = queue.count(cursor, account_id=account_id)
+    if count >= limits.max_active_jobs:
+        raise TooManyJobsError(
+            f"the account has {count} unfinished jobs, and may have {limits.max_active_jobs}; "
+            "wait until one is finished, or cancel one"
+        )
+    return count
 
 
 def _parent(cursor: Cursor, account_id: int, asked: Asked, csv_file: CsvFile) -> jobs.Job | None:

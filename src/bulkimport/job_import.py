@@ -1,22 +1,27 @@
-"""A job's next step: one chunk, or the whole job where it is all or nothing; in the caller's transaction."""
+"""A job's next step: one chunk, or all of them where it is all or nothing; in the caller's transaction."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport import error_summary
+from bulkimport import error_summary, job_end
 from bulkimport.chunk_check import Lookahead
 from bulkimport.chunk_import import Outcome, import_chunk
 from bulkimport.csvfile.rows import RowError
+from bulkimport.job_revert import revert_chunk
 from bulkimport.options import ABORT, Options
-from bulkimport.store import chunks, finished, identifiers, jobs, queue, staging
+from bulkimport.store import chunks, jobs, progress, queue, staging
 from bulkimport.store.jobs import Job
 from bulkimport.store.queue import Claim
 
 
 class BadRowError(Exception):
     """A row of an all-or-nothing job failed: roll back, and have the job checked instead."""
+
+
+class CancelledError(Exception):
+    """Somebody cancelled an all-or-nothing job in its midst: roll back, and end it."""
 
 
 class StoppedError(Exception):
@@ -26,21 +31,28 @@ class StoppedError(Exception):
 def import_next(cursor: Cursor, claim: Claim, lookahead: Lookahead, stopping: Callable[[], bool]) -> Outcome:
     """Import the claimed chunk, or all of them, and move the checkpoint or finish the job; needs the lock.
 
-    Raises BadRowError, StoppedError, or conflict.InterferenceError; then the transaction must be rolled back.
+    Raises BadRowError, CancelledError, StoppedError, or conflict.InterferenceError; then the transaction must
+    be rolled back.
     """
     job = jobs.require(cursor, account_id=claim.account_id, job_id=claim.job_id)
-    if job.status in jobs.FINAL_STATUSES:
-        _leave_queue(cursor, claim)
+    if job.status in jobs.FINAL_STATUSES or job.cancel_requested_at:
+        cancel(cursor, claim)
         return Outcome()
     options = Options.from_stored(job.options)
-    if options.on_error == ABORT and not options.dry_run and not claim.only_check:
+    if job.kind == jobs.REVERT:
+        outcome = revert_chunk(cursor, job, claim)
+    elif options.on_error == ABORT and not options.dry_run and not claim.only_check:
         outcome = _import_all(cursor, job, claim, options, lookahead, stopping)
         claim = replace(claim, next_chunk=claim.chunks - 1)
     else:
         outcome = import_chunk(cursor, job, claim, options, lookahead)
         if claim.only_check:
             outcome = replace(outcome, created=0, updated=0, skipped=_good(outcome))
-        elif not outcome.failed:
+        elif outcome.failed:
+            chunks.set_handled(
+                cursor, account_id=claim.account_id, job_id=claim.job_id, number=claim.next_chunk
+            )
+        else:
             _delete_chunk(cursor, claim)
     _record(cursor, job, claim, options, outcome)
     return outcome
@@ -48,10 +60,12 @@ def import_next(cursor: Cursor, claim: Claim, lookahead: Lookahead, stopping: Ca
 
 def give_up(cursor: Cursor, claim: Claim, failure: str) -> None:
     """Fail the job for a reason that is not in its rows; needs the lock."""
-    jobs.set_status(
-        cursor, account_id=claim.account_id, job_id=claim.job_id, status=jobs.FAILED, failure=failure
-    )
-    _leave_queue(cursor, claim)
+    job_end.end(cursor, account_id=claim.account_id, job_id=claim.job_id, status=jobs.FAILED, failure=failure)
+
+
+def cancel(cursor: Cursor, claim: Claim) -> None:
+    """End the job where it is; needs the lock."""
+    job_end.end(cursor, account_id=claim.account_id, job_id=claim.job_id, status=jobs.CANCELLED)
 
 
 def _import_all(
@@ -72,6 +86,8 @@ def _import_all(
         _delete_chunk(cursor, turn)
         if stopping():
             raise StoppedError
+        if progress.is_to_be_cancelled(cursor, account_id=claim.account_id, job_id=claim.job_id):
+            raise CancelledError
         staging.clear(cursor)
         total = Outcome(
             total.created + outcome.created, total.updated + outcome.updated, total.skipped + outcome.skipped
@@ -87,7 +103,7 @@ def _delete_chunk(cursor: Cursor, claim: Claim) -> None:
 def _record(cursor: Cursor, job: Job, claim: Claim, options: Options, outcome: Outcome) -> None:
     """Counters and checkpoint; the last chunk finishes the job."""
     account_id, job_id = claim.account_id, claim.job_id
-    jobs.advance(
+    to_be_cancelled = progress.advance(
         cursor,
         account_id=account_id,
         job_id=job_id,
@@ -95,11 +111,14 @@ def _record(cursor: Cursor, job: Job, claim: Claim, options: Options, outcome: O
         updated=outcome.updated,
         skipped=outcome.skipped,
         failed=outcome.failed,
+        removed=outcome.removed,
         errors=[_in_job(error) for error in outcome.errors[: jobs.MAX_ERRORS]],
         error_summary=error_summary.merge(job.error_summary, outcome.errors) if outcome.errors else None,
     )
     if claim.is_last_chunk:
         _finish(cursor, job, claim, options, failed=job.failed_rows + outcome.failed)
+    elif to_be_cancelled:
+        cancel(cursor, claim)
     else:
         queue.checkpoint(cursor, claim)
 
@@ -108,10 +127,9 @@ def _finish(cursor: Cursor, job: Job, claim: Claim, options: Options, failed: in
     account_id, job_id = claim.account_id, claim.job_id
     status, failure = jobs.COMPLETED, None
     if options.on_error == ABORT and (failed or claim.only_check):
-        jobs.skip_all(cursor, account_id=account_id, job_id=job_id)
+        progress.skip_all(cursor, account_id=account_id, job_id=job_id)
         status, failure = jobs.FAILED, _nothing_imported(failed, job.total_rows)
-    jobs.set_status(cursor, account_id=account_id, job_id=job_id, status=status, failure=failure)
-    _leave_queue(cursor, claim)
+    job_end.end(cursor, account_id=account_id, job_id=job_id, status=status, failure=failure)
 
 
 def _nothing_imported(failed: int, total: int) -> str:
@@ -121,12 +139,6 @@ def _nothing_imported(failed: int, total: int) -> str:
         "rows were in conflict with assets that others changed meanwhile, and with on_error=abort nothing "
         "was imported; hand the file in again"
     )
-
-
-def _leave_queue(cursor: Cursor, claim: Claim) -> None:
-    identifiers.forget(cursor, account_id=claim.account_id, job_id=claim.job_id)
-    finished.add(cursor, account_id=claim.account_id, job_id=claim.job_id)
-    queue.remove(cursor, claim)
 
 
 def _good(outcome: Outcome) -> int:

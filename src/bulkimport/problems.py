@@ -3,16 +3,21 @@
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, Response, g, json, request
 from werkzeug.exceptions import HTTPException
 
+from bulkimport.asset_body import InvalidAssetError
 from bulkimport.auth import UnauthorizedError
 from bulkimport.csvfile.refusal import RefusedFileError
 from bulkimport.database import DatabaseUnavailableError
+from bulkimport.idempotency import KeyInUseError, KeyReusedError
+from bulkimport.intake import TooManyJobsError
+from bulkimport.job_actions import JobStateError, UnknownJobError
+from bulkimport.problem_types import PROBLEM_TYPES
 from bulkimport.store.accounts import InactiveAccountError
+from bulkimport.store.assets import IdentifierTakenError
 
 RETRY_AFTER_S = 5
 NOT_IN_DESCRIPTIONS = re.compile(r"[^ !#-\[\]-~]")  # RFC 6750, section 3: error_description
@@ -20,43 +25,6 @@ NOT_IN_DESCRIPTIONS = re.compile(r"[^ !#-\[\]-~]")  # RFC 6750, section 3: error
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class ProblemType:
-    """A kind of problem: its status, and a title that never changes."""
-
-    status: int
-    title: str
-
-
-# The closed list. The key is the end of the type's URI; callers may rely on it.
-PROBLEM_TYPES = {
-    "invalid-id": ProblemType(400, "The id is malformed"),
-    "invalid-parameters": ProblemType(400, "Parameters are not valid"),
-    "malformed-request": ProblemType(400, "The request is malformed"),
-    "incomplete-body": ProblemType(400, "The body ended early"),
-    "missing-file": ProblemType(400, "There is no file in the request"),
-    "empty-file": ProblemType(400, "The file is empty"),
-    "no-rows": ProblemType(400, "The file has no rows"),
-    "missing-columns": ProblemType(400, "Columns are missing"),
-    "doubled-columns": ProblemType(400, "Columns are doubled"),
-    "too-many-columns": ProblemType(400, "There are too many columns"),
-    "unreadable-header": ProblemType(400, "The header cannot be read"),
-    "ambiguous-delimiter": ProblemType(400, "The delimiter is not clear"),
-    "ambiguous-dates": ProblemType(400, "The date format is not clear"),
-    "not-csv": ProblemType(400, "The file is no CSV file"),
-    "unknown-charset": ProblemType(400, "The encoding is not known"),
-    "unknown-parent": ProblemType(400, "The parent job does not exist"),
-    "unauthorized": ProblemType(401, "A valid token is needed"),
-    "inactive-account": ProblemType(403, "The account may not be used"),
-    "not-found": ProblemType(404, "There is nothing here"),
-    "method-not-allowed": ProblemType(405, "The method is not allowed here"),
-    "length-required": ProblemType(411, "The length is missing"),
-    "too-large": ProblemType(413, "The body is too large"),
-    "too-many-rows": ProblemType(413, "The file has too many rows"),
-    "unsupported-media-type": ProblemType(415, "The media type is not supported"),
-    "internal-error": ProblemType(500, "Something went wrong here"),
-    "unavailable": ProblemType(503, "The service cannot answer now"),
-}
 TYPES_OF_STATUSES = {
     400: "malformed-request",
     404: "not-found",
@@ -121,6 +89,23 @@ def _problem(error: Exception) -> Problem:
             return Problem("unauthorized", str(error), headers=_challenge(error))
         case InactiveAccountError():
             return Problem("inactive-account", str(error))
+        case UnknownJobError():
+            return Problem("not-found", str(error))
+        case JobStateError():
+            return Problem(error.code, str(error))
+        case TooManyJobsError():
+            return Problem("too-many-jobs", _sentence(error), headers={"Retry-After": str(RETRY_AFTER_S)})
+        case InvalidAssetError():
+            return Problem("invalid-asset", "The asset breaks rules; see errors.", errors=error.faults)
+        case IdentifierTakenError():
+            detail = f'Another asset has the identifier "{error}".'
+            return Problem("identifier-taken", detail)
+        case KeyReusedError():
+            return Problem("idempotency-key-reused", _sentence(error))
+        case KeyInUseError():
+            return Problem(
+                "request-in-progress", _sentence(error), headers={"Retry-After": str(RETRY_AFTER_S)}
+            )
         case DatabaseUnavailableError():
             detail = "The database cannot be reached; try again in a few seconds."
             return Problem("unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
@@ -128,6 +113,11 @@ def _problem(error: Exception) -> Problem:
             return _http_problem(error, status)
         case _:
             return Problem("internal-error", "The fault is ours; please report the request_id.")
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _http_problem(error: HTTPException, status: int) -> Problem:

@@ -1,10 +1,11 @@
 """Finished jobs go after some days, a small batch in each transaction."""
 
 from bulkimport.database import Database, set_tenant
-from bulkimport.store import chunks, finished, jobs, row_errors
+from bulkimport.store import chunks, finished, jobs, reverting, row_errors
 
 BATCH_ERRORS = 5_000
 BATCH_CHUNKS = 20
+BATCH_CHANGES = 5_000
 
 
 def purge_some(database: Database, *, days: int) -> bool:
@@ -18,6 +19,8 @@ def purge_some(database: Database, *, days: int) -> bool:
         if row_errors.delete_some(cursor, account_id=account_id, job_id=job_id, limit=BATCH_ERRORS):
             return True
         if chunks.delete_some(cursor, account_id=account_id, job_id=job_id, limit=BATCH_CHUNKS):
+            return True
+        if reverting.forget_some(cursor, account_id=account_id, job_id=job_id, limit=BATCH_CHANGES):
             return True
         jobs.delete(cursor, account_id=account_id, job_id=job_id)
         return True

@@ -34,6 +34,7 @@ class Settings:
     max_upload_bytes: int
     max_rows: int
     chunk_rows: int
+    max_active_jobs_per_account: int
     retention_days: int
     data_dir: Path
 
@@ -78,6 +79,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         max_upload_bytes=_integer(given, "MAX_UPLOAD_BYTES", 100 * 1024**2, 1, 2**40),
         max_rows=_integer(given, "MAX_ROWS", 1_000_000, 1, 2**31 - 2),
         chunk_rows=_integer(given, "CHUNK_ROWS", 5_000, 1, 100_000),
+        max_active_jobs_per_account=_integer(given, "MAX_ACTIVE_JOBS_PER_ACCOUNT", 20, 1, 1_000_000),
         retention_days=_integer(given, "RETENTION_DAYS", 30, 1, 36_500),
         data_dir=Path(given.get("DATA_DIR", "var")).absolute(),
     )

@@ -26,8 +26,8 @@ from bulkimport.database import (
     connect,
     set_tenant,
 )
-from bulkimport.job_import import BadRowError, StoppedError, give_up, import_next
-from bulkimport.store import jobs, queue
+from bulkimport.job_import import BadRowError, CancelledError, StoppedError, cancel, give_up, import_next
+from bulkimport.store import progress, queue
 from bulkimport.store.queue import Claim
 
 POLL_INTERVAL_S = 1.0
@@ -140,7 +140,7 @@ class Worker:
                 claim = queue.claim(cursor)
                 if claim and claim.next_chunk == 0:
                     set_tenant(cursor, claim.account_id)
-                    jobs.start(cursor, account_id=claim.account_id, job_id=claim.job_id)
+                    progress.start(cursor, account_id=claim.account_id, job_id=claim.job_id)
         except UnknownOutcomeError:
             self._owed = claim  # if it was committed, the attempt must not count
             raise
@@ -152,6 +152,9 @@ class Worker:
             outcome = self._import(claim)
         except BadRowError:
             self._begin_check(claim)
+            return
+        except CancelledError:
+            self._cancel(claim)
             return
         if outcome:
             log.info(
@@ -185,6 +188,11 @@ class Worker:
         with self._database.tenant_transaction(claim.account_id) as cursor:
             if queue.relock(cursor, claim):
                 queue.begin_check(cursor, claim)
+
+    def _cancel(self, claim: Claim) -> None:
+        with self._database.tenant_transaction(claim.account_id) as cursor:
+            if queue.relock(cursor, claim):
+                cancel(cursor, claim)
 
     def _settle(self, claim: Claim, error: DatabaseUnavailableError | psycopg2.Error) -> None:
         """After a fault of the database: owe the claim back where the chunk is not to blame.

@@ -6,9 +6,9 @@ import pytest
 
 from bulkimport.worker import MAX_ATTEMPTS
 from tests.conftest import FOREIGN, HEADER, TestDatabase, csv_of
-from tests.integration.conftest import Importer, counts
+from tests.integration.conftest import OWN_OF_EACH_JOB, Importer, counts
 
-VOLATILE = ("job_id", "created_at", "completed_at", "options")
+VOLATILE = (*OWN_OF_EACH_JOB, "options")
 
 
 def row(identifier: str, name: str = "new", **cells: str) -> str:

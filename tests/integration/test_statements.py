@@ -15,7 +15,7 @@ from tests.conftest import TestDatabase
 
 PLANNED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 NOT_PLANNED = {
-    *("assets.savepoint", "assets.rollback", "assets.release"),
+    *("staged_assets.savepoint", "staged_assets.rollback", "staged_assets.release"),
     *("staging.create", "staging.clear", "queue.listen"),
 }
 

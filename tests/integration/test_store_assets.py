@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from bulkimport.database import Database
-from bulkimport.store import assets, staging
-from bulkimport.store.assets import Refused
+from bulkimport.store import assets, staged_assets, staging
+from bulkimport.store.staged_assets import Refused
 from bulkimport.store.staging import StagedRow
 from tests.conftest import FOREIGN, OWN, TestDatabase
 
@@ -26,14 +26,14 @@ def insert(
     with database.tenant_transaction(account_id) as cursor:
         staging.stage(cursor, staging.arrays(rows))
         return (
-            assets.insert_staged(cursor, account_id=account_id, job_id=job_id),
-            assets.refused(cursor, account_id=account_id, job_id=job_id),
+            staged_assets.insert_staged(cursor, account_id=account_id, job_id=job_id),
+            staged_assets.refused(cursor, account_id=account_id, job_id=job_id),
         )
 
 
 def everything(database: Database, account_id: int = OWN) -> list[assets.Asset]:
     with database.tenant_read(account_id) as cursor:
-        return assets.page(cursor, account_id=account_id, after_id=0, limit=1_000)
+        return assets.page(cursor, account_id=account_id, limit=1_000)
 
 
 def test_staged_rows_become_assets(web_database: Database, worker_database: Database) -> None:
@@ -128,6 +128,7 @@ def test_reads_see_one_accounts_live_assets(
     with web_database.tenant_read(OWN) as cursor:
         assert assets.get(cursor, account_id=OWN, asset_id=first.id) == first
         assert assets.get(cursor, account_id=OWN, asset_id=foreign.id) is None
-        assert assets.find(cursor, account_id=OWN, identifier="C") == last
-        assert assets.find(cursor, account_id=OWN, identifier="B") is None
-        assert assets.page(cursor, account_id=OWN, after_id=first.id, limit=5) == [last]
+        assert assets.page(cursor, account_id=OWN, identifier="C", limit=5) == [last]
+        assert assets.page(cursor, account_id=OWN, identifier="B", limit=5) == []
+        after = assets.Key(first.identifier, first.id)
+        assert assets.page(cursor, account_id=OWN, after=after, limit=5) == [last]

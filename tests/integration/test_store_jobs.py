@@ -6,7 +6,7 @@ import psycopg2
 import pytest
 
 from bulkimport.database import Database
-from bulkimport.store import jobs
+from bulkimport.store import jobs, progress
 from bulkimport.store.jobs import Job
 from tests.conftest import FOREIGN, OWN, TestDatabase
 
@@ -37,7 +37,7 @@ def advance(
     database: Database, job_id: UUID, processed: int, failed: int = 0, account_id: int = OWN, errors: int = 0
 ) -> bool:
     with database.tenant_transaction(account_id) as cursor:
-        return jobs.advance(
+        return progress.advance(
             cursor,
             account_id=account_id,
             job_id=job_id,
@@ -52,7 +52,9 @@ def set_status(
     database: Database, job_id: UUID, status: str, account_id: int = OWN, failure: str | None = None
 ) -> bool:
     with database.tenant_transaction(account_id) as cursor:
-        return jobs.set_status(cursor, account_id=account_id, job_id=job_id, status=status, failure=failure)
+        return progress.set_status(
+            cursor, account_id=account_id, job_id=job_id, status=status, failure=failure
+        )
 
 
 def test_a_new_job_is_pending_with_its_total(web_database: Database, job_id: UUID) -> None:
@@ -76,8 +78,8 @@ def test_another_account_has_no_such_job(web_database: Database, job_id: UUID) -
 def test_advance_adds_to_the_counters(
     web_database: Database, worker_database: Database, job_id: UUID
 ) -> None:
-    assert advance(worker_database, job_id, processed=4, failed=1, errors=1)
-    assert advance(worker_database, job_id, processed=6, failed=2, errors=2)
+    assert not advance(worker_database, job_id, processed=4, failed=1, errors=1)
+    assert not advance(worker_database, job_id, processed=6, failed=2, errors=2)
     job = read(web_database, job_id)
     assert (job.processed_rows, job.failed_rows) == (10, 3)
     assert job.created_rows == 7
@@ -118,10 +120,10 @@ def test_processing_has_no_completion_time(worker_database: Database, job_id: UU
 def test_a_finished_job_never_changes_again(worker_database: Database, job_id: UUID) -> None:
     set_status(worker_database, job_id, jobs.FAILED, failure="because")
     before = read(worker_database, job_id)
-    assert not advance(worker_database, job_id, processed=1)
+    advance(worker_database, job_id, processed=1)
     assert not set_status(worker_database, job_id, jobs.PROCESSING)
     with worker_database.tenant_transaction(OWN) as cursor:
-        jobs.start(cursor, account_id=OWN, job_id=job_id)
+        progress.start(cursor, account_id=OWN, job_id=job_id)
     assert read(worker_database, job_id) == before
     assert before.failure == "because"
 
@@ -135,6 +137,16 @@ def test_a_job_that_did_not_handle_every_row_cannot_be_completed(
 
 
 def test_another_account_changes_nothing(worker_database: Database, job_id: UUID) -> None:
-    assert not advance(worker_database, job_id, processed=1, account_id=FOREIGN)
+    advance(worker_database, job_id, processed=1, account_id=FOREIGN)
     assert not set_status(worker_database, job_id, jobs.FAILED, account_id=FOREIGN)
-    assert read(worker_database, job_id).status == "pending"
+    job = read(worker_database, job_id)
+    assert (job.status, job.processed_rows) == ("pending", 0)
+
+
+def test_whoever_advances_a_job_hears_that_it_is_to_be_cancelled(
+    web_database: Database, worker_database: Database, job_id: UUID
+) -> None:
+    assert not advance(worker_database, job_id, processed=1)
+    with web_database.tenant_transaction(OWN) as cursor:
+        assert progress.request_cancel(cursor, account_id=OWN, job_id=job_id)
+    assert advance(worker_database, job_id, processed=1)

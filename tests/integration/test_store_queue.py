@@ -112,7 +112,7 @@ def test_a_late_worker_cannot_lock_what_moved_on(
     current = require_claim(worker_database)
     if moved_on == "removed":
         with worker_database.transaction() as cursor:
-            queue.remove(cursor, current)
+            queue.remove(cursor, account_id=current.account_id, job_id=current.job_id)
     elif moved_on != "claimed":
         progress(worker_database, current)
     if moved_on == "progressed and claimed":

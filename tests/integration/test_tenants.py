@@ -12,12 +12,14 @@ from tests.conftest import FOREIGN, OWN, TestDatabase, csv_of, submit
 TABLES = (
     "accounts",
     "assets",
+    "bulk_import_changes",
     "bulk_import_chunks",
     "bulk_import_errors",
     "bulk_import_finished",
     "bulk_import_identifiers",
     "bulk_import_jobs",
     "bulk_import_queue",
+    "idempotency_keys",
 )
 Connect = Callable[[str], Connection]
 
@@ -143,11 +145,15 @@ def test_roles_have_the_least_rights(db: TestDatabase) -> None:
         "bulkimport_web",
     )
     assert grants == [
-        ("assets", "SELECT"),
+        ("assets", "INSERT SELECT UPDATE"),
+        ("bulk_import_changes", "SELECT"),
         ("bulk_import_chunks", "INSERT SELECT"),
         ("bulk_import_errors", "SELECT"),
-        ("bulk_import_jobs", "INSERT SELECT"),
-        ("bulk_import_queue", "INSERT"),
+        ("bulk_import_finished", "INSERT SELECT"),
+        ("bulk_import_identifiers", "DELETE SELECT"),
+        ("bulk_import_jobs", "DELETE INSERT SELECT"),
+        ("bulk_import_queue", "DELETE INSERT SELECT UPDATE"),
+        ("idempotency_keys", "DELETE INSERT SELECT UPDATE"),
     ]
     grants = db.rows(
         "SELECT table_name, string_agg(DISTINCT privilege_type, ' ' ORDER BY privilege_type)"
@@ -156,6 +162,7 @@ def test_roles_have_the_least_rights(db: TestDatabase) -> None:
     )
     assert grants == [
         ("assets", "INSERT SELECT UPDATE"),
+        ("bulk_import_changes", "DELETE INSERT SELECT"),
         ("bulk_import_chunks", "DELETE SELECT"),
         ("bulk_import_errors", "DELETE INSERT SELECT"),
         ("bulk_import_finished", "DELETE INSERT SELECT UPDATE"),

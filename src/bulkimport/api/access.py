@@ -8,6 +8,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.auth import Principal, TokenVerifier
 from bulkimport.database import Database
+from bulkimport.settings import Settings
 from bulkimport.store import accounts
 
 
@@ -21,6 +22,12 @@ def principal() -> Principal:
     """Whom the request's token proved."""
     proved: Principal = g.principal
     return proved
+
+
+def settings() -> Settings:
+    """The application's settings."""
+    found: Settings = current_app.extensions["settings"]
+    return found
 
 
 def database() -> Database:

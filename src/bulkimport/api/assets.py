@@ -1,50 +1,136 @@
 """Assets over HTTP."""
 
+from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, url_for
+from flask import Blueprint, Response, json, request, url_for
+from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.api import access, ids, queries
+from bulkimport import asset_body
+from bulkimport.api import access, bodies, ids, queries
+from bulkimport.api.once import answer_once
 from bulkimport.api.schemas import AssetPageSchema, AssetQuerySchema, AssetSchema
+from bulkimport.idempotency import Answer
 from bulkimport.problems import Problem
-from bulkimport.store import assets
+from bulkimport.store import accounts, assets
+from bulkimport.store.assets import Asset, Key, NewAsset
+
+ASSET_SCHEMA = AssetSchema()
+ASSET_PAGE_SCHEMA = AssetPageSchema()
+ASSET_QUERY_SCHEMA = AssetQuerySchema()
+CACHING = {"Cache-Control": "private, no-cache"}
 
 blueprint = Blueprint("assets", __name__, url_prefix="/api/v1/assets")
 blueprint.before_request(access.authenticate)
 
 
 @blueprint.get("")
-def page() -> tuple[Any, int, dict[str, str]]:
-    """The account's live assets in pages, or the one with an identifier."""
-    query: dict[str, Any] = queries.of_request(AssetQuerySchema())
-    found = _find(query)
-    shown = found[: query["limit"]]
-    next_key = (shown[-1].id,) if len(found) > len(shown) else None
-    document = AssetPageSchema().dump({"assets": shown, "next_cursor": next_key})
-    headers = {}
-    if next_key is not None:
-        url = url_for(".page", limit=query["limit"], cursor=document["next_cursor"])
-        headers["Link"] = f'<{url}>; rel="next"'
-    return document, 200, headers
+def page() -> Response:
+    """The account's live assets in pages."""
+    query: dict[str, Any] = queries.of_request(ASSET_QUERY_SCHEMA)
+    key = query.pop("cursor")
+    limit: int = query.pop("limit")
+    with access.reading() as cursor:
+        found = assets.page(
+            cursor,
+            account_id=access.principal().account_id,
+            after=Key(*key) if key else None,
+            limit=limit + 1,
+            **query,
+        )
+    shown = found[:limit]
+    next_key = Key(shown[-1].identifier, shown[-1].id) if len(found) > limit else None
+    return queries.page_answer(ASSET_PAGE_SCHEMA.dump({"assets": shown, "next_cursor": next_key}))
+
+
+@blueprint.post("")
+def create() -> Response:
+    """Create one asset."""
+    new = asset_body.asset_of(bodies.json_object(bodies.JSON))
+
+    def act(cursor: Cursor) -> Answer:
+        asset = assets.insert(cursor, account_id=access.principal().account_id, asset=new)
+        return _answer(asset, 201, {"Location": url_for(".get", asset_id=asset.id)})
+
+    return answer_once(act, body=bodies.raw())
 
 
 @blueprint.get("/<asset_id>")
-def get(asset_id: str) -> Any:
-    """One live asset."""
+def get(asset_id: str) -> Response:
+    """One live asset; 304 where the caller has it as it is."""
     wanted = ids.asset_id(asset_id)
     with access.reading() as cursor:
         asset = assets.get(cursor, account_id=access.principal().account_id, asset_id=wanted)
     if asset is None:
-        raise Problem("not-found", f"There is no asset {wanted}.")
-    return AssetSchema().dump(asset)
+        raise _absent(wanted)
+    headers = {**CACHING, "ETag": _etag(asset)}
+    if request.if_none_match.contains_weak(str(asset.version)):
+        return Response(status=304, headers=headers)
+    return _response(_answer(asset, 200, headers))
 
 
-def _find(query: dict[str, Any]) -> list[assets.Asset]:
-    """One asset more than the page shows, so that it is known whether another page follows."""
+@blueprint.put("/<asset_id>")
+def replace(asset_id: str) -> Response:
+    """Put another asset in its place; what is not said is empty."""
+    wanted = ids.asset_id(asset_id)
+    new = asset_body.asset_of(bodies.json_object(bodies.JSON))
+    return _change(wanted, lambda _: new)
+
+
+@blueprint.patch("/<asset_id>")
+def patch(asset_id: str) -> Response:
+    """Change what is said, and leave the rest (RFC 7396)."""
+    wanted = ids.asset_id(asset_id)
+    changes = bodies.json_object(bodies.MERGE_PATCH, bodies.JSON)
+    return _change(wanted, lambda asset: asset_body.patched(asset, changes))
+
+
+@blueprint.delete("/<asset_id>")
+def delete(asset_id: str) -> Response:
+    """Delete an asset; its identifier is free again."""
+    wanted = ids.asset_id(asset_id)
     account_id = access.principal().account_id
-    (after_id,) = query["cursor"]
-    with access.reading() as cursor:
-        if "identifier" in query:
-            asset = assets.find(cursor, account_id=account_id, identifier=query["identifier"])
-            return [asset] if asset and asset.id > after_id else []
-        return assets.page(cursor, account_id=account_id, after_id=after_id, limit=query["limit"] + 1)
+    with access.database().tenant_transaction(account_id) as cursor:
+        accounts.require_active(cursor, account_id=account_id)
+        _lock(cursor, account_id, wanted)
+        assets.delete(cursor, account_id=account_id, asset_id=wanted)
+    return Response(status=204)
+
+
+def _change(asset_id: int, changed: Callable[[Asset], NewAsset]) -> Response:
+    account_id = access.principal().account_id
+    with access.database().tenant_transaction(account_id) as cursor:
+        accounts.require_active(cursor, account_id=account_id)
+        new = changed(_lock(cursor, account_id, asset_id))
+        asset = assets.update(cursor, account_id=account_id, asset_id=asset_id, asset=new)
+    return _response(_answer(asset, 200, CACHING))
+
+
+def _lock(cursor: Cursor, account_id: int, asset_id: int) -> Asset:
+    """The asset, which nobody else can change now; a problem where it is not what the caller has seen."""
+    asset = assets.lock(cursor, account_id=account_id, asset_id=asset_id)
+    if asset is None:
+        raise _absent(asset_id)
+    if "If-Match" in request.headers and not request.if_match.contains(str(asset.version)):
+        raise Problem(
+            "precondition-failed",
+            f"The asset has changed, its ETag is {_etag(asset)}; read it again.",
+            headers={"ETag": _etag(asset)},
+        )
+    return asset
+
+
+def _answer(asset: Asset, status: int, headers: dict[str, str]) -> Answer:
+    return Answer(status, {**headers, "ETag": _etag(asset)}, json.dumps(ASSET_SCHEMA.dump(asset)))
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, answer.headers, content_type="application/json")
+
+
+def _etag(asset: Asset) -> str:
+    return f'"{asset.version}"'
+
+
+def _absent(asset_id: int) -> Problem:
+    return Problem("not-found", f"There is no asset {asset_id}.")

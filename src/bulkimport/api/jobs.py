@@ -1,96 +1,170 @@
 """Bulk import jobs over HTTP."""
 
-from collections.abc import Iterator
-from dataclasses import replace
-from uuid import UUID
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
 
-from flask import Blueprint, Response, current_app, json, request, url_for
+from flask import Blueprint, Response, json, request, url_for
+from psycopg2.extensions import cursor as Cursor
 
-from bulkimport import intake
-from bulkimport.api import access, ids, queries
-from bulkimport.api.schemas import AcceptedSchema, JobSchema, UploadOptionsSchema
-from bulkimport.api.uploads import uploaded
-from bulkimport.csvfile.template import template
-from bulkimport.options import Asked
+from bulkimport import job_actions, pace
+from bulkimport.api import access, ids, queries, waiting
+from bulkimport.api.accepted import accepted, limits, receipt
+from bulkimport.api.once import answer_once
+from bulkimport.api.schemas import JobPageSchema, JobQuerySchema, JobSchema
+from bulkimport.idempotency import Answer
 from bulkimport.problems import Problem
-from bulkimport.settings import Settings
-from bulkimport.store import jobs
+from bulkimport.store import jobs, queue
 
-POLL_AFTER_S = 1
 JOB_SCHEMA = JobSchema()
-CACHING = {"Cache-Control": "private, no-cache"}
-REPRESENTATION = "1"  # of a job as JSON: to be raised when its shape changes, as every ETag then does
+JOB_PAGE_SCHEMA = JobPageSchema()
+JOB_QUERY_SCHEMA = JobQuerySchema()
+CACHING = {"Cache-Control": "private, no-cache", "Vary": "Prefer"}
+REPRESENTATION = "2"  # of a job as JSON: to be raised when its shape changes, as every ETag then does
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/v1/assets/bulk")
 blueprint.before_request(access.authenticate)
 
 
-@blueprint.post("")
-def hand_in() -> Response:
-    """Take a file in: 202 and a job that will be finished, or a problem and nothing left behind."""
-    settings: Settings = current_app.extensions["settings"]
-    limits = intake.Limits(settings.chunk_rows, settings.max_rows)
-    account_id = access.principal().account_id
-    with uploaded(request, max_bytes=settings.max_upload_bytes) as upload:
-        asked: Asked = queries.load(UploadOptionsSchema(), upload.fields)
-        asked = replace(asked, charset=asked.charset or upload.charset)
-        job_id = intake.submit(access.database(), limits, asked, account_id=account_id, file=upload.file)
-    status_url = url_for(".status", job_id=job_id)
-    message = f"The file was accepted; follow the import at {status_url}."
-    body = {"job_id": job_id, "status_url": status_url, "message": message}
-    return Response(
-        json.dumps(AcceptedSchema().dump(body)),
-        202,
-        {"Location": status_url, "Retry-After": str(POLL_AFTER_S)},
-        content_type="application/json",
-    )
+@blueprint.get("")
+def page() -> Response:
+    """The account's jobs in pages, newest first."""
+    query: dict[str, Any] = queries.of_request(JOB_QUERY_SCHEMA)
+    before: tuple[datetime, UUID] | None = query.pop("cursor")
+    limit: int = query.pop("limit")
+    with access.reading() as cursor:
+        found = jobs.page(
+            cursor, account_id=access.principal().account_id, before=before, limit=limit + 1, **query
+        )
+    shown = found[:limit]
+    next_key = (shown[-1].created_at, shown[-1].id) if len(found) > limit else None
+    return queries.page_answer(JOB_PAGE_SCHEMA.dump({"jobs": shown, "next_cursor": next_key}))
 
 
 @blueprint.get("/<job_id>")
 def status(job_id: str) -> Response:
     """How far a job is, and its first row errors; 304 where the caller has that already."""
     wanted = ids.job_id(job_id)
-    if request.if_none_match and (known := _known_etag(wanted)):
-        return Response(status=304, headers=CACHING | {"ETag": known})
-    job = require_job(job_id)
-    headers = CACHING | {"ETag": _etag(job.version)}
+    known_etag = _known_etag(wanted)
+    waited = waiting.wait_for_change(wanted, known_version=_version(known_etag))
+    headers = dict(CACHING)
+    if waited is not None:
+        headers["Preference-Applied"] = f"wait={waited}"
+        known_etag = _known_etag(wanted)
+    if known_etag:
+        return Response(status=304, headers={**headers, "ETag": known_etag})
+    job, position = _job_and_position(wanted)
+    headers["ETag"] = _etag(job.version, position)
     if job.status not in jobs.FINAL_STATUSES:
-        headers["Retry-After"] = str(POLL_AFTER_S)
-    return Response(json.dumps(JOB_SCHEMA.dump(job)), 200, headers, content_type="application/json")
+        headers["Retry-After"] = str(pace.poll_after(job))
+    return Response(json.dumps(_document(job, position)), 200, headers, content_type="application/json")
 
 
-@blueprint.get("/template.csv")
-def template_csv() -> Response:
-    """A file to begin with."""
-    return csv_attachment(template(), "assets-template.csv")
+@blueprint.delete("/<job_id>")
+def delete(job_id: str) -> Response:
+    """Forget a finished job with its errors and its file; the assets stay."""
+    wanted = ids.job_id(job_id)
+
+    def act(cursor: Cursor) -> Answer:
+        job_actions.delete(cursor, account_id=access.principal().account_id, job_id=wanted)
+        return Answer(204, {}, "")
+
+    return answer_once(act)
 
 
-def _known_etag(job_id: UUID) -> str | None:
-    """The job's ETag, where it is among those that the caller has (RFC 9110, section 13.1.2)."""
-    with access.reading() as cursor:
-        version = jobs.get_version(cursor, account_id=access.principal().account_id, job_id=job_id)
-    etag = _etag(version) if version else None
-    return etag if etag and request.if_none_match.contains_weak(etag.strip('"')) else None
+@blueprint.post("/<job_id>/cancel")
+def cancel(job_id: str) -> Response:
+    """End a job: 200 where that is done, 202 where the worker that has it in hand will do it."""
+    wanted = ids.job_id(job_id)
+
+    def act(cursor: Cursor) -> Answer:
+        job = job_actions.cancel(cursor, account_id=access.principal().account_id, job_id=wanted)
+        done = job.status == jobs.CANCELLED
+        headers = {} if done else {"Retry-After": "1", "Location": url_for(".status", job_id=wanted)}
+        return Answer(200 if done else 202, headers, json.dumps(_document(job, None)))
+
+    return answer_once(act)
 
 
-def _etag(version: str) -> str:
-    return f'"{version}.{REPRESENTATION}"'
+@blueprint.post("/<job_id>/retry")
+def retry(job_id: str) -> Response:
+    """Try the failed rows again, and those that were never reached, as a new job."""
+    wanted, new_job_id = ids.job_id(job_id), uuid4()
+
+    def act(cursor: Cursor) -> Answer:
+        job_actions.retry(
+            cursor,
+            limits(),
+            account_id=access.principal().account_id,
+            job_id=wanted,
+            new_job_id=new_job_id,
+            receipt=receipt(),
+        )
+        return accepted(new_job_id, "The rows will be tried again")
+
+    return answer_once(act, creates_job=new_job_id)
+
+
+@blueprint.post("/<job_id>/revert")
+def revert(job_id: str) -> Response:
+    """Undo what a job did to the assets, as a new job."""
+    wanted, new_job_id = ids.job_id(job_id), uuid4()
+
+    def act(cursor: Cursor) -> Answer:
+        job_actions.revert(
+            cursor,
+            limits(),
+            account_id=access.principal().account_id,
+            job_id=wanted,
+            new_job_id=new_job_id,
+            receipt=receipt(),
+        )
+        return accepted(new_job_id, "The job will be undone")
+
+    return answer_once(act, creates_job=new_job_id)
 
 
 def require_job(job_id: str) -> jobs.Job:
     """The principal's job of this id, or an invalid-id or not-found problem."""
-    wanted = ids.job_id(job_id)
+    return _job_and_position(ids.job_id(job_id))[0]
+
+
+def _job_and_position(job_id: UUID) -> tuple[jobs.Job, int | None]:
+    """A job, and where a pending one stands among those of its account."""
+    account_id = access.principal().account_id
     with access.reading() as cursor:
-        job = jobs.get(cursor, account_id=access.principal().account_id, job_id=wanted)
+        job = jobs.get(cursor, account_id=account_id, job_id=job_id)
+        position = None
+        if job and job.status == jobs.PENDING:
+            position = queue.position(cursor, account_id=account_id, job_id=job_id)
     if job is None:
-        raise Problem("not-found", f"There is no job {wanted}.")
-    return job
+        raise Problem("not-found", f"There is no job {job_id}.")
+    return job, position
 
 
-def csv_attachment(body: bytes | Iterator[bytes], name: str) -> Response:
-    """A CSV file that browsers save and never show."""
-    headers = {
-        "Content-Disposition": f'attachment; filename="{name}"',
-        "X-Content-Type-Options": "nosniff",
-    }
-    return Response(body, 200, headers, content_type="text/csv; charset=utf-8")
+def _document(job: jobs.Job, position: int | None) -> dict[str, Any]:
+    document: dict[str, Any] = JOB_SCHEMA.dump(job)
+    document["queue_position"] = position
+    return document
+
+
+def _known_etag(job_id: UUID) -> str | None:
+    """The job's ETag, where it is among those that the caller has (RFC 9110, section 13.1.2)."""
+    if not request.if_none_match:
+        return None
+    account_id = access.principal().account_id
+    with access.reading() as cursor:
+        state = jobs.get_state(cursor, account_id=account_id, job_id=job_id)
+        position = None
+        if state and state.status == jobs.PENDING:
+            position = queue.position(cursor, account_id=account_id, job_id=job_id)
+    etag = _etag(state.version, position) if state else None
+    return etag if etag and request.if_none_match.contains_weak(etag.strip('"')) else None
+
+
+def _etag(version: str, position: int | None) -> str:
+    return f'"{version}.{position or 0}.{REPRESENTATION}"'
+
+
+def _version(etag: str | None) -> str | None:
+    return etag.strip('"').partition(".")[0] if etag else None

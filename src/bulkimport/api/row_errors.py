@@ -4,7 +4,8 @@ from flask import Blueprint, Response, json, request, url_for
 
 from bulkimport import exports
 from bulkimport.api import access, queries
-from bulkimport.api.jobs import csv_attachment, require_job
+from bulkimport.api.csv_files import csv_attachment
+from bulkimport.api.jobs import require_job
 from bulkimport.api.schemas import ErrorPageSchema, ErrorQuerySchema, FailedRowsQuerySchema
 from bulkimport.problems import Problem
 from bulkimport.store import row_errors

@@ -6,23 +6,45 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
-from bulkimport.api.cursors import CursorField
+from bulkimport import pace
+from bulkimport.api.cursors import INSTANT, NUMBER, TEXT, UNIQUE_ID, CursorField
 from bulkimport.csvfile import dates
+from bulkimport.csvfile.fields import TYPES
 from bulkimport.csvfile.header import DELIMITERS, is_target
 from bulkimport.options import ON_CONFLICT, ON_ERROR, Asked
-from bulkimport.store import jobs
+from bulkimport.store import assets, jobs
 
 MAX_PAGE = 100
 MAX_MAPPED_COLUMNS = 500
+NO_NUL = validate.ContainsNoneOf("\0", error="holds the character NUL")
+PRINTABLE = validate.Predicate("isprintable", error="holds characters that cannot be printed")
 
 
 class Instant(fields.Field[datetime]):
     """A time as RFC 3339, section 5.6, has it: in UTC, with Z."""
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
-        if value is None:
-            return None
-        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return shown(value)
+
+
+class GivenInstant(fields.Field[datetime]):
+    """A time as RFC 3339, section 5.6, has it: with Z or an offset."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        try:
+            found = datetime.fromisoformat(value)
+            if found.tzinfo:
+                return found.astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+        raise ValidationError("must be a time like 2024-01-15T08:30:00Z")
+
+
+def shown(moment: datetime | None) -> str | None:
+    """A time as RFC 3339, section 5.6, has it: in UTC, with Z."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class Delimiter(fields.Field[str]):
@@ -111,30 +133,80 @@ class SummaryEntrySchema(Schema):
     first_rows = fields.List(fields.Integer())
 
 
+class FileSchema(Schema):
+    """The file that was handed in."""
+
+    name = fields.String(attribute="file_name")
+    bytes = fields.Integer(attribute="file_bytes")
+    sha256 = fields.Method("_sha256")
+
+    def _sha256(self, job: jobs.Job) -> str | None:
+        return None if job.file_sha256 is None else bytes(job.file_sha256).hex()
+
+
 class JobSchema(Schema):
     """A job's status."""
 
     job_id = fields.UUID(attribute="id")
+    kind = fields.String()
     status = fields.String()
     total_rows = fields.Integer()
     processed_rows = fields.Integer()
     created_rows = fields.Integer()
     updated_rows = fields.Integer()
+    removed_rows = fields.Integer()
     skipped_rows = fields.Integer()
     failed_rows = fields.Integer()
     successful_rows = fields.Method("_successful_rows")
     blank_rows = fields.Integer()
+    progress = fields.Function(pace.progress)
+    rows_per_second = fields.Function(pace.rows_per_second)
+    estimated_completion = fields.Method("_estimated_completion")
+    queue_position = fields.Integer(dump_default=None)
+    cancel_requested = fields.Function(lambda job: job.cancel_requested_at is not None)
     created_at = Instant()
+    started_at = Instant()
     completed_at = Instant()
     failure = fields.String()
     options = fields.Nested(OptionsSchema)
     ignored_columns = fields.List(fields.Nested(IgnoredColumnSchema))
     parent_job_id = fields.UUID()
+    created_by = fields.String()
+    file = fields.Method("_file")
+    request_id = fields.String()
+    traceparent = fields.String()
     error_summary = fields.List(fields.Nested(SummaryEntrySchema))
     errors = fields.List(fields.Nested(RowErrorSchema))
 
     def _successful_rows(self, job: jobs.Job) -> int | None:
         return job.processed_rows - job.failed_rows if job.status == jobs.COMPLETED else None
+
+    def _estimated_completion(self, job: jobs.Job) -> str | None:
+        return shown(pace.estimated_completion(job))
+
+    def _file(self, job: jobs.Job) -> dict[str, Any] | None:
+        return None if job.file_sha256 is None else FILE_SCHEMA.dump(job)
+
+
+FILE_SCHEMA = FileSchema()
+
+
+class JobPageSchema(Schema):
+    """A page of jobs, without their row errors; `next_cursor` is null on the last one."""
+
+    jobs = fields.List(fields.Nested(JobSchema(exclude=("errors", "queue_position"))))
+    next_cursor = CursorField(INSTANT, UNIQUE_ID)
+
+
+class JobQuerySchema(Schema):
+    """What a list of jobs can be asked for."""
+
+    status = fields.String(validate=validate.OneOf(jobs.STATUSES))
+    created_after = GivenInstant()
+    created_before = GivenInstant()
+    created_by = fields.String(validate=[validate.Length(min=1, max=255), PRINTABLE])
+    limit = fields.Integer(load_default=50, validate=validate.Range(min=1, max=MAX_PAGE))
+    cursor = CursorField(INSTANT, UNIQUE_ID, load_default=None)
 
 
 class StoredErrorSchema(Schema):
@@ -152,7 +224,7 @@ class ErrorPageSchema(Schema):
     """A page of row errors; `next_cursor` is null on the last one."""
 
     errors = fields.List(fields.Nested(StoredErrorSchema))
-    next_cursor = CursorField(parts=2)
+    next_cursor = CursorField(NUMBER, NUMBER)
 
 
 class ErrorQuerySchema(Schema):
@@ -160,7 +232,7 @@ class ErrorQuerySchema(Schema):
 
     format = fields.String(validate=validate.OneOf(("json", "csv")))
     limit = fields.Integer(load_default=MAX_PAGE, validate=validate.Range(min=1, max=1000))
-    cursor = CursorField(parts=2, load_default=(0, 0))
+    cursor = CursorField(NUMBER, NUMBER, load_default=(0, 0))
     formula_safe = fields.Boolean(load_default=False, truthy={"true"}, falsy={"false"})
 
 
@@ -201,14 +273,17 @@ class AssetPageSchema(Schema):
     """A page of assets; `next_cursor` is null on the last one."""
 
     assets = fields.List(fields.Nested(AssetSchema))
-    next_cursor = CursorField(parts=1)
+    next_cursor = CursorField(TEXT, NUMBER)
 
 
 class AssetQuerySchema(Schema):
     """What a list of assets can be asked for."""
 
-    identifier = fields.String(
-        validate=[validate.Length(min=1, max=255), validate.ContainsNoneOf("\0", error="Holds NUL.")]
-    )
+    identifier = fields.String(validate=[validate.Length(min=1, max=255), NO_NUL])
+    type = fields.String(validate=validate.OneOf(TYPES))
+    is_active = fields.Boolean(truthy={"true"}, falsy={"false"})
+    q = fields.String(validate=[validate.Length(min=1, max=255), NO_NUL])
+    import_job_id = fields.UUID()
+    sort = fields.String(load_default="id", validate=validate.OneOf(assets.SORTS))
     limit = fields.Integer(load_default=50, validate=validate.Range(min=1, max=MAX_PAGE))
-    cursor = CursorField(parts=1, load_default=(0,))
+    cursor = CursorField(TEXT, NUMBER, load_default=None)

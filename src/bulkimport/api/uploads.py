@@ -1,28 +1,38 @@
 """The file in a request: whole, or refused."""
 
+import hashlib
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, BinaryIO, cast
 
 from flask import Request
 from werkzeug.datastructures import EnvironHeaders, Headers
+from werkzeug.http import parse_options_header
 
 from bulkimport.problems import Problem
 
 CSV_TYPES = ("text/csv", "application/csv", "application/vnd.ms-excel", "application/octet-stream")
 SPOOL_BYTES = 512 * 1024  # a larger body lies on disk, so that memory stays flat
 BLOCK_BYTES = 64 * 1024
+MAX_NAME_CHARS = 255
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file at its first byte, the charset that its sender declared, and the fields beside it."""
+    """A file at its first byte, what its sender declared of it, and the fields beside it.
+
+    `size` is in bytes.
+    """
 
     file: BinaryIO
+    name: str | None
     charset: str | None
     fields: Mapping[str, Sequence[str]]
+    size: int = 0
+    sha256: bytes = b""
 
 
 @contextmanager
@@ -46,10 +56,13 @@ def uploaded(request: Request, *, max_bytes: int) -> Iterator[Upload]:
             'send multipart/form-data with a field "file", or text/csv.',
         )
     with opened as upload:
-        if upload.file.seek(0, 2) > max_bytes:
+        count = upload.file.seek(0, 2)
+        if count > max_bytes:
             raise Problem("too-large", f"The file has more than {max_bytes} bytes; split it.")
         upload.file.seek(0)
-        yield upload
+        digest = _sha256(upload.file)
+        upload.file.seek(0)
+        yield replace(upload, size=count, sha256=digest)
 
 
 def _require_identity(headers: Headers | EnvironHeaders) -> None:
@@ -73,7 +86,8 @@ def _part(request: Request) -> Iterator[Upload]:
     part = parts[0]
     _require_identity(part.headers)
     with part.stream as file:
-        yield Upload(cast(BinaryIO, file), part.mimetype_params.get("charset"), _fields(request))
+        charset = part.mimetype_params.get("charset")
+        yield Upload(cast(BinaryIO, file), _name(part.filename), charset, _fields(request))
 
 
 @contextmanager
@@ -84,7 +98,25 @@ def _raw_body(request: Request) -> Iterator[Upload]:
             count += len(block)
             file.write(block)
         _require_whole(request, count)
-        yield Upload(cast(BinaryIO, file), request.mimetype_params.get("charset"), _fields(request))
+        _, disposition = parse_options_header(request.headers.get("Content-Disposition"))
+        charset = request.mimetype_params.get("charset")
+        yield Upload(cast(BinaryIO, file), _name(disposition.get("filename")), charset, _fields(request))
+
+
+def _sha256(file: BinaryIO) -> bytes:
+    digest = hashlib.sha256()
+    while block := file.read(BLOCK_BYTES):
+        digest.update(block)
+    return digest.digest()
+
+
+def _name(given: str | None) -> str | None:
+    """A file name as far as it can be stored and shown, with no folders."""
+    name = re.split(r"[/\\]", given or "")[-1][:MAX_NAME_CHARS]
+    return (
+        "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)
+        or None
+    )
 
 
 def _fields(request: Request) -> dict[str, list[str]]:

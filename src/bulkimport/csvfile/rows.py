@@ -1,32 +1,21 @@
 """The rules of a row: cells → a checked asset, or every error it has."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from bulkimport.csvfile import dates, encoding, records
+from bulkimport.csvfile import dates, encoding, fields, records
+from bulkimport.csvfile.fields import FieldError
 from bulkimport.csvfile.header import FIELDS, METADATA_PREFIX, Columns
 from bulkimport.csvfile.records import Record
 
-MAX_IDENTIFIER_CHARS = 255
-MAX_NAME_CHARS = 255
-MAX_DESCRIPTION_CHARS = 1024
-MAX_METADATA_CHARS = 1024
 MAX_VALUE_CHARS = 200  # of a cell that is handed back in a row error
-MAX_MEMO_CELLS = 10_000
-TYPES = ("person", "device", "asset", "inventory", "other")
-BOOLEANS = {
-    **dict.fromkeys(("true", "1", "yes", "t", "y"), True),
-    **dict.fromkeys(("false", "0", "no", "f", "n"), False),
-}
 FAULTS = {
     records.UNCLOSED_QUOTE: "begins a quoted cell that is not closed; the lines below are rows of their own",
     records.MISPLACED_QUOTE: "has text behind a quoted cell; write a quote inside of a quoted cell twice",
     records.CELL_TOO_LONG: f"has a cell of more than {records.MAX_CELL_CHARS} characters",
     records.RECORD_TOO_LONG: f"has more than {records.MAX_RECORD_CHARS} characters",
 }
-
-Rule = Callable[[str], Any]
 
 
 class RowError(NamedTuple):
@@ -58,12 +47,6 @@ class Asset(NamedTuple):
     metadata: Mapping[str, str]
 
 
-class _CellError(Exception):
-    def __init__(self, code: str, what: str) -> None:
-        self.code = code
-        self.what = what
-
-
 class RowRules:
     """The rules for files with these columns, and dates of this format.
 
@@ -81,7 +64,7 @@ class RowRules:
         # An absent column reads an empty cell that is put behind the row's own.
         self._rules = [
             (field, rule, columns.index(field) if field in columns else self._width)
-            for field, rule in _rules(date_format, partial).items()
+            for field, rule in fields.rules(date_format, partial).items()
         ]
 
     def check(self, record: Record) -> Asset | list[RowError]:
@@ -93,7 +76,7 @@ class RowRules:
             cells = [*cells, ""]
         try:
             return self._asset(record, cells)
-        except _CellError:
+        except FieldError:
             return self._errors(record, cells)
 
     def _asset(self, record: Record, cells: Sequence[str]) -> Asset:
@@ -101,43 +84,30 @@ class RowRules:
         values = [rule(cells[place]) for _, rule, place in self._rules]
         metadata = self._metadata_of(cells) if self._metadata else {}
         asset = Asset._make([record.row, record.line, *values, metadata])
-        _require_order(asset.valid_from, asset.valid_to)
+        fields.require_order(asset.valid_from, asset.valid_to)
         return asset
 
     def _metadata_of(self, cells: Sequence[str]) -> dict[str, str]:
-        found = ((key, _metadata(cells[place])) for key, place in self._metadata)
+        found = ((key, fields.metadata(cells[place])) for key, place in self._metadata)
         return {key: value for key, value in found if value}
 
     def _errors(self, record: Record, cells: Sequence[str]) -> list[RowError]:
         """Every fault of a row that is known to have one, in the order of FIELDS."""
         errors = []
         values: dict[str, Any] = {}
-        metadata = [(METADATA_PREFIX + key, _metadata, place) for key, place in self._metadata]
+        metadata = [(METADATA_PREFIX + key, fields.metadata, place) for key, place in self._metadata]
         for field, rule, place in [*self._rules, *metadata]:
             try:
-                _require_storable(cells[place])
+                fields.require_storable(cells[place])
                 values[field] = rule(cells[place])
-            except _CellError as fault:
+            except FieldError as fault:
                 errors.append(row_error(record, field, fault.code, fault.what, cells[place]))
         try:
-            _require_order(values.get("valid_from"), values.get("valid_to"))
-        except _CellError as fault:
+            fields.require_order(values.get("valid_from"), values.get("valid_to"))
+        except FieldError as fault:
             valid_to = next(cells[place] for field, _, place in self._rules if field == "valid_to")
             errors.append(row_error(record, "valid_to", fault.code, fault.what, valid_to))
         return errors
-
-
-class _Memo(dict[str, object]):
-    """Remembers what a rule made of a cell: types, dates and booleans recur from row to row."""
-
-    def __init__(self, rule: Rule) -> None:
-        self._rule = rule
-
-    def __missing__(self, cell: str) -> object:
-        if len(self) >= MAX_MEMO_CELLS:
-            self.clear()
-        value = self[cell] = self._rule(cell)
-        return value
 
 
 class Place(Protocol):
@@ -172,88 +142,3 @@ def _error_of_row(record: Record, width: int) -> RowError:
     else:
         code, what, value = "wrong_cell_count", f"has {len(record.cells)} cells and the header {width}", None
     return RowError(record.row, record.line, None, code, f"the row {what}", value)
-
-
-def _rules(date_format: str, partial: bool) -> dict[str, Rule]:
-    """For each field, in the order of FIELDS, what makes its value of a cell."""
-    needed = _optional if partial else _required
-    date = _date(date_format)
-    return {
-        "identifier": _required(_text(MAX_IDENTIFIER_CHARS)),
-        "name": needed(_text(MAX_NAME_CHARS)),
-        "type": _Memo(needed(_type)).__getitem__,
-        "description": _optional(_text(MAX_DESCRIPTION_CHARS)),
-        "valid_from": _Memo(needed(date)).__getitem__,
-        "valid_to": _Memo(_optional(date)).__getitem__,
-        "is_active": _Memo(needed(_boolean)).__getitem__,
-    }
-
-
-def _required(rule: Rule) -> Rule:
-    def check(cell: str) -> object:
-        value = cell.strip()
-        if not value:
-            raise _CellError("required", "is empty and must not be")
-        return rule(value)
-
-    return check
-
-
-def _optional(rule: Rule) -> Rule:
-    def check(cell: str) -> object:
-        value = cell.strip()
-        return rule(value) if value else None
-
-    return check
-
-
-def _text(max_chars: int) -> Rule:
-    def check(value: str) -> str:
-        if len(value) > max_chars:
-            raise _CellError("too_long", f"has {len(value)} characters (at most {max_chars})")
-        if not value.isprintable():  # the rare ones: line ends and tabs, which are fine, and what is not
-            _require_storable(value)
-        return value
-
-    return check
-
-
-def _type(value: str) -> str:
-    if value.lower() not in TYPES:
-        raise _CellError("unknown_type", f"is not a type (expected one of {', '.join(TYPES)})")
-    return value.lower()
-
-
-def _date(date_format: str) -> Rule:
-    def check(value: str) -> datetime:
-        moment = dates.parse(value, date_format)
-        if moment is None:
-            raise _CellError("invalid_date", f"is not a date (expected {date_format})")
-        return moment
-
-    return check
-
-
-def _boolean(value: str) -> bool:
-    boolean = BOOLEANS.get(value.lower())
-    if boolean is None:
-        raise _CellError(
-            "invalid_boolean", "is not true or false (expected true/false, 1/0, yes/no, t/f, y/n)"
-        )
-    return boolean
-
-
-_metadata = _optional(_text(MAX_METADATA_CHARS))
-
-
-def _require_storable(text: str) -> None:
-    if "\0" in text:
-        raise _CellError("invalid_character", "holds the character NUL")
-    if undecoded := encoding.undecoded(text):
-        raise _CellError("invalid_encoding", f"holds bytes that do not decode: {undecoded}")
-
-
-def _require_order(valid_from: datetime | None, valid_to: datetime | None) -> None:
-    if valid_from and valid_to and valid_to < valid_from:
-        shown = valid_from.isoformat().removesuffix("T00:00:00+00:00")
-        raise _CellError("valid_to_before_valid_from", f"is before valid_from {shown}")

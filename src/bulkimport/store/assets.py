@@ -1,5 +1,6 @@
-"""Assets: inserted and updated from what is staged, a chunk at a time, and read in pages."""
+"""Assets one by one: read, in pages too, created, changed and deleted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -7,31 +8,9 @@ from uuid import UUID
 
 from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import Json
 
-from bulkimport.store.staging import Staging
-
-
-class Refused(NamedTuple):
-    """A staged row that was not inserted, and where the live asset with its identifier came from."""
-
-    row: int
-    holder_job_id: UUID | None
-    holder_row: int | None
-
-
-class Incomplete(NamedTuple):
-    """A staged row for a new asset, and the required fields that it lacks."""
-
-    row: int
-    fields: list[str]
-
-
-class Misordered(NamedTuple):
-    """A staged row after which its asset would end before it begins."""
-
-    row: int
-    valid_from: datetime
-    valid_to: datetime
+BY_ID, NEWEST_FIRST, BY_IDENTIFIER = SORTS = ("id", "-id", "identifier")
 
 
 @dataclass(frozen=True)
@@ -51,204 +30,37 @@ class Asset:
     updated_at: datetime
     import_job_id: UUID | None
     import_row: int | None
+    version: int
 
 
-# Without ON CONFLICT, which makes each row dearer by a quarter (docs/performance.md), and without a staging
-# table. The savepoint lets the transaction go on where an identifier is taken.
-INSERT_ALL = """
-/* assets.insert_all */
-INSERT INTO trakrf.assets (account_id, identifier, name, type, description, valid_from, valid_to,
-                           is_active, metadata, import_job_id, import_row)
-SELECT %(account_id)s, identifier, name, type, description, valid_from, valid_to,
-       is_active, coalesce(metadata, '{}'), %(job_id)s, import_row
-FROM unnest(%(import_row)s::int[], %(identifier)s::text[], %(name)s::text[], %(type)s::text[],
-            %(description)s::text[], %(valid_from)s::timestamptz[], %(valid_to)s::timestamptz[],
-            %(is_active)s::boolean[], %(metadata)s::jsonb[])
-     AS new (import_row, identifier, name, type, description, valid_from, valid_to, is_active, metadata)
-"""
+class NewAsset(NamedTuple):
+    """The fields that callers may set."""
 
-SAVEPOINT = """
-/* assets.savepoint */
-SAVEPOINT insert_all
-"""
-
-ROLLBACK = """
-/* assets.rollback */
-ROLLBACK TO SAVEPOINT insert_all
-"""
-
-RELEASE = """
-/* assets.release */
-RELEASE SAVEPOINT insert_all
-"""
+    identifier: str
+    name: str
+    type: str
+    description: str | None
+    valid_from: datetime
+    valid_to: datetime | None
+    is_active: bool
+    metadata: Mapping[str, Any]
 
 
-def insert_all(cursor: Cursor, *, account_id: int, job_id: UUID, rows: Staging) -> bool:
-    """Insert every row, or none where an identifier is taken; return whether they were inserted."""
-    cursor.execute(SAVEPOINT)
-    try:
-        cursor.execute(INSERT_ALL, {**rows, "account_id": account_id, "job_id": job_id})
-    except UniqueViolation:
-        cursor.execute(ROLLBACK)
-        return False
-    cursor.execute(RELEASE)
-    return True
+class Key(NamedTuple):
+    """Where a page ended."""
+
+    identifier: str
+    id: int
 
 
-# In file order, so that the first of two rows with one identifier wins. DO NOTHING takes both conflicts with
-# rows that were there and those within the statement.
-INSERT_STAGED = """
-/* assets.insert_staged */
-INSERT INTO trakrf.assets (account_id, identifier, name, type, description, valid_from, valid_to,
-                           is_active, metadata, import_job_id, import_row)
-SELECT %(account_id)s, identifier, name, type, description, valid_from, valid_to,
-       is_active, coalesce(metadata, '{}'), %(job_id)s, import_row
-FROM asset_staging
-ORDER BY import_row
-ON CONFLICT (account_id, identifier) WHERE deleted_at IS NULL DO NOTHING
-"""
-
-
-def insert_staged(cursor: Cursor, *, account_id: int, job_id: UUID) -> int:
-    """Insert what is staged, but for identifiers that a live asset has; return how many rows that was."""
-    cursor.execute(INSERT_STAGED, {"account_id": account_id, "job_id": job_id})
-    return cursor.rowcount
-
-
-# A statement of its own, for the few chunks that need it. As a CTE of the one above, which sees the tables as
-# they were before it, it would miss conflicts within the chunk; and with no statistics on the staging table
-# the planner joins the two by a nested loop. The holder may be gone by now, deleted by somebody else: LEFT
-# JOIN.
-REFUSED = """
-/* assets.refused */
-SELECT staged.import_row, holder.import_job_id, holder.import_row
-FROM asset_staging AS staged
-LEFT JOIN trakrf.assets AS holder
-       ON holder.account_id = %(account_id)s
-      AND holder.identifier = staged.identifier
-      AND holder.deleted_at IS NULL
-WHERE (holder.import_job_id, holder.import_row) IS DISTINCT FROM (%(job_id)s::uuid, staged.import_row)
-ORDER BY staged.import_row
-"""
-
-
-def refused(cursor: Cursor, *, account_id: int, job_id: UUID) -> list[Refused]:
-    """The staged rows that insert_staged left out, each with the origin of the asset that is in its way."""
-    cursor.execute(REFUSED, {"account_id": account_id, "job_id": job_id})
-    return [Refused(*found) for found in cursor]
-
-
-HELD = """
-/* assets.held */
-SELECT staged.import_row
-FROM asset_staging AS staged
-LEFT JOIN trakrf.assets AS holder
-       ON holder.account_id = %(account_id)s
-      AND holder.identifier = staged.identifier
-      AND holder.deleted_at IS NULL
-WHERE holder.id IS NOT NULL
-ORDER BY staged.import_row
-"""
-
-
-def held(cursor: Cursor, *, account_id: int) -> list[int]:
-    """The staged rows whose identifier a live asset has."""
-    cursor.execute(HELD, {"account_id": account_id})
-    return [row for (row,) in cursor]
-
-
-# In order of the identifier, so that two imports which change the same assets wait for each other and never
-# in a circle. The locks keep what was checked as it was until it is changed.
-LOCK_HELD = """
-/* assets.lock_held */
-SELECT FROM trakrf.assets
-WHERE account_id = %(account_id)s
-  AND identifier IN (SELECT identifier FROM asset_staging)
-  AND deleted_at IS NULL
-ORDER BY identifier
-FOR NO KEY UPDATE
-"""
-
-
-def lock_held(cursor: Cursor, *, account_id: int) -> None:
-    """Keep others from changing the assets that update_staged will change."""
-    cursor.execute(LOCK_HELD, {"account_id": account_id})
-
-
-INCOMPLETE = """
-/* assets.incomplete */
-SELECT staged.import_row,
-       array_remove(ARRAY[CASE WHEN staged.name       IS NULL THEN 'name'       END,
-                          CASE WHEN staged.type       IS NULL THEN 'type'       END,
-                          CASE WHEN staged.valid_from IS NULL THEN 'valid_from' END,
-                          CASE WHEN staged.is_active  IS NULL THEN 'is_active'  END], NULL)
-FROM asset_staging AS staged
-LEFT JOIN trakrf.assets AS holder
-       ON holder.account_id = %(account_id)s
-      AND holder.identifier = staged.identifier
-      AND holder.deleted_at IS NULL
-WHERE holder.id IS NULL
-  AND (staged.name IS NULL OR staged.type IS NULL OR staged.valid_from IS NULL OR staged.is_active IS NULL)
-ORDER BY staged.import_row
-"""
-
-
-def incomplete(cursor: Cursor, *, account_id: int) -> list[Incomplete]:
-    """The staged rows that have no asset to change, and too little for a new one."""
-    cursor.execute(INCOMPLETE, {"account_id": account_id})
-    return [Incomplete(*found) for found in cursor]
-
-
-MISORDERED = """
-/* assets.misordered */
-SELECT staged.import_row, coalesce(staged.valid_from, holder.valid_from),
-       coalesce(staged.valid_to, holder.valid_to)
-FROM asset_staging AS staged
-JOIN trakrf.assets AS holder
-  ON holder.account_id = %(account_id)s
- AND holder.identifier = staged.identifier
- AND holder.deleted_at IS NULL
-WHERE coalesce(staged.valid_to, holder.valid_to) < coalesce(staged.valid_from, holder.valid_from)
-ORDER BY staged.import_row
-"""
-
-
-def misordered(cursor: Cursor, *, account_id: int) -> list[Misordered]:
-    """The staged rows that would make their asset end before it begins."""
-    cursor.execute(MISORDERED, {"account_id": account_id})
-    return [Misordered(*found) for found in cursor]
-
-
-# What a row does not say stays as it is; its metadata is laid over what is there.
-UPDATE_STAGED = """
-/* assets.update_staged */
-UPDATE trakrf.assets AS asset
-SET name        = coalesce(staged.name,        asset.name),
-    type        = coalesce(staged.type,        asset.type),
-    description = coalesce(staged.description, asset.description),
-    valid_from  = coalesce(staged.valid_from,  asset.valid_from),
-    valid_to    = coalesce(staged.valid_to,    asset.valid_to),
-    is_active   = coalesce(staged.is_active,   asset.is_active),
-    metadata    = asset.metadata || coalesce(staged.metadata, '{}'),
-    updated_at  = now()
-FROM asset_staging AS staged
-WHERE asset.account_id = %(account_id)s
-  AND asset.identifier = staged.identifier
-  AND asset.deleted_at IS NULL
-RETURNING staged.import_row
-"""
-
-
-def update_staged(cursor: Cursor, *, account_id: int) -> list[int]:
-    """Change the assets whose identifiers are staged; return the rows that had one."""
-    cursor.execute(UPDATE_STAGED, {"account_id": account_id})
-    return [row for (row,) in cursor]
+class IdentifierTakenError(Exception):
+    """Another live asset of the account has the identifier."""
 
 
 GET = """
 /* assets.get */
 SELECT id, identifier, name, type, description, valid_from, valid_to, is_active, metadata,
-       created_at, updated_at, import_job_id, import_row
+       created_at, updated_at, import_job_id, import_row, version
 FROM trakrf.assets
 WHERE account_id = %(account_id)s
   AND id         = %(asset_id)s
@@ -263,38 +75,191 @@ def get(cursor: Cursor, *, account_id: int, asset_id: int) -> Asset | None:
     return Asset(*found) if found else None
 
 
-PAGE = """
-/* assets.page */
+LOCK = """
+/* assets.lock */
 SELECT id, identifier, name, type, description, valid_from, valid_to, is_active, metadata,
-       created_at, updated_at, import_job_id, import_row
+       created_at, updated_at, import_job_id, import_row, version
 FROM trakrf.assets
 WHERE account_id = %(account_id)s
-  AND id         > %(after_id)s
+  AND id         = %(asset_id)s
   AND deleted_at IS NULL
+FOR NO KEY UPDATE
+"""
+
+
+def lock(cursor: Cursor, *, account_id: int, asset_id: int) -> Asset | None:
+    """As get; others can change the asset when this transaction ends."""
+    cursor.execute(LOCK, {"account_id": account_id, "asset_id": asset_id})
+    found = cursor.fetchone()
+    return Asset(*found) if found else None
+
+
+# What is not asked for is NULL, and then no condition; likewise below. The order walks the primary key.
+PAGE_BY_ID = """
+/* assets.page_by_id */
+SELECT id, identifier, name, type, description, valid_from, valid_to, is_active, metadata,
+       created_at, updated_at, import_job_id, import_row, version
+FROM trakrf.assets
+WHERE account_id = %(account_id)s
+  AND deleted_at IS NULL
+  AND (%(identifier)s    IS NULL OR identifier    = %(identifier)s)
+  AND (%(type)s          IS NULL OR type          = %(type)s)
+  AND (%(is_active)s     IS NULL OR is_active     = %(is_active)s)
+  AND (%(import_job_id)s IS NULL OR import_job_id = %(import_job_id)s)
+  AND (%(pattern)s IS NULL OR identifier ILIKE %(pattern)s OR name ILIKE %(pattern)s
+                           OR description ILIKE %(pattern)s)
+  AND id > coalesce(%(after_id)s, 0)
 ORDER BY id
 LIMIT %(limit)s
 """
 
+PAGE_NEWEST_FIRST = """
+/* assets.page_newest_first */
+SELECT id, identifier, name, type, description, valid_from, valid_to, is_active, metadata,
+       created_at, updated_at, import_job_id, import_row, version
+FROM trakrf.assets
+WHERE account_id = %(account_id)s
+  AND deleted_at IS NULL
+  AND (%(identifier)s    IS NULL OR identifier    = %(identifier)s)
+  AND (%(type)s          IS NULL OR type          = %(type)s)
+  AND (%(is_active)s     IS NULL OR is_active     = %(is_active)s)
+  AND (%(import_job_id)s IS NULL OR import_job_id = %(import_job_id)s)
+  AND (%(pattern)s IS NULL OR identifier ILIKE %(pattern)s OR name ILIKE %(pattern)s
+                           OR description ILIKE %(pattern)s)
+  AND id < coalesce(%(after_id)s, 9223372036854775807)
+ORDER BY id DESC
+LIMIT %(limit)s
+"""
 
-def page(cursor: Cursor, *, account_id: int, after_id: int, limit: int) -> list[Asset]:
-    """Live assets in order of id, from the first one behind `after_id`."""
-    cursor.execute(PAGE, {"account_id": account_id, "after_id": after_id, "limit": limit})
+# The order walks assets_live_identifier_idx.
+PAGE_BY_IDENTIFIER = """
+/* assets.page_by_identifier */
+SELECT id, identifier, name, type, description, valid_from, valid_to, is_active, metadata,
+       created_at, updated_at, import_job_id, import_row, version
+FROM trakrf.assets
+WHERE account_id = %(account_id)s
+  AND deleted_at IS NULL
+  AND (%(identifier)s    IS NULL OR identifier    = %(identifier)s)
+  AND (%(type)s          IS NULL OR type          = %(type)s)
+  AND (%(is_active)s     IS NULL OR is_active     = %(is_active)s)
+  AND (%(import_job_id)s IS NULL OR import_job_id = %(import_job_id)s)
+  AND (%(pattern)s IS NULL OR identifier ILIKE %(pattern)s OR name ILIKE %(pattern)s
+                           OR description ILIKE %(pattern)s)
+  AND identifier > coalesce(%(after_identifier)s, '')
+ORDER BY identifier
+LIMIT %(limit)s
+"""
+
+PAGES = {BY_ID: PAGE_BY_ID, NEWEST_FIRST: PAGE_NEWEST_FIRST, BY_IDENTIFIER: PAGE_BY_IDENTIFIER}
+
+
+def page(
+    cursor: Cursor,
+    *,
+    account_id: int,
+    after: Key | None = None,
+    limit: int,
+    sort: str = BY_ID,
+    identifier: str | None = None,
+    type: str | None = None,
+    is_active: bool | None = None,
+    import_job_id: UUID | None = None,
+    q: str | None = None,
+) -> list[Asset]:
+    """Live assets, one of SORTS, from the first one behind `after`; `q` is somewhere in their texts."""
+    cursor.execute(
+        PAGES[sort],
+        {
+            "account_id": account_id,
+            "after_id": after.id if after else None,
+            "after_identifier": after.identifier if after else None,
+            "limit": limit,
+            "identifier": identifier,
+            "type": type,
+            "is_active": is_active,
+            "import_job_id": import_job_id,
+            "pattern": _containing(q) if q else None,
+        },
+    )
     return [Asset(*found) for found in cursor]
 
 
-FIND = """
-/* assets.find */
-SELECT id, identifier, name, type, description, valid_from, valid_to, is_active, metadata,
-       created_at, updated_at, import_job_id, import_row
-FROM trakrf.assets
+INSERT = """
+/* assets.insert */
+INSERT INTO trakrf.assets (account_id, identifier, name, type, description, valid_from, valid_to, is_active,
+                           metadata)
+VALUES (%(account_id)s, %(identifier)s, %(name)s, %(type)s, %(description)s, %(valid_from)s, %(valid_to)s,
+        %(is_active)s, %(metadata)s)
+RETURNING id, identifier, name, type, description, valid_from, valid_to, is_active, metadata,
+          created_at, updated_at, import_job_id, import_row, version
+"""
+
+
+def insert(cursor: Cursor, *, account_id: int, asset: NewAsset) -> Asset:
+    """Create an asset, or raise IdentifierTakenError; then the transaction must be rolled back."""
+    try:
+        cursor.execute(INSERT, {**_parameters(asset), "account_id": account_id})
+    except UniqueViolation as error:
+        raise IdentifierTakenError(asset.identifier) from error
+    return Asset(*(cursor.fetchone() or ()))
+
+
+UPDATE = """
+/* assets.update */
+UPDATE trakrf.assets
+SET identifier  = %(identifier)s,
+    name        = %(name)s,
+    type        = %(type)s,
+    description = %(description)s,
+    valid_from  = %(valid_from)s,
+    valid_to    = %(valid_to)s,
+    is_active   = %(is_active)s,
+    metadata    = %(metadata)s,
+    updated_at  = now(),
+    version     = version + 1
 WHERE account_id = %(account_id)s
-  AND identifier = %(identifier)s
+  AND id         = %(asset_id)s
+  AND deleted_at IS NULL
+RETURNING id, identifier, name, type, description, valid_from, valid_to, is_active, metadata,
+          created_at, updated_at, import_job_id, import_row, version
+"""
+
+
+def update(cursor: Cursor, *, account_id: int, asset_id: int, asset: NewAsset) -> Asset:
+    """Change every field, or raise IdentifierTakenError; then the transaction must be rolled back.
+
+    Needs the lock.
+    """
+    try:
+        cursor.execute(UPDATE, {**_parameters(asset), "account_id": account_id, "asset_id": asset_id})
+    except UniqueViolation as error:
+        raise IdentifierTakenError(asset.identifier) from error
+    return Asset(*(cursor.fetchone() or ()))
+
+
+DELETE = """
+/* assets.delete */
+UPDATE trakrf.assets
+SET deleted_at = now(),
+    updated_at = now(),
+    version    = version + 1
+WHERE account_id = %(account_id)s
+  AND id         = %(asset_id)s
   AND deleted_at IS NULL
 """
 
 
-def find(cursor: Cursor, *, account_id: int, identifier: str) -> Asset | None:
-    """The live asset with this identifier, or None."""
-    cursor.execute(FIND, {"account_id": account_id, "identifier": identifier})
-    found = cursor.fetchone()
-    return Asset(*found) if found else None
+def delete(cursor: Cursor, *, account_id: int, asset_id: int) -> None:
+    """The asset is there no more, and its identifier is free."""
+    cursor.execute(DELETE, {"account_id": account_id, "asset_id": asset_id})
+
+
+def _parameters(asset: NewAsset) -> dict[str, Any]:
+    return {**asset._asdict(), "metadata": Json(dict(asset.metadata))}
+
+
+def _containing(text: str) -> str:
+    """A pattern of LIKE for texts with this one in them, taken literally."""
+    for special in ("\\", "%", "_"):
+        text = text.replace(special, "\\" + special)
+    return f"%{text}%"

@@ -1,5 +1,6 @@
 """The text of a job's file, in slices of whole records."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -9,12 +10,16 @@ from psycopg2.extensions import cursor as Cursor
 
 @dataclass(frozen=True)
 class Chunk:
-    """A stored slice: where its first record stands in the spreadsheet and in the file, and its rows."""
+    """A stored slice: where its first record stands in the spreadsheet and in the file, and its rows.
+
+    `only_rows`: the numbers of those that count, where not all of the body's do.
+    """
 
     first_row: int
     first_line: int
     rows: int
     body: bytes
+    only_rows: Sequence[int] | None = None
 
 
 INSERT = """
@@ -52,7 +57,7 @@ def insert(
 
 READ = """
 /* chunks.read */
-SELECT first_row, first_line, rows, body
+SELECT first_row, first_line, rows, body, only_rows
 FROM trakrf.bulk_import_chunks
 WHERE account_id = %(account_id)s
   AND job_id     = %(job_id)s
@@ -71,7 +76,7 @@ def require(cursor: Cursor, *, account_id: int, job_id: UUID, number: int) -> Ch
 
 HOLDING = """
 /* chunks.holding */
-SELECT first_row, first_line, rows, body
+SELECT first_row, first_line, rows, body, only_rows
 FROM trakrf.bulk_import_chunks
 WHERE account_id =  %(account_id)s
   AND job_id     =  %(job_id)s
@@ -86,6 +91,59 @@ def holding(cursor: Cursor, *, account_id: int, job_id: UUID, row: int) -> Chunk
     cursor.execute(HOLDING, {"account_id": account_id, "job_id": job_id, "row": row})
     found = cursor.fetchone()
     return _chunk(*found) if found else None
+
+
+SET_HANDLED = """
+/* chunks.set_handled */
+UPDATE trakrf.bulk_import_chunks
+SET handled = true
+WHERE account_id = %(account_id)s
+  AND job_id     = %(job_id)s
+  AND number     = %(number)s
+"""
+
+
+def set_handled(cursor: Cursor, *, account_id: int, job_id: UUID, number: int) -> None:
+    """Of this slice only the rows that failed are still to be done."""
+    cursor.execute(SET_HANDLED, {"account_id": account_id, "job_id": job_id, "number": number})
+
+
+# What is still to be done of a job's kept slices: of one that was handled, the rows with errors; of any
+# other, all that counts. The errors from its first row on to the next kept slice are its own: slices with no
+# errors are not kept.
+COPY_UNDONE = """
+/* chunks.copy_undone */
+INSERT INTO trakrf.bulk_import_chunks (account_id, job_id, number, first_row, first_line, rows, body,
+                                       only_rows)
+SELECT %(account_id)s, %(job_id)s, row_number() OVER (ORDER BY number) - 1, first_row, first_line,
+       coalesce(cardinality(undone), rows), body, undone
+FROM (
+    SELECT number, first_row, first_line, rows, body,
+           CASE WHEN handled
+                THEN ARRAY(SELECT DISTINCT row_number
+                           FROM trakrf.bulk_import_errors AS error
+                           WHERE error.account_id  = %(account_id)s
+                             AND error.job_id      = %(parent_id)s
+                             AND error.row_number >= kept.first_row
+                             AND error.row_number <  coalesce(next_row, 2147483647)
+                           ORDER BY row_number)
+                ELSE only_rows
+           END AS undone
+    FROM (
+        SELECT *, lead(first_row) OVER (ORDER BY number) AS next_row
+        FROM trakrf.bulk_import_chunks
+        WHERE account_id = %(account_id)s
+          AND job_id     = %(parent_id)s
+    ) AS kept
+) AS copied
+RETURNING rows
+"""
+
+
+def copy_undone(cursor: Cursor, *, account_id: int, job_id: UUID, parent_id: UUID) -> list[int]:
+    """Give a job the slices of another one with what is still to be done; return the rows of each."""
+    cursor.execute(COPY_UNDONE, {"account_id": account_id, "job_id": job_id, "parent_id": parent_id})
+    return [rows for (rows,) in cursor]
 
 
 DELETE = """
@@ -120,5 +178,7 @@ def delete_some(cursor: Cursor, *, account_id: int, job_id: UUID, limit: int) ->
     return cursor.rowcount
 
 
-def _chunk(first_row: int, first_line: int, rows: int, body: memoryview) -> Chunk:
-    return Chunk(first_row, first_line, rows, bytes(body))
+def _chunk(
+    first_row: int, first_line: int, rows: int, body: memoryview, only_rows: Sequence[int] | None
+) -> Chunk:
+    return Chunk(first_row, first_line, rows, bytes(body), only_rows)

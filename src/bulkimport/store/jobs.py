@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
@@ -12,6 +12,9 @@ from psycopg2.extras import Json
 PENDING, PROCESSING = "pending", "processing"
 COMPLETED, FAILED, CANCELLED = "completed", "failed", "cancelled"
 FINAL_STATUSES = (COMPLETED, FAILED, CANCELLED)
+STATUSES = (PENDING, PROCESSING, *FINAL_STATUSES)
+
+IMPORT, REVERT = "import", "revert"
 
 MAX_ERRORS = 100  # in the job itself; all of them are in bulk_import_errors
 
@@ -24,6 +27,7 @@ class Job:
     """
 
     id: UUID
+    kind: str
     status: str
     total_rows: int
     processed_rows: int
@@ -31,6 +35,7 @@ class Job:
     created_rows: int | None
     updated_rows: int | None
     skipped_rows: int | None
+    removed_rows: int | None
     blank_rows: int | None
     errors: Sequence[Mapping[str, Any]]
     error_summary: Sequence[Mapping[str, Any]]
@@ -40,17 +45,49 @@ class Job:
     columns: Sequence[str | None]
     ignored_columns: Sequence[Mapping[str, Any]]
     parent_job_id: UUID | None
+    created_by: str | None
+    request_id: str | None
+    traceparent: str | None
+    file_name: str | None
+    file_bytes: int | None
+    file_sha256: memoryview | None
     created_at: datetime
+    started_at: datetime | None
+    advanced_at: datetime | None
+    cancel_requested_at: datetime | None
     completed_at: datetime | None
     version: str
 
 
+class State(NamedTuple):
+    """What changes when a job goes on."""
+
+    status: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What was handed in, and by whom."""
+
+    created_by: str | None = None
+    request_id: str | None = None
+    traceparent: str | None = None
+    file_name: str | None = None
+    file_bytes: int | None = None
+    file_sha256: bytes | None = None
+
+
 CREATE = """
 /* jobs.create */
-INSERT INTO trakrf.bulk_import_jobs (account_id, id, total_rows, blank_rows, created_rows, updated_rows,
-                                     skipped_rows, options, header, columns, ignored_columns, parent_job_id)
-VALUES (%(account_id)s, %(job_id)s, %(total_rows)s, %(blank_rows)s, 0, 0,
-        0, %(options)s, %(header)s, %(columns)s, %(ignored_columns)s, %(parent_job_id)s)
+INSERT INTO trakrf.bulk_import_jobs (account_id, id, kind, total_rows, blank_rows, created_rows,
+                                     updated_rows, skipped_rows, removed_rows, options, header, columns,
+                                     ignored_columns, parent_job_id, created_by, request_id, traceparent,
+                                     file_name, file_bytes, file_sha256)
+VALUES (%(account_id)s, %(job_id)s, %(kind)s, %(total_rows)s, %(blank_rows)s, 0,
+        0, 0, CASE %(kind)s WHEN 'revert' THEN 0 END, %(options)s, %(header)s, %(columns)s,
+        %(ignored_columns)s, %(parent_job_id)s, %(created_by)s, %(request_id)s, %(traceparent)s,
+        %(file_name)s, %(file_bytes)s, %(file_sha256)s)
 """
 
 
@@ -59,6 +96,7 @@ def create(
     *,
     account_id: int,
     job_id: UUID,
+    kind: str = IMPORT,
     total_rows: int,
     blank_rows: int = 0,
     options: Mapping[str, Any],
@@ -66,13 +104,16 @@ def create(
     columns: Sequence[str | None],
     ignored_columns: Sequence[Mapping[str, Any]] = (),
     parent_job_id: UUID | None = None,
+    receipt: Receipt = Receipt(),
 ) -> None:
     """A pending job with its total."""
     cursor.execute(
         CREATE,
         {
+            **vars(receipt),
             "account_id": account_id,
             "job_id": job_id,
+            "kind": kind,
             "total_rows": total_rows,
             "blank_rows": blank_rows,
             "options": Json(options),
@@ -86,9 +127,10 @@ def create(
 
 GET = """
 /* jobs.get */
-SELECT id, status, total_rows, processed_rows, failed_rows, created_rows, updated_rows, skipped_rows,
-       blank_rows, errors, error_summary, failure, options, header, columns, ignored_columns, parent_job_id,
-       created_at, completed_at, xmin::text
+SELECT id, kind, status, total_rows, processed_rows, failed_rows, created_rows, updated_rows, skipped_rows,
+       removed_rows, blank_rows, errors, error_summary, failure, options, header, columns, ignored_columns,
+       parent_job_id, created_by, request_id, traceparent, file_name, file_bytes, file_sha256, created_at,
+       started_at, advanced_at, cancel_requested_at, completed_at, xmin::text
 FROM trakrf.bulk_import_jobs
 WHERE account_id = %(account_id)s
   AND id         = %(job_id)s
@@ -103,20 +145,68 @@ def get(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job | None:
 
 
 # The transaction that wrote the row last: another one with every change, whoever makes it.
-GET_VERSION = """
-/* jobs.get_version */
-SELECT xmin::text
+GET_STATE = """
+/* jobs.get_state */
+SELECT status, xmin::text
 FROM trakrf.bulk_import_jobs
 WHERE account_id = %(account_id)s
   AND id         = %(job_id)s
 """
 
 
-def get_version(cursor: Cursor, *, account_id: int, job_id: UUID) -> str | None:
-    """The `version` of a job, or None: absent and foreign are the same."""
-    cursor.execute(GET_VERSION, {"account_id": account_id, "job_id": job_id})
+def get_state(cursor: Cursor, *, account_id: int, job_id: UUID) -> State | None:
+    """The status and the version of a job, or None: absent and foreign are the same."""
+    cursor.execute(GET_STATE, {"account_id": account_id, "job_id": job_id})
     found = cursor.fetchone()
-    return found[0] if found else None
+    return State(*found) if found else None
+
+
+# What is not asked for is NULL, and then no condition. bulk_import_jobs_newest_idx gives the order.
+PAGE = """
+/* jobs.page */
+SELECT id, kind, status, total_rows, processed_rows, failed_rows, created_rows, updated_rows, skipped_rows,
+       removed_rows, blank_rows, errors, error_summary, failure, options, header, columns, ignored_columns,
+       parent_job_id, created_by, request_id, traceparent, file_name, file_bytes, file_sha256, created_at,
+       started_at, advanced_at, cancel_requested_at, completed_at, xmin::text
+FROM trakrf.bulk_import_jobs
+WHERE account_id = %(account_id)s
+  AND (%(status)s         IS NULL OR status      = %(status)s)
+  AND (%(created_by)s     IS NULL OR created_by  = %(created_by)s)
+  AND (%(created_after)s  IS NULL OR created_at >  %(created_after)s)
+  AND (%(created_before)s IS NULL OR created_at <  %(created_before)s)
+  AND (%(before_time)s    IS NULL OR (created_at, id) < (%(before_time)s, %(before_id)s))
+ORDER BY created_at DESC, id DESC
+LIMIT %(limit)s
+"""
+
+
+def page(
+    cursor: Cursor,
+    *,
+    account_id: int,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
+    status: str | None = None,
+    created_by: str | None = None,
+    created_after: datetime | None = None,
+    created_before: datetime | None = None,
+) -> list[Job]:
+    """The account's jobs, newest first, from the first one older than `before`."""
+    before_time, before_id = before or (None, None)
+    cursor.execute(
+        PAGE,
+        {
+            "account_id": account_id,
+            "before_time": before_time,
+            "before_id": before_id,
+            "limit": limit,
+            "status": status,
+            "created_by": created_by,
+            "created_after": created_after,
+            "created_before": created_before,
+        },
+    )
+    return [Job(*found) for found in cursor]
 
 
 def require(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
@@ -150,111 +240,6 @@ def find_with_error(cursor: Cursor, *, account_id: int, header: Sequence[str], r
     cursor.execute(FIND_WITH_ERROR, {"account_id": account_id, "header": list(header), "row": row})
     found = cursor.fetchone()
     return found[0] if found else None
-
-
-START = """
-/* jobs.start */
-UPDATE trakrf.bulk_import_jobs
-SET status = 'processing'
-WHERE account_id = %(account_id)s
-  AND id         = %(job_id)s
-  AND status     = 'pending'
-"""
-
-
-def start(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """A pending job is processing; any other stays what it is."""
-    cursor.execute(START, {"account_id": account_id, "job_id": job_id})
-
-
-# The counters only ever grow, and only while the job is unfinished. The path keeps the first 100 errors.
-ADVANCE = """
-/* jobs.advance */
-UPDATE trakrf.bulk_import_jobs
-SET processed_rows = processed_rows + %(created)s + %(updated)s + %(skipped)s + %(failed)s,
-    created_rows   = created_rows + %(created)s,
-    updated_rows   = updated_rows + %(updated)s,
-    skipped_rows   = skipped_rows + %(skipped)s,
-    failed_rows    = failed_rows + %(failed)s,
-    errors         = jsonb_path_query_array(errors || %(errors)s::jsonb, '$[0 to 99]'),
-    error_summary  = coalesce(%(error_summary)s::jsonb, error_summary)
-WHERE account_id = %(account_id)s
-  AND id         = %(job_id)s
-  AND status     IN ('pending', 'processing')
-"""
-
-
-def advance(
-    cursor: Cursor,
-    *,
-    account_id: int,
-    job_id: UUID,
-    created: int = 0,
-    updated: int = 0,
-    skipped: int = 0,
-    failed: int = 0,
-    errors: Sequence[Mapping[str, Any]] = (),
-    error_summary: Sequence[Mapping[str, Any]] | None = None,
-) -> bool:
-    """Add what became of a chunk's rows, and its errors; False if the job is finished.
-
-    A summary takes the place of the one before.
-    """
-    cursor.execute(
-        ADVANCE,
-        {
-            "account_id": account_id,
-            "job_id": job_id,
-            "created": created,
-            "updated": updated,
-            "skipped": skipped,
-            "failed": failed,
-            "errors": Json(list(errors[:MAX_ERRORS])),
-            "error_summary": None if error_summary is None else Json(list(error_summary)),
-        },
-    )
-    return cursor.rowcount == 1
-
-
-SKIP_ALL = """
-/* jobs.skip_all */
-UPDATE trakrf.bulk_import_jobs
-SET skipped_rows = skipped_rows + created_rows + updated_rows,
-    created_rows = 0,
-    updated_rows = 0
-WHERE account_id = %(account_id)s
-  AND id         = %(job_id)s
-  AND status     IN ('pending', 'processing')
-"""
-
-
-def skip_all(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """Nothing of the job was imported: what was counted as created or updated was skipped."""
-    cursor.execute(SKIP_ALL, {"account_id": account_id, "job_id": job_id})
-
-
-# A finished job never changes again.
-SET_STATUS = """
-/* jobs.set_status */
-UPDATE trakrf.bulk_import_jobs
-SET status       = %(status)s,
-    failure      = %(failure)s,
-    completed_at = CASE WHEN %(status)s IN ('completed', 'failed', 'cancelled') THEN clock_timestamp() END
-WHERE account_id = %(account_id)s
-  AND id         = %(job_id)s
-  AND status     IN ('pending', 'processing')
-"""
-
-
-def set_status(
-    cursor: Cursor, *, account_id: int, job_id: UUID, status: str, failure: str | None = None
-) -> bool:
-    """Move an unfinished job on; a final status gets its completion time. False if it was finished."""
-    cursor.execute(
-        SET_STATUS,
-        {"account_id": account_id, "job_id": job_id, "status": status, "failure": failure},
-    )
-    return cursor.rowcount == 1
 
 
 # Its chunks, errors and the rest go with it.

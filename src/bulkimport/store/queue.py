@@ -35,6 +35,81 @@ class Claim:
         return self.next_chunk + 1 == self.chunks
 
 
+# Until the transaction ends, so that two that are handed in at once cannot both be the last one allowed. The
+# numbers of this lock are a space of their own, apart from those of jobs.lock_id.
+LOCK_ACCOUNT = """
+/* queue.lock_account */
+SELECT pg_advisory_xact_lock(1, %(account_id)s)
+"""
+
+COUNT = """
+/* queue.count */
+SELECT count(*)
+FROM trakrf.bulk_import_queue
+WHERE account_id = %(account_id)s
+"""
+
+
+def lock_account(cursor: Cursor, *, account_id: int) -> None:
+    """Wait for others that are queueing a job of this account."""
+    cursor.execute(LOCK_ACCOUNT, {"account_id": account_id})
+
+
+def count(cursor: Cursor, *, account_id: int) -> int:
+    """How many unfinished jobs the account has."""
+    cursor.execute(COUNT, {"account_id": account_id})
+    found: tuple[int] = cursor.fetchone() or (0,)
+    return found[0]
+
+
+# The jobs of other accounts are nobody's business.
+POSITION = """
+/* queue.position */
+SELECT count(*) + 1
+FROM trakrf.bulk_import_queue AS before
+JOIN trakrf.bulk_import_queue AS own
+  ON own.account_id = %(account_id)s
+ AND own.job_id     = %(job_id)s
+WHERE before.account_id = %(account_id)s
+  AND (before.next_chunk + before.ahead, before.enqueued_at) < (own.next_chunk + own.ahead, own.enqueued_at)
+"""
+
+
+def position(cursor: Cursor, *, account_id: int, job_id: UUID) -> int:
+    """Which of the account's jobs is served so far down the line: 1 is next."""
+    cursor.execute(POSITION, {"account_id": account_id, "job_id": job_id})
+    found: tuple[int] = cursor.fetchone() or (1,)
+    return found[0]
+
+
+# SKIP LOCKED: who wants to end a job must not wait for a chunk.
+HOLD = """
+/* queue.hold */
+SELECT 1
+FROM trakrf.bulk_import_queue
+WHERE account_id = %(account_id)s
+  AND job_id     = %(job_id)s
+FOR UPDATE SKIP LOCKED
+"""
+
+IS_QUEUED = """
+/* queue.is_queued */
+SELECT 1
+FROM trakrf.bulk_import_queue
+WHERE account_id = %(account_id)s
+  AND job_id     = %(job_id)s
+"""
+
+
+def is_in_hand(cursor: Cursor, *, account_id: int, job_id: UUID) -> bool:
+    """Whether a worker has the job in hand. If not, none will have until the transaction ends."""
+    cursor.execute(HOLD, {"account_id": account_id, "job_id": job_id})
+    if cursor.fetchone():
+        return False
+    cursor.execute(IS_QUEUED, {"account_id": account_id, "job_id": job_id})
+    return cursor.fetchone() is not None
+
+
 LISTEN = """
 /* queue.listen */
 LISTEN bulkimport_queue
@@ -48,8 +123,8 @@ def listen(cursor: Cursor) -> None:
 
 ENQUEUE = """
 /* queue.enqueue */
-INSERT INTO trakrf.bulk_import_queue (account_id, job_id, chunks)
-VALUES (%(account_id)s, %(job_id)s, %(chunks)s)
+INSERT INTO trakrf.bulk_import_queue (account_id, job_id, chunks, ahead)
+VALUES (%(account_id)s, %(job_id)s, %(chunks)s, %(ahead)s)
 """
 
 NOTIFY = """
@@ -58,9 +133,9 @@ SELECT pg_notify(%(channel)s, '')
 """
 
 
-def enqueue(cursor: Cursor, *, account_id: int, job_id: UUID, chunks: int) -> None:
-    """Queue a job; idle workers hear of it when the transaction commits."""
-    cursor.execute(ENQUEUE, {"account_id": account_id, "job_id": job_id, "chunks": chunks})
+def enqueue(cursor: Cursor, *, account_id: int, job_id: UUID, chunks: int, ahead: int = 0) -> None:
+    """Queue a job behind so many of its account; idle workers hear of it when the transaction commits."""
+    cursor.execute(ENQUEUE, {"account_id": account_id, "job_id": job_id, "chunks": chunks, "ahead": ahead})
     cursor.execute(NOTIFY, {"channel": CHANNEL})
 
 
@@ -74,7 +149,7 @@ WITH candidate AS MATERIALIZED (
     SELECT account_id, job_id
     FROM trakrf.bulk_import_queue
     WHERE not_before <= clock_timestamp()
-    ORDER BY next_chunk, enqueued_at
+    ORDER BY next_chunk + ahead, enqueued_at
     LIMIT 1
     FOR UPDATE SKIP LOCKED
 )
@@ -90,7 +165,10 @@ RETURNING queue.account_id, queue.job_id, queue.next_chunk, queue.chunks, queue.
 
 
 def claim(cursor: Cursor) -> Claim | None:
-    """Take the turn of the job with the fewest chunks done, or None. Commit before working on it."""
+    """Take the turn of the job with the fewest chunks done, as counted with `ahead`, or None.
+
+    Commit before working on it.
+    """
     cursor.execute(CLAIM, {"grace_s": CLAIM_GRACE_S})
     found = cursor.fetchone()
     return Claim(*found) if found else None
@@ -156,9 +234,9 @@ WHERE account_id = %(account_id)s
 """
 
 
-def remove(cursor: Cursor, claim: Claim) -> None:
+def remove(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
     """The job is finished. Needs the lock."""
-    cursor.execute(REMOVE, vars(claim))
+    cursor.execute(REMOVE, {"account_id": account_id, "job_id": job_id})
 
 
 RELEASE = """

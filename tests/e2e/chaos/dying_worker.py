@@ -7,21 +7,21 @@ from collections.abc import Callable
 from typing import Any
 
 from bulkimport import chunk_import, database, settings, worker
-from bulkimport.store import assets, jobs, queue
+from bulkimport.store import progress, queue, staged_assets
 
 # Point → the function at whose call, or behind which, the process dies.
 POINTS: dict[str, tuple[Any, str, bool]] = {
     "before claim": (queue, "claim", False),
     "after claim": (queue, "relock", False),
     "before stage": (chunk_import, "_resolve", False),
-    "before insert": (assets, "insert_all", False),
-    "after insert": (assets, "insert_all", True),
+    "before insert": (staged_assets, "insert_all", False),
+    "after insert": (staged_assets, "insert_all", True),
     "before checkpoint": (queue, "checkpoint", False),
     "after checkpoint": (queue, "checkpoint", True),
     "before commit": (database, "_commit", False),
     "after commit": (database, "_commit", True),
-    "before finish": (jobs, "set_status", False),
-    "after finish": (jobs, "set_status", True),
+    "before finish": (progress, "set_status", False),
+    "after finish": (progress, "set_status", True),
 }
 
 

@@ -1,0 +1,24 @@
+-- What was handed in, by whom, and when its import began and last went on.
+ALTER TABLE trakrf.bulk_import_jobs
+    ADD COLUMN kind                text NOT NULL DEFAULT 'import',
+    -- The subject of the token, the request and its trace (W3C Trace Context, section 3.2).
+    ADD COLUMN created_by          text,
+    ADD COLUMN request_id          text,
+    ADD COLUMN traceparent         text,
+    ADD COLUMN file_name           text,
+    ADD COLUMN file_bytes          bigint,
+    ADD COLUMN file_sha256         bytea,
+    ADD COLUMN started_at          timestamptz,
+    ADD COLUMN advanced_at         timestamptz,
+    -- The worker that has a chunk of the job in hand ends the job behind it.
+    ADD COLUMN cancel_requested_at timestamptz,
+    ADD CONSTRAINT valid_kind CHECK (kind IN ('import', 'revert')),
+    ADD CONSTRAINT file_sha256_is_hash CHECK (octet_length(file_sha256) = 32);
+
+-- Whoever hands jobs in may cancel them, which is at once done where no worker has the job in hand, and
+-- delete those that are finished.
+GRANT UPDATE (status, failure, completed_at, cancel_requested_at), DELETE
+    ON trakrf.bulk_import_jobs TO bulkimport_web;
+GRANT SELECT, UPDATE, DELETE ON trakrf.bulk_import_queue TO bulkimport_web;
+GRANT SELECT, DELETE ON trakrf.bulk_import_identifiers TO bulkimport_web;
+GRANT SELECT, INSERT ON trakrf.bulk_import_finished TO bulkimport_web;

@@ -1,0 +1,7 @@
+-- How many unfinished jobs the account had when this one was handed in: as if so many chunks were done
+-- already, so that the many jobs of one account do not all stand before the first one of another.
+ALTER TABLE trakrf.bulk_import_queue ADD COLUMN ahead int NOT NULL DEFAULT 0;
+
+DROP INDEX trakrf.bulk_import_queue_fair_order_idx;
+CREATE INDEX bulk_import_queue_fair_order_idx
+    ON trakrf.bulk_import_queue ((next_chunk + ahead), enqueued_at);

@@ -1,0 +1,1 @@
+REVOKE INSERT, UPDATE ON trakrf.assets FROM bulkimport_web;

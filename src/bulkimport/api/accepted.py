@@ -1,0 +1,43 @@
+"""202: a job that will be finished."""
+
+import re
+from uuid import UUID
+
+from flask import g, json, request, url_for
+
+from bulkimport.api import access
+from bulkimport.api.schemas import AcceptedSchema
+from bulkimport.idempotency import Answer
+from bulkimport.intake import Limits
+from bulkimport.store.jobs import Receipt
+
+ACCEPTED_SCHEMA = AcceptedSchema()
+POLL_AFTER_S = 1
+TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, section 3.2
+
+
+def accepted(job_id: UUID, what: str) -> Answer:
+    """Tells where to follow the job."""
+    status_url = url_for("jobs.status", job_id=job_id)
+    body = {"job_id": job_id, "status_url": status_url, "message": f"{what}; follow the job at {status_url}."}
+    return Answer(
+        202,
+        {"Location": status_url, "Retry-After": str(POLL_AFTER_S)},
+        json.dumps(ACCEPTED_SCHEMA.dump(body)),
+    )
+
+
+def receipt() -> Receipt:
+    """Who asks, and by which request."""
+    trace = request.headers.get("traceparent", "")
+    return Receipt(
+        created_by=access.principal().subject,
+        request_id=g.request_id,
+        traceparent=trace if TRACEPARENT.fullmatch(trace) else None,
+    )
+
+
+def limits() -> Limits:
+    """What the settings allow."""
+    settings = access.settings()
+    return Limits(settings.chunk_rows, settings.max_rows, settings.max_active_jobs_per_account)

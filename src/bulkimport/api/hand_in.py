@@ -1,0 +1,62 @@
+"""A file handed in over HTTP."""
+
+import hashlib
+import json as plain_json
+from dataclasses import replace
+from uuid import uuid4
+
+from flask import Blueprint, Response, request
+from psycopg2.extensions import cursor as Cursor
+
+from bulkimport import intake
+from bulkimport.api import access, queries
+from bulkimport.api.accepted import accepted, limits, receipt
+from bulkimport.api.csv_files import csv_attachment
+from bulkimport.api.once import answer_once
+from bulkimport.api.schemas import UploadOptionsSchema
+from bulkimport.api.uploads import Upload, uploaded
+from bulkimport.csvfile.template import template
+from bulkimport.idempotency import Answer
+from bulkimport.options import Asked
+
+UPLOAD_OPTIONS_SCHEMA = UploadOptionsSchema()
+
+blueprint = Blueprint("hand_in", __name__, url_prefix="/api/v1/assets/bulk")
+blueprint.before_request(access.authenticate)
+
+
+@blueprint.post("")
+def hand_in() -> Response:
+    """Take a file in: 202 and a job that will be finished, or a problem and nothing left behind."""
+    job_id = uuid4()
+    with uploaded(request, max_bytes=access.settings().max_upload_bytes) as upload:
+        asked: Asked = queries.load(UPLOAD_OPTIONS_SCHEMA, upload.fields)
+        asked = replace(asked, charset=asked.charset or upload.charset)
+
+        def store(cursor: Cursor) -> Answer:
+            intake.store_file(
+                cursor,
+                limits(),
+                asked,
+                account_id=access.principal().account_id,
+                job_id=job_id,
+                file=upload.file,
+                receipt=replace(
+                    receipt(), file_name=upload.name, file_bytes=upload.size, file_sha256=upload.sha256
+                ),
+            )
+            return accepted(job_id, "The file was accepted")
+
+        return answer_once(store, body=_fingerprint(upload), creates_job=job_id)
+
+
+@blueprint.get("/template.csv")
+def template_csv() -> Response:
+    """A file to begin with."""
+    return csv_attachment(template(), "assets-template.csv")
+
+
+def _fingerprint(upload: Upload) -> bytes:
+    """Of the file and the fields, not of the form around them, whose boundary is another one each time."""
+    fields = plain_json.dumps({name: list(values) for name, values in upload.fields.items()}, sort_keys=True)
+    return hashlib.sha256(upload.sha256 + fields.encode() + repr(upload.charset).encode()).digest()

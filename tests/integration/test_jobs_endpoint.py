@@ -1,0 +1,177 @@
+"""The list of jobs, their receipts, and waiting for them."""
+
+import hashlib
+import threading
+import time
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from bulkimport.api import waiting
+from bulkimport.auth import issue_token
+from tests.conftest import FOREIGN, OWN, SECRET, TestDatabase, bearer, csv_of
+from tests.integration.conftest import URL, Importer
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+def listed(client: FlaskClient, query: str = "", account_id: int = OWN) -> list[str]:
+    """The ids of all jobs, page by page."""
+    found, url = [], f"{URL}?limit=2&{query}"
+    while url:
+        response = client.get(url, headers=bearer(account_id))
+        assert response.status_code == 200, response.get_json()
+        found += [job["job_id"] for job in response.get_json()["jobs"]]
+        url = response.headers.get("Link", "").removeprefix("<").removesuffix('>; rel="next"')
+    return found
+
+
+def upload(importer: Importer, file: bytes, account_id: int = OWN, /, **headers: str) -> str:
+    response = importer.client.post(
+        URL, data=file, content_type="text/csv", headers={**bearer(account_id), **headers}
+    )
+    return str(response.get_json()["job_id"])
+
+
+def test_jobs_are_listed_newest_first(importer: Importer, db: TestDatabase) -> None:
+    jobs = [upload(importer, csv_of(str(number))) for number in range(5)]
+    foreign = upload(importer, csv_of("F"), FOREIGN)
+    assert listed(importer.client) == jobs[::-1]
+    assert listed(importer.client, account_id=FOREIGN) == [foreign]
+    importer.worker.work_once()
+    assert listed(importer.client, "status=completed") == jobs[:1]
+    assert listed(importer.client, "status=pending") == jobs[:0:-1]
+    times = [importer.job(job_id)["created_at"] for job_id in jobs]
+    assert listed(importer.client, f"created_after={times[1]}&created_before={times[4]}") == jobs[3:1:-1]
+    db.rows("UPDATE trakrf.bulk_import_jobs SET created_by = 'ann' WHERE id = %s::uuid", jobs[2])
+    assert listed(importer.client, "created_by=ann") == [jobs[2]]
+    page = importer.client.get(URL, headers=bearer()).get_json()
+    assert "errors" not in page["jobs"][0]
+    assert page["next_cursor"] is None
+
+
+def test_jobs_of_one_instant_are_listed_once_each(importer: Importer, db: TestDatabase) -> None:
+    jobs = [upload(importer, csv_of(str(number))) for number in range(5)]
+    db.rows("UPDATE trakrf.bulk_import_jobs SET created_at = now()")
+    assert sorted(listed(importer.client)) == sorted(jobs)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["status=done", "created_after=yesterday", "created_after=2024-01-15", "limit=101", "cursor=x", "x=1"],
+)
+def test_a_parameter_that_is_not_valid_is_named(client: FlaskClient, query: str) -> None:
+    response = client.get(f"{URL}?{query}", headers=bearer())
+    assert response.status_code == 400
+    assert [error["field"] for error in response.get_json()["errors"]] == [query.partition("=")[0]]
+
+
+def test_a_job_has_its_receipt(importer: Importer) -> None:
+    file = csv_of("A")
+    token = issue_token(SECRET, OWN, account_claim="account_id", lifetime_s=60, subject="ann@example.com")
+    headers = {"Authorization": f"Bearer {token}", "X-Request-ID": "r-7", "traceparent": TRACE}
+    named = {"Content-Disposition": 'attachment; filename="C:\\\\stock\\\\june.csv"'}
+    job = importer.job(upload(importer, file, **headers, **named))
+    assert (job["created_by"], job["request_id"], job["traceparent"]) == ("ann@example.com", "r-7", TRACE)
+    assert job["file"] == {
+        "name": "june.csv",
+        "bytes": len(file),
+        "sha256": hashlib.sha256(file).hexdigest(),
+    }
+    assert importer.job(importer.upload(file).get_json()["job_id"])["file"]["name"] == "assets.csv"
+
+
+def test_a_trace_that_is_none_is_not_kept(importer: Importer) -> None:
+    assert importer.job(upload(importer, csv_of("A"), traceparent="x\x01"))["traceparent"] is None
+
+
+def test_a_job_in_work_says_how_fast_it_is_and_when_it_will_be_done(
+    importer: Importer, db: TestDatabase
+) -> None:
+    job_id = upload(importer, csv_of(*"ABCDEFG"))
+    importer.worker.work_once()
+    db.rows(
+        "UPDATE trakrf.bulk_import_jobs"
+        " SET started_at = '2024-01-15 08:00:00Z', advanced_at = '2024-01-15 08:00:30Z'"
+    )
+    response = importer.get(job_id)
+    job = response.get_json()
+    assert (job["progress"], job["rows_per_second"], job["queue_position"]) == (0.4286, 0.1, None)
+    assert job["estimated_completion"] == "2024-01-15T08:01:10.000000Z"
+    assert response.headers["Retry-After"] == "40"
+    importer.work()
+    response = importer.get(job_id)
+    job = response.get_json()
+    assert (job["progress"], job["estimated_completion"]) == (1.0, None)
+    assert "Retry-After" not in response.headers
+
+
+def waited(importer: Importer, job_id: str, seconds: int, **headers: str) -> tuple[Any, float]:
+    started = time.monotonic()
+    client = importer.client.application.test_client()
+    response = client.get(f"{URL}/{job_id}", headers={**bearer(), "Prefer": f"wait={seconds}", **headers})
+    return response, time.monotonic() - started
+
+
+def test_a_finished_job_is_not_waited_for(importer: Importer) -> None:
+    job = importer.run(csv_of("A"))
+    response, seconds = waited(importer, job["job_id"], 20)
+    assert seconds < 5
+    assert response.headers["Preference-Applied"] == "wait=20"
+
+
+def test_waiting_ends_when_the_time_is_up(importer: Importer) -> None:
+    response, seconds = waited(importer, upload(importer, csv_of("A")), 1)
+    assert 1 <= seconds < 5
+    assert (response.status_code, response.get_json()["status"]) == (200, "pending")
+
+
+def test_waiting_ends_when_the_job_changes_its_state(importer: Importer) -> None:
+    job_id = upload(importer, csv_of("A"))
+    found: list[tuple[Any, float]] = []
+    thread = threading.Thread(target=lambda: found.append(waited(importer, job_id, 30)))
+    thread.start()
+    importer.work()
+    thread.join()
+    ((response, seconds),) = found
+    assert response.get_json()["status"] == "completed"
+    assert seconds < 15
+
+
+def test_waiting_with_an_etag_ends_with_the_next_step(importer: Importer) -> None:
+    job_id = upload(importer, csv_of(*"ABCDEFG"))
+    importer.worker.work_once()
+    etag = importer.get(job_id).headers["ETag"]
+    response, _ = waited(importer, job_id, 1, **{"If-None-Match": etag})
+    assert (response.status_code, response.headers["Preference-Applied"]) == (304, "wait=1")
+    found: list[tuple[Any, float]] = []
+    thread = threading.Thread(
+        target=lambda: found.append(waited(importer, job_id, 30, **{"If-None-Match": etag}))
+    )
+    thread.start()
+    importer.worker.work_once()
+    thread.join()
+    ((response, seconds),) = found
+    assert (response.status_code, response.get_json()["processed_rows"]) == (200, 6)
+    assert seconds < 15
+
+
+def test_those_who_wait_leave_room_for_others_and_hold_no_connection(importer: Importer) -> None:
+    job_id = upload(importer, csv_of("A"))
+    places = importer.client.application.extensions["waiting_places"]
+    found: list[tuple[Any, float]] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(waited(importer, job_id, 4)))
+        for _ in range(waiting.PLACES)
+    ]
+    for thread in threads:
+        thread.start()
+    while places._value:
+        time.sleep(0.01)
+    response, seconds = waited(importer, job_id, 30)
+    assert seconds < 2
+    assert (response.status_code, "Preference-Applied" in response.headers) == (200, False)
+    for thread in threads:
+        thread.join()
+    assert {response.headers["Preference-Applied"] for response, _ in found} == {"wait=4"}
