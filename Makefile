@@ -54,6 +54,10 @@ format: .venv/installed ## Mend what can be mended without thinking
 fuzz: .venv/installed ## Read thousands of files of random bytes
 	$(BIN)/python -m pytest --hypothesis-profile=fuzz -k 'any_bytes_give or any_bytes_are' tests/unit tests/integration
 
+.PHONY: fuzz-api
+fuzz-api: .venv/installed ## Call each operation 2,000 times as described, and not
+	$(BIN)/python -m pytest --full tests/e2e/test_description.py
+
 .PHONY: chaos
 chaos: .venv/installed ## Kill, stop, cut and restart everything many times, about an hour
 	$(BIN)/python -m pytest --full tests/e2e/chaos

@@ -4,7 +4,17 @@ from flask import Flask
 
 from bulkimport import problems
 from bulkimport import settings as environment
-from bulkimport.api import assets, hand_in, health, jobs, request_log, row_errors, waiting
+from bulkimport.api import (
+    assets,
+    documentation,
+    hand_in,
+    health,
+    ids,
+    jobs,
+    request_log,
+    row_errors,
+    waiting,
+)
 from bulkimport.auth import TokenVerifier
 from bulkimport.database import Database
 from bulkimport.settings import WEB_THREADS, Settings
@@ -42,6 +52,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     request_log.register(app)
     problems.register(app)
     app.register_blueprint(health.blueprint)
+    app.url_map.converters |= {"job": ids.JobText, "asset": ids.AssetText}
+    app.register_blueprint(documentation.blueprint)
     app.register_blueprint(hand_in.blueprint)
     app.register_blueprint(jobs.blueprint)
     app.register_blueprint(row_errors.blueprint)

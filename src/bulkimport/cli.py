@@ -2,21 +2,14 @@
 
 import os
 import sys
-import time
-from pathlib import Path
-from typing import Any
 
 import click
 
 from bulkimport import logs, migrate, settings
 from bulkimport import worker as worker_process
 from bulkimport.auth import issue_token
-from bulkimport.client import EXIT_REFUSED, EXIT_ROWS_FAILED, Client, RefusedError
+from bulkimport.cli_jobs import import_file, jobs
 from bulkimport.faults import OperatorError
-
-POLL_INTERVAL_S = 0.2
-SHOWN_ERRORS = 25
-FINAL_STATUSES = ("completed", "failed", "cancelled")
 
 
 def main() -> None:
@@ -152,27 +145,6 @@ def token(account: int, lifetime: int) -> None:
     )
 
 
-@commands.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--url", envvar="BULKIMPORT_URL", default="http://127.0.0.1:8000", show_default=True)
-@click.option("--token", envvar="BULKIMPORT_TOKEN", required=True, help="Or BULKIMPORT_TOKEN.")
-def import_file(file: Path, url: str, token: str) -> None:
-    """Hand FILE in and follow the job.
-
-    Exits with 0 if every row was imported, 1 if rows failed, 2 if the file was refused.
-    """
-    client = Client(url, token)
-    try:
-        job_id = client.upload(file)
-        job = _follow(client, job_id)
-    except RefusedError as refusal:
-        click.echo(f"bulkimport: {refusal}", err=True)
-        sys.exit(EXIT_REFUSED)
-    _show_job(job)
-    if job["status"] != "completed" or job["failed_rows"]:
-        sys.exit(EXIT_ROWS_FAILED)
-
-
 def _show_migrations(what: str, migrations: list[migrate.Migration]) -> None:
     for migration in migrations:
         click.echo(f"{what}  {migration.name}")
@@ -180,29 +152,5 @@ def _show_migrations(what: str, migrations: list[migrate.Migration]) -> None:
         click.echo("nothing to do")
 
 
-def _follow(client: Client, job_id: str) -> dict[str, Any]:
-    click.echo(f"job {job_id}")
-    job = client.job(job_id)
-    with click.progressbar(length=job["total_rows"], label="Importing", show_pos=True) as bar:
-        while True:
-            bar.update(job["processed_rows"] - bar.pos)
-            if job["status"] in FINAL_STATUSES:
-                return job
-            time.sleep(POLL_INTERVAL_S)
-            job = client.job(job_id)
-
-
-def _show_job(job: dict[str, Any]) -> None:
-    imported = job["processed_rows"] - job["failed_rows"]
-    click.echo(
-        f"{job['status']}: {imported} of {job['total_rows']} rows imported, {job['failed_rows']} failed"
-    )
-    if job["failure"]:
-        click.echo(job["failure"])
-    errors = job["errors"][:SHOWN_ERRORS]
-    if errors:
-        click.echo(f"\n{'row':>7}  {'field':<12}  error")
-    for error in errors:
-        click.echo(f"{error['row']:>7}  {error['field'] or '':<12}  {error['error']}")
-    if job["failed_rows"] and len(job["errors"]) > SHOWN_ERRORS:
-        click.echo(f"{'…':>7}")
+commands.add_command(import_file)
+commands.add_command(jobs)

@@ -65,14 +65,15 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
             *("api", "asset_body", "auth", "csvfile", "database", "exports", "idempotency", "intake"),
             *("job_actions", "options", "pace", "problem_types", "problems", "settings", "store"),
         },
-        {"flask", "marshmallow", "psycopg2", "werkzeug"},
+        {"apispec", "flask", "marshmallow", "psycopg2", "werkzeug"},
     ),
     "app": ({"api", "auth", "database", "problems", "settings"}, {"flask"}),
     "devserver": (
         {"auth", "client", "devserver", "faults", "migrate", "processes", "settings"},
         {"click", "psycopg2"},
     ),
-    "cli": ({"auth", "client", "devserver", "faults", "logs", "migrate", "settings", "worker"}, {"click"}),
+    "cli_jobs": ({"client"}, {"click"}),
+    "cli": ({"auth", "cli_jobs", "devserver", "faults", "logs", "migrate", "settings", "worker"}, {"click"}),
     "__main__": ({"cli"}, set()),
     "__init__": (set(), set()),
 }

@@ -6,12 +6,16 @@ from uuid import UUID
 from flask import g, json, request, url_for
 
 from bulkimport.api import access
+from bulkimport.api.operations import Success
 from bulkimport.api.schemas import AcceptedSchema
 from bulkimport.idempotency import Answer
 from bulkimport.intake import Limits
 from bulkimport.store.jobs import Receipt
 
 ACCEPTED_SCHEMA = AcceptedSchema()
+ACCEPTED = Success(
+    "A job that will be finished", AcceptedSchema, headers=("Location", "Retry-After", "Idempotency-Replayed")
+)
 POLL_AFTER_S = 1
 TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, section 3.2
 

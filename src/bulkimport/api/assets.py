@@ -8,8 +8,15 @@ from psycopg2.extensions import cursor as Cursor
 
 from bulkimport import asset_body
 from bulkimport.api import access, bodies, ids, queries
-from bulkimport.api.once import answer_once
-from bulkimport.api.schemas import AssetPageSchema, AssetQuerySchema, AssetSchema
+from bulkimport.api.once import OF_A_KEY, answer_once
+from bulkimport.api.operations import Success, operation
+from bulkimport.api.schemas import (
+    AssetPageSchema,
+    AssetPatchSchema,
+    AssetQuerySchema,
+    AssetSchema,
+    NewAssetSchema,
+)
 from bulkimport.idempotency import Answer
 from bulkimport.problems import Problem
 from bulkimport.store import accounts, assets
@@ -18,6 +25,18 @@ from bulkimport.store.assets import Asset, Key, NewAsset
 ASSET_SCHEMA = AssetSchema()
 ASSET_PAGE_SCHEMA = AssetPageSchema()
 ASSET_QUERY_SCHEMA = AssetQuerySchema()
+OF_AN_ASSET = ("invalid-id", "not-found")
+OF_A_BODY = ("malformed-request", "unsupported-media-type", "too-large", "invalid-asset", "identifier-taken")
+EXAMPLE = {
+    "identifier": "TV-023",
+    "name": "Screen of the lobby",
+    "type": "device",
+    "description": None,
+    "valid_from": "2024-01-15",
+    "valid_to": None,
+    "is_active": True,
+    "metadata": {"colour": "grey"},
+}
 CACHING = {"Cache-Control": "private, no-cache"}
 
 blueprint = Blueprint("assets", __name__, url_prefix="/api/v1/assets")
@@ -25,6 +44,11 @@ blueprint.before_request(access.authenticate)
 
 
 @blueprint.get("")
+@operation(
+    {200: Success("A page of assets", AssetPageSchema, headers=("Link",))},
+    query=AssetQuerySchema,
+    problems=("invalid-parameters",),
+)
 def page() -> Response:
     """The account's live assets in pages."""
     query: dict[str, Any] = queries.of_request(ASSET_QUERY_SCHEMA)
@@ -44,6 +68,12 @@ def page() -> Response:
 
 
 @blueprint.post("")
+@operation(
+    {201: Success("The asset", AssetSchema, headers=("ETag", "Location", "Idempotency-Replayed"))},
+    headers=("Idempotency-Key",),
+    body={bodies.JSON: {"schema": NewAssetSchema, "example": EXAMPLE}},
+    problems=(*OF_A_BODY, *OF_A_KEY),
+)
 def create() -> Response:
     """Create one asset."""
     new = asset_body.asset_of(bodies.json_object(bodies.JSON))
@@ -55,7 +85,15 @@ def create() -> Response:
     return answer_once(act, body=bodies.raw())
 
 
-@blueprint.get("/<asset_id>")
+@blueprint.get("/<asset:asset_id>")
+@operation(
+    {
+        200: Success("The asset", AssetSchema, headers=("ETag",)),
+        304: Success("The caller has it as it is", headers=("ETag",)),
+    },
+    headers=("If-None-Match",),
+    problems=OF_AN_ASSET,
+)
 def get(asset_id: str) -> Response:
     """One live asset; 304 where the caller has it as it is."""
     wanted = ids.asset_id(asset_id)
@@ -69,7 +107,13 @@ def get(asset_id: str) -> Response:
     return _response(_answer(asset, 200, headers))
 
 
-@blueprint.put("/<asset_id>")
+@blueprint.put("/<asset:asset_id>")
+@operation(
+    {200: Success("The asset", AssetSchema, headers=("ETag",))},
+    headers=("If-Match",),
+    body={bodies.JSON: {"schema": NewAssetSchema, "example": EXAMPLE}},
+    problems=(*OF_AN_ASSET, *OF_A_BODY, "precondition-failed"),
+)
 def replace(asset_id: str) -> Response:
     """Put another asset in its place; what is not said is empty."""
     wanted = ids.asset_id(asset_id)
@@ -77,7 +121,16 @@ def replace(asset_id: str) -> Response:
     return _change(wanted, lambda _: new)
 
 
-@blueprint.patch("/<asset_id>")
+@blueprint.patch("/<asset:asset_id>")
+@operation(
+    {200: Success("The asset", AssetSchema, headers=("ETag",))},
+    headers=("If-Match",),
+    body={
+        kind: {"schema": AssetPatchSchema, "example": {"name": "Screen", "description": None}}
+        for kind in (bodies.MERGE_PATCH, bodies.JSON)
+    },
+    problems=(*OF_AN_ASSET, *OF_A_BODY, "precondition-failed"),
+)
 def patch(asset_id: str) -> Response:
     """Change what is said, and leave the rest (RFC 7396)."""
     wanted = ids.asset_id(asset_id)
@@ -85,7 +138,12 @@ def patch(asset_id: str) -> Response:
     return _change(wanted, lambda asset: asset_body.patched(asset, changes))
 
 
-@blueprint.delete("/<asset_id>")
+@blueprint.delete("/<asset:asset_id>")
+@operation(
+    {204: Success("The asset is gone")},
+    headers=("If-Match",),
+    problems=(*OF_AN_ASSET, "precondition-failed"),
+)
 def delete(asset_id: str) -> Response:
     """Delete an asset; its identifier is free again."""
     wanted = ids.asset_id(asset_id)

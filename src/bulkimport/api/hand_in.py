@@ -10,9 +10,10 @@ from psycopg2.extensions import cursor as Cursor
 
 from bulkimport import intake
 from bulkimport.api import access, queries
-from bulkimport.api.accepted import accepted, limits, receipt
+from bulkimport.api.accepted import ACCEPTED, accepted, limits, receipt
 from bulkimport.api.csv_files import csv_attachment
-from bulkimport.api.once import answer_once
+from bulkimport.api.once import OF_A_KEY, answer_once
+from bulkimport.api.operations import CSV, Success, operation
 from bulkimport.api.schemas import UploadOptionsSchema
 from bulkimport.api.uploads import Upload, uploaded
 from bulkimport.csvfile.template import template
@@ -21,11 +22,37 @@ from bulkimport.options import Asked
 
 UPLOAD_OPTIONS_SCHEMA = UploadOptionsSchema()
 
+REFUSALS = (
+    *("invalid-parameters", "malformed-request", "incomplete-body", "missing-file", "empty-file", "no-rows"),
+    *("missing-columns", "doubled-columns", "too-many-columns", "unreadable-header", "ambiguous-delimiter"),
+    *("ambiguous-dates", "not-csv", "unknown-charset", "unknown-parent", "length-required", "too-large"),
+    *("too-many-rows", "unsupported-media-type"),
+)
+EXAMPLE = template().decode()
+BODY = {
+    CSV: {"schema": {"type": "string"}, "example": EXAMPLE},
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "properties": {"file": {"type": "string", "format": "binary"}},
+            "required": ["file"],
+        },
+        "example": {"file": EXAMPLE},
+    },
+}
+
 blueprint = Blueprint("hand_in", __name__, url_prefix="/api/v1/assets/bulk")
 blueprint.before_request(access.authenticate)
 
 
 @blueprint.post("")
+@operation(
+    {202: ACCEPTED},
+    query=UploadOptionsSchema,
+    headers=("Idempotency-Key",),
+    body=BODY,
+    problems=(*REFUSALS, *OF_A_KEY, "too-many-jobs"),
+)
 def hand_in() -> Response:
     """Take a file in: 202 and a job that will be finished, or a problem and nothing left behind."""
     job_id = uuid4()
@@ -51,6 +78,7 @@ def hand_in() -> Response:
 
 
 @blueprint.get("/template.csv")
+@operation({200: Success("The file", headers=("Content-Disposition",), media_type=CSV)})
 def template_csv() -> Response:
     """A file to begin with."""
     return csv_attachment(template(), "assets-template.csv")

@@ -3,12 +3,26 @@
 import re
 from uuid import UUID
 
+from werkzeug.routing import BaseConverter
+
 from bulkimport.problems import Problem
 
 # uuid.UUID alone also takes braces, urn:uuid: and no dashes at all.
 UUID_PATTERN = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 NUMBER_PATTERN = re.compile(r"[1-9][0-9]{0,18}")
 MAX_NUMBER = 2**63 - 1
+
+
+class JobText(BaseConverter):
+    """What stands in a URL for a job: not what is a resource of its own."""
+
+    regex = r"(?!template\.csv$)[^/]+"
+
+
+class AssetText(BaseConverter):
+    """What stands in a URL for an asset: not what is a resource of its own."""
+
+    regex = r"(?!bulk$)[^/]+"
 
 
 def job_id(text: str) -> UUID:

@@ -9,8 +9,9 @@ from psycopg2.extensions import cursor as Cursor
 
 from bulkimport import job_actions, pace
 from bulkimport.api import access, ids, queries, waiting
-from bulkimport.api.accepted import accepted, limits, receipt
-from bulkimport.api.once import answer_once
+from bulkimport.api.accepted import ACCEPTED, accepted, limits, receipt
+from bulkimport.api.once import OF_A_KEY, answer_once
+from bulkimport.api.operations import Success, operation
 from bulkimport.api.schemas import JobPageSchema, JobQuerySchema, JobSchema
 from bulkimport.idempotency import Answer
 from bulkimport.problems import Problem
@@ -19,6 +20,7 @@ from bulkimport.store import jobs, queue
 JOB_SCHEMA = JobSchema()
 JOB_PAGE_SCHEMA = JobPageSchema()
 JOB_QUERY_SCHEMA = JobQuerySchema()
+OF_A_JOB = ("invalid-id", "not-found")
 CACHING = {"Cache-Control": "private, no-cache", "Vary": "Prefer"}
 REPRESENTATION = "2"  # of a job as JSON: to be raised when its shape changes, as every ETag then does
 
@@ -27,6 +29,11 @@ blueprint.before_request(access.authenticate)
 
 
 @blueprint.get("")
+@operation(
+    {200: Success("A page of jobs", JobPageSchema, headers=("Link",))},
+    query=JobQuerySchema,
+    problems=("invalid-parameters",),
+)
 def page() -> Response:
     """The account's jobs in pages, newest first."""
     query: dict[str, Any] = queries.of_request(JOB_QUERY_SCHEMA)
@@ -41,7 +48,15 @@ def page() -> Response:
     return queries.page_answer(JOB_PAGE_SCHEMA.dump({"jobs": shown, "next_cursor": next_key}))
 
 
-@blueprint.get("/<job_id>")
+@blueprint.get("/<job:job_id>")
+@operation(
+    {
+        200: Success("The job", JobSchema, headers=("ETag", "Retry-After", "Preference-Applied")),
+        304: Success("The caller has it as it is", headers=("ETag", "Preference-Applied")),
+    },
+    headers=("If-None-Match", "Prefer"),
+    problems=OF_A_JOB,
+)
 def status(job_id: str) -> Response:
     """How far a job is, and its first row errors; 304 where the caller has that already."""
     wanted = ids.job_id(job_id)
@@ -60,7 +75,8 @@ def status(job_id: str) -> Response:
     return Response(json.dumps(_document(job, position)), 200, headers, content_type="application/json")
 
 
-@blueprint.delete("/<job_id>")
+@blueprint.delete("/<job:job_id>")
+@operation({204: Success("The job is gone")}, problems=(*OF_A_JOB, "job-unfinished"))
 def delete(job_id: str) -> Response:
     """Forget a finished job with its errors and its file; the assets stay."""
     wanted = ids.job_id(job_id)
@@ -72,7 +88,17 @@ def delete(job_id: str) -> Response:
     return answer_once(act)
 
 
-@blueprint.post("/<job_id>/cancel")
+@blueprint.post("/<job:job_id>/cancel")
+@operation(
+    {
+        200: Success("The job is cancelled", JobSchema, headers=("Idempotency-Replayed",)),
+        202: Success(
+            "The job will be", JobSchema, headers=("Location", "Retry-After", "Idempotency-Replayed")
+        ),
+    },
+    headers=("Idempotency-Key",),
+    problems=(*OF_A_JOB, *OF_A_KEY, "job-finished"),
+)
 def cancel(job_id: str) -> Response:
     """End a job: 200 where that is done, 202 where the worker that has it in hand will do it."""
     wanted = ids.job_id(job_id)
@@ -86,7 +112,12 @@ def cancel(job_id: str) -> Response:
     return answer_once(act)
 
 
-@blueprint.post("/<job_id>/retry")
+@blueprint.post("/<job:job_id>/retry")
+@operation(
+    {202: ACCEPTED},
+    headers=("Idempotency-Key",),
+    problems=(*OF_A_JOB, *OF_A_KEY, "job-unfinished", "nothing-to-retry", "too-many-jobs"),
+)
 def retry(job_id: str) -> Response:
     """Try the failed rows again, and those that were never reached, as a new job."""
     wanted, new_job_id = ids.job_id(job_id), uuid4()
@@ -105,7 +136,15 @@ def retry(job_id: str) -> Response:
     return answer_once(act, creates_job=new_job_id)
 
 
-@blueprint.post("/<job_id>/revert")
+@blueprint.post("/<job:job_id>/revert")
+@operation(
+    {202: ACCEPTED},
+    headers=("Idempotency-Key",),
+    problems=(
+        *(*OF_A_JOB, *OF_A_KEY, "job-unfinished", "nothing-to-revert", "already-reverted"),
+        "too-many-jobs",
+    ),
+)
 def revert(job_id: str) -> Response:
     """Undo what a job did to the assets, as a new job."""
     wanted, new_job_id = ids.job_id(job_id), uuid4()

@@ -14,6 +14,7 @@ from bulkimport.idempotency import Answer, Key
 from bulkimport.problems import Problem
 
 HEADER = "Idempotency-Key"
+OF_A_KEY = ("invalid-idempotency-key", "request-in-progress", "idempotency-key-reused")
 KEY = re.compile(r"[!-~]{1,255}")  # visible characters of ASCII, with or without quotes around them
 
 

@@ -6,18 +6,29 @@ from bulkimport import exports
 from bulkimport.api import access, queries
 from bulkimport.api.csv_files import csv_attachment
 from bulkimport.api.jobs import require_job
+from bulkimport.api.operations import CSV, JSON, Success, operation
 from bulkimport.api.schemas import ErrorPageSchema, ErrorQuerySchema, FailedRowsQuerySchema
 from bulkimport.problems import Problem
 from bulkimport.store import row_errors
 from bulkimport.store.jobs import Job
 
-JSON, CSV = "application/json", "text/csv"
-
 blueprint = Blueprint("row_errors", __name__, url_prefix="/api/v1/assets/bulk")
 blueprint.before_request(access.authenticate)
 
 
-@blueprint.get("/<job_id>/errors")
+@blueprint.get("/<job:job_id>/errors")
+@operation(
+    {
+        200: Success(
+            "A page of row errors, or all of them as CSV",
+            ErrorPageSchema,
+            headers=("Link", "Content-Disposition"),
+            or_as=(CSV,),
+        )
+    },
+    query=ErrorQuerySchema,
+    problems=("invalid-id", "invalid-parameters", "not-found"),
+)
 def errors(job_id: str) -> Response:
     """All row errors of a job: pages of JSON, or one CSV file."""
     query = queries.of_request(ErrorQuerySchema())
@@ -37,7 +48,12 @@ def errors(job_id: str) -> Response:
     return response
 
 
-@blueprint.get("/<job_id>/failed-rows.csv")
+@blueprint.get("/<job:job_id>/failed-rows.csv")
+@operation(
+    {200: Success("The file", headers=("Content-Disposition",), media_type=CSV)},
+    query=FailedRowsQuerySchema,
+    problems=("invalid-id", "invalid-parameters", "not-found"),
+)
 def failed_rows(job_id: str) -> Response:
     """The failed rows of a job as they were, to be mended and handed in again."""
     query = queries.of_request(FailedRowsQuerySchema())

@@ -58,6 +58,11 @@ class Job:
     completed_at: datetime | None
     version: str
 
+    @property
+    def file(self) -> "Job | None":
+        """The file's part of the receipt, where the job was made from one."""
+        return self if self.file_sha256 is not None else None
+
 
 class State(NamedTuple):
     """What changes when a job goes on."""

@@ -1,0 +1,77 @@
+"""The description, the page that shows it, and the pages of problems."""
+
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from bulkimport.api import openapi
+from bulkimport.problem_types import PROBLEM_TYPES
+
+
+@pytest.fixture
+def described(client: FlaskClient) -> dict[str, Any]:
+    document: dict[str, Any] = client.get("/openapi.json").get_json()
+    return document
+
+
+def test_every_route_is_described_with_its_methods(app: Flask, described: dict[str, Any]) -> None:
+    routes = {
+        (openapi._path(rule), method.lower())
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert routes == {(path, method) for path, found in described["paths"].items() for method in found}
+
+
+def test_a_view_that_does_not_describe_itself_is_told(app: Flask) -> None:
+    app._got_first_request = False
+    app.add_url_rule("/undescribed", view_func=lambda: "x", endpoint="undescribed")
+    with pytest.raises(LookupError, match="does not describe itself"):
+        openapi.description(app)
+
+
+def test_every_kind_of_problem_is_described(described: dict[str, Any]) -> None:
+    """But for those that are answered where no route is: an unknown URL, another method."""
+    shown = {
+        name
+        for operations in described["paths"].values()
+        for operation in operations.values()
+        for response in operation["responses"].values()
+        for name in response.get("content", {}).get("application/problem+json", {}).get("examples", {})
+    }
+    assert shown == set(PROBLEM_TYPES) - {"method-not-allowed"}
+
+
+def test_what_needs_a_token_says_so(client: FlaskClient, described: dict[str, Any]) -> None:
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            url = path.replace("{job_id}", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11")
+            url = url.replace("{asset_id}", "1").replace("{name}", "not-found")
+            with client.open(url, method=method.upper()) as response:
+                assert (response.status_code == 401) == ("security" in operation), (method, path)
+
+
+def test_the_page_needs_nothing_from_elsewhere(client: FlaskClient) -> None:
+    page = client.get("/docs")
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page.get_data(as_text=True))
+    assert len(sources) == 3
+    for source in sources:
+        with client.get(source) as response:
+            assert source.startswith("/docs/")
+            assert (response.status_code, bool(response.data)) == (200, True)
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("name", PROBLEM_TYPES)
+def test_each_kind_of_problem_has_its_page(client: FlaskClient, name: str) -> None:
+    response = client.get(f"/problems/{name}")
+    assert response.status_code == 200
+    assert PROBLEM_TYPES[name].title in response.get_data(as_text=True)
+
+
+def test_all_problems_are_listed_and_others_are_none(client: FlaskClient) -> None:
+    assert client.get("/problems").get_data(as_text=True).count("<li>") == len(PROBLEM_TYPES)
+    assert client.get("/problems/x").get_json()["type"] == "/problems/not-found"
