@@ -1,0 +1,319 @@
+"""The API as other services use it: over HTTP, against gunicorn and workers."""
+
+import hashlib
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import pytest
+
+from tests.conftest import FOREIGN, OWN, bearer, csv_of
+from tests.e2e.conftest import Service, csv_file, require_every_row_once, wait_until
+
+BULK = "/api/v1/assets/bulk"
+ASSETS = "/api/v1/assets"
+ABSENT_JOB, ABSENT_ASSET = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "987654321"
+ASSET = {
+    "identifier": "TV-1",
+    "name": "Telly",
+    "type": "device",
+    "valid_from": "2024-01-15",
+    "is_active": True,
+    "metadata": {"colour": "grey"},
+}
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def problem(self) -> str:
+        return str(self.json["type"]).removeprefix("/problems/")
+
+
+def call(
+    service: Service,
+    method: str,
+    path: str,
+    body: object = None,
+    account_id: int = OWN,
+    /,
+    **headers: str,
+) -> Answer:
+    """`body`: bytes as CSV, anything else as JSON."""
+    kind = "text/csv" if isinstance(body, bytes) else "application/json"
+    sent = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
+    try:
+        connection.request(
+            method,
+            path,
+            sent,
+            {
+                **bearer(account_id),
+                **({"Content-Type": kind} if sent is not None else {}),
+                **{name.replace("_", "-"): value for name, value in headers.items()},
+            },
+        )
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read())
+    finally:
+        connection.close()
+
+
+def accepted(answer: Answer) -> str:
+    assert answer.status == 202, answer.body
+    return str(answer.json["job_id"])
+
+
+def test_jobs_are_listed_page_by_page(service: Service) -> None:
+    service.start_web()
+    jobs = [service.upload(csv_of(str(number))) for number in range(5)]
+    service.upload(csv_of("F"), FOREIGN)
+    found, url = [], f"{BULK}?limit=2&status=pending"
+    while url:
+        answer = call(service, "GET", url)
+        found += [job["job_id"] for job in answer.json["jobs"]]
+        url = answer.headers.get("Link", "").removeprefix("<").removesuffix('>; rel="next"')
+    assert found == jobs[::-1]
+
+
+def test_a_job_in_hand_is_cancelled_and_tried_again(service: Service) -> None:
+    service.start_web(CHUNK_ROWS="100")
+    csv = csv_file(20_000, bad_every=500)
+    job_id = service.upload(csv)
+    service.start_worker()
+    wait_until(lambda: service.job(job_id)["processed_rows"] > 500, "the import has begun")
+    assert call(service, "DELETE", f"{BULK}/{job_id}").problem == "job-unfinished"
+    started = time.monotonic()
+    assert call(service, "POST", f"{BULK}/{job_id}/cancel").status in (200, 202)
+    job = service.wait_for(job_id)
+    assert time.monotonic() - started < 5
+    assert (job["status"], 500 < job["processed_rows"] < 20_000) == ("cancelled", True)
+    assert call(service, "POST", f"{BULK}/{job_id}/cancel").status == 200
+
+    retried = service.wait_for(accepted(call(service, "POST", f"{BULK}/{job_id}/retry")))
+    assert retried["parent_job_id"] == job_id
+    assert retried["total_rows"] == 20_000 - job["created_rows"]
+    assert job["created_rows"] + retried["created_rows"] == 20_000 - 40
+    assert service.db.value("SELECT count(DISTINCT import_row) FROM trakrf.assets") == 20_000 - 40
+    assert call(service, "POST", f"{BULK}/{retried['job_id']}/cancel").problem == "job-finished"
+    assert call(service, "DELETE", f"{BULK}/{retried['job_id']}").status == 204
+    assert call(service, "GET", f"{BULK}/{retried['job_id']}").status == 404
+    assert service.db.value("SELECT count(*) FROM trakrf.assets") == 20_000 - 40
+
+
+def test_a_revert_whose_worker_is_killed_undoes_each_asset_once(service: Service) -> None:
+    service.start_web(CHUNK_ROWS="100")
+    worker = service.start_worker()
+    before = csv_file(1_000)
+    service.wait_for(service.upload(before))
+    snapshot = (
+        "SELECT identifier, name, valid_to, metadata FROM trakrf.assets WHERE deleted_at IS NULL ORDER BY 1"
+    )
+    kept = service.db.rows(snapshot)
+    changed = csv_file(20_000).replace(b"Laptop", b"Notebook")
+    job_id = service.upload(changed, options="?on_conflict=update")
+    job = service.wait_for(job_id)
+    assert (job["updated_rows"], job["created_rows"]) == (1_000, 19_000)
+    asset = call(service, "GET", f"{ASSETS}?identifier=A-1500").json["assets"][0]
+    assert call(service, "PATCH", f"{ASSETS}/{asset['id']}", {"name": "Mine"}).status == 200
+
+    revert_id = accepted(call(service, "POST", f"{BULK}/{job_id}/revert"))
+    wait_until(lambda: service.job(revert_id)["processed_rows"] > 300, "the revert has begun")
+    worker.kill()
+    worker.wait()
+    service.start_worker()
+    reverted = service.wait_for(revert_id)
+    assert [reverted[f"{name}_rows"] for name in ("total", "removed", "updated", "failed", "skipped")] == [
+        *(20_000, 18_999, 1_000, 1, 0)
+    ]
+    errors = call(service, "GET", f"{BULK}/{revert_id}/errors").json["errors"]
+    assert [(error["row"], error["code"], error["value"]) for error in errors] == [
+        (1_502, "changed_since", "A-1500")
+    ]
+    service.db.rows("DELETE FROM trakrf.assets WHERE name = 'Mine'")
+    assert service.db.rows(snapshot) == kept
+
+
+def test_a_key_is_good_for_one_job_at_the_same_time_too(service: Service) -> None:
+    service.start_web(WEB_CONCURRENCY="2")
+    answers: list[Answer] = []
+    threads = [
+        threading.Thread(
+            target=lambda: answers.append(call(service, "POST", BULK, csv_of("A"), Idempotency_Key="k"))
+        )
+        for _ in range(12)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {(answer.status, answer.body) for answer in answers} == {(202, answers[0].body)}
+    assert sum("Idempotency-Replayed" not in answer.headers for answer in answers) == 1
+    assert service.db.value("SELECT count(*) FROM trakrf.bulk_import_jobs") == 1
+    other = call(service, "POST", BULK, csv_of("B"), Idempotency_Key="k")
+    assert (other.status, other.problem) == (422, "idempotency-key-reused")
+
+
+def test_a_job_is_waited_for_while_others_are_answered(service: Service) -> None:
+    service.start_web()
+    job_id = service.upload(csv_of("A"))
+    waited: list[tuple[Answer, float]] = []
+
+    def wait() -> None:
+        started = time.monotonic()
+        answer = call(service, "GET", f"{BULK}/{job_id}", Prefer="wait=30")
+        waited.append((answer, time.monotonic() - started))
+
+    threads = [threading.Thread(target=wait) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    # Some wait, and the others were answered at once.
+    wait_until(lambda: len(waited) == 8, "no more than half of the threads wait")
+    started = time.monotonic()
+    for _ in range(20):
+        assert call(service, "GET", f"{BULK}/{job_id}").status == 200
+    assert time.monotonic() - started < 5
+    service.start_worker()
+    for thread in threads:
+        thread.join()
+    applied = [answer for answer, _ in waited if "Preference-Applied" in answer.headers]
+    assert [answer.json["status"] in ("processing", "completed") for answer in applied] == [True] * 4
+    assert max(seconds for _, seconds in waited) < 20
+
+
+def test_a_finished_job_has_its_receipt_and_its_etag(service: Service) -> None:
+    service.start_web()
+    service.start_worker()
+    csv = csv_file(300)
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    answer = call(
+        service,
+        *("POST", BULK, csv),
+        X_Request_ID="r-1",
+        traceparent=trace,
+        Content_Disposition='attachment; filename="june.csv"',
+    )
+    job = service.wait_for(accepted(answer))
+    assert (job["request_id"], job["traceparent"]) == ("r-1", trace)
+    assert job["file"] == {"name": "june.csv", "bytes": len(csv), "sha256": hashlib.sha256(csv).hexdigest()}
+    assert (job["progress"], job["rows_per_second"] > 0, job["estimated_completion"]) == (1, True, None)
+    etag = call(service, "GET", f"{BULK}/{job['job_id']}").headers["ETag"]
+    again = call(service, "GET", f"{BULK}/{job['job_id']}", If_None_Match=etag)
+    assert (again.status, again.headers["Cache-Control"]) == (304, "private, no-cache")
+    require_every_row_once(service.db, job["job_id"], csv)
+
+
+def test_too_many_jobs_of_one_account_hold_nobody_else_up(service: Service) -> None:
+    service.start_web(MAX_ACTIVE_JOBS_PER_ACCOUNT="3", CHUNK_ROWS="500")
+    for number in range(3):
+        service.upload(csv_file(30_000, prefix=f"O{number}"))
+    refused = call(service, "POST", BULK, csv_of("A"))
+    assert (refused.status, refused.problem, refused.headers["Retry-After"]) == (429, "too-many-jobs", "5")
+    other = service.upload(csv_of("A"), FOREIGN)
+    service.start_worker()
+    service.wait_for(other, account_id=FOREIGN)
+    assert call(service, "GET", f"{BULK}?status=completed").json["jobs"] == []
+
+
+def test_assets_one_by_one(service: Service) -> None:
+    service.start_web()
+    created = call(service, "POST", ASSETS, ASSET)
+    assert created.status == 201
+    url, etag = created.headers["Location"], created.headers["ETag"]
+    assert call(service, "POST", ASSETS, ASSET).problem == "identifier-taken"
+    broken = call(service, "POST", ASSETS, {**ASSET, "type": "car", "valid_from": "31/02/2024"})
+    assert [error["code"] for error in broken.json["errors"]] == ["unknown_type", "invalid_date"]
+    patched = call(service, "PATCH", url, {"name": "Screen", "metadata": {"colour": None}}, If_Match=etag)
+    assert (patched.json["name"], patched.json["metadata"]) == ("Screen", {})
+    assert call(service, "PUT", url, ASSET, If_Match=etag).problem == "precondition-failed"
+    assert call(service, "PUT", url, ASSET, If_Match=patched.headers["ETag"]).json["name"] == "Telly"
+    found = call(service, "GET", f"{ASSETS}?q=tell&type=device&is_active=true&sort=-id").json["assets"]
+    assert [asset["identifier"] for asset in found] == ["TV-1"]
+    assert call(service, "DELETE", url).status == 204
+    assert call(service, "GET", url).problem == "not-found"
+    assert call(service, "POST", ASSETS, ASSET).status == 201
+
+
+# How each operation is called that needs a token: its body. An id in the path is the account's own, another
+# account's, or nobody's.
+OPERATIONS: dict[tuple[str, str], object] = {
+    ("GET", ASSETS): None,
+    ("POST", ASSETS): ASSET,
+    ("GET", ASSETS + "/{asset_id}"): None,
+    ("PUT", ASSETS + "/{asset_id}"): ASSET,
+    ("PATCH", ASSETS + "/{asset_id}"): {"name": "Mine"},
+    ("DELETE", ASSETS + "/{asset_id}"): None,
+    ("GET", BULK): None,
+    ("POST", BULK): csv_of("N"),
+    ("GET", BULK + "/template.csv"): None,
+    ("GET", BULK + "/{job_id}"): None,
+    ("DELETE", BULK + "/{job_id}"): None,
+    ("POST", BULK + "/{job_id}/cancel"): None,
+    ("POST", BULK + "/{job_id}/retry"): None,
+    ("POST", BULK + "/{job_id}/revert"): None,
+    ("GET", BULK + "/{job_id}/errors"): None,
+    ("GET", BULK + "/{job_id}/failed-rows.csv"): None,
+}
+
+
+@pytest.fixture
+def two_tenants(service: Service) -> tuple[Service, Callable[[str, int], str]]:
+    """Each account has a finished job and an asset; and the path of an operation on what an account has."""
+    service.start_web()
+    service.start_worker()
+    jobs, assets = {}, {}
+    for account_id in (OWN, FOREIGN):
+        jobs[account_id] = service.upload(csv_of("A", "A"), account_id)
+        service.wait_for(jobs[account_id], account_id=account_id)
+        assets[account_id] = call(service, "GET", ASSETS, None, account_id).json["assets"][0]["id"]
+    jobs[0], assets[0] = ABSENT_JOB, ABSENT_ASSET
+    return service, lambda path, account_id: path.format(job_id=jobs[account_id], asset_id=assets[account_id])
+
+
+def test_every_operation_that_needs_a_token_is_in_the_table(service: Service) -> None:
+    service.start_web()
+    described = call(service, "GET", "/openapi.json").json["paths"]
+    protected = {
+        (method.upper(), path)
+        for path, operations in described.items()
+        for method, operation in operations.items()
+        if "security" in operation
+    }
+    assert protected == set(OPERATIONS)
+
+
+def test_what_is_another_accounts_is_as_if_it_were_not_there(
+    two_tenants: tuple[Service, Callable[[str, int], str]],
+) -> None:
+    service, path_of = two_tenants
+    everything = "SELECT a::text, j::text FROM trakrf.assets a FULL JOIN trakrf.bulk_import_jobs j ON false"
+    before = sorted(map(str, service.db.rows(everything + " WHERE 2 IN (a.account_id, j.account_id)")))
+    for (method, path), body in OPERATIONS.items():
+        absent, foreign = (
+            call(service, method, path_of(path, account_id), body, X_Request_ID="r")
+            for account_id in (0, FOREIGN)
+        )
+        if "{" in path:
+            assert (absent.status, foreign.status) == (404, 404), (method, path)
+            for name in (path_of("{job_id}", FOREIGN), path_of("{asset_id}", FOREIGN)):
+                foreign = foreign._replace(body=foreign.body.replace(name.encode(), b"_"))
+            for name in (ABSENT_JOB, ABSENT_ASSET):
+                absent = absent._replace(body=absent.body.replace(name.encode(), b"_"))
+            assert foreign.body == absent.body, (method, path)
+        else:
+            assert path_of("{job_id}", FOREIGN).encode() not in foreign.body
+        own = call(service, method, path_of(path, OWN), body)
+        assert own.status not in (401, 403, 500), (method, path)
+    after = sorted(map(str, service.db.rows(everything + " WHERE 2 IN (a.account_id, j.account_id)")))
+    assert after == before
