@@ -23,14 +23,19 @@ ORDER BY import_row
 ON CONFLICT (account_id, job_id, identifier) DO NOTHING
 """
 
+# LIMIT 1: see staged_assets.REFUSED.
 REPEATED = """
 /* identifiers.repeated */
 SELECT staged.import_row, first.row_number
 FROM asset_staging AS staged
-LEFT JOIN trakrf.bulk_import_identifiers AS first
-       ON first.account_id = %(account_id)s
-      AND first.job_id     = %(job_id)s
-      AND first.identifier = staged.identifier
+LEFT JOIN LATERAL (
+    SELECT row_number
+    FROM trakrf.bulk_import_identifiers
+    WHERE account_id = %(account_id)s
+      AND job_id     = %(job_id)s
+      AND identifier = staged.identifier
+    LIMIT 1
+) AS first ON true
 WHERE first.row_number <> staged.import_row
 ORDER BY staged.import_row
 """

@@ -81,21 +81,36 @@ def plan(cursor: Cursor, *, account_id: int, job_id: UUID, last_row: int, chunk_
 # In order of the identifier, as imports lock them, so that nobody waits in a circle.
 LOCK = """
 /* reverting.lock */
-SELECT FROM trakrf.assets
-WHERE account_id = %(account_id)s
-  AND id = ANY (ARRAY(SELECT id
-                      FROM trakrf.assets
-                      WHERE account_id    = %(account_id)s
-                        AND import_job_id = %(parent_id)s
-                        AND import_row    BETWEEN %(first_row)s AND %(last_row)s
-                      UNION ALL
-                      SELECT asset_id
-                      FROM trakrf.bulk_import_changes
-                      WHERE account_id = %(account_id)s
-                        AND job_id     = %(parent_id)s
-                        AND row_number BETWEEN %(first_row)s AND %(last_row)s))
-ORDER BY identifier, id
-FOR NO KEY UPDATE
+SELECT count(*)
+FROM (
+    SELECT id, identifier
+    FROM trakrf.assets
+    WHERE account_id    = %(account_id)s
+      AND import_job_id = %(parent_id)s
+      AND import_row    BETWEEN %(first_row)s AND %(last_row)s
+    UNION ALL
+    SELECT asset_id, asset.identifier
+    FROM trakrf.bulk_import_changes AS before
+    CROSS JOIN LATERAL (
+        SELECT identifier
+        FROM trakrf.assets
+        WHERE account_id = %(account_id)s
+          AND id         = before.asset_id
+        LIMIT 1
+    ) AS asset
+    WHERE before.account_id = %(account_id)s
+      AND before.job_id     = %(parent_id)s
+      AND before.row_number BETWEEN %(first_row)s AND %(last_row)s
+    ORDER BY identifier, id
+) AS touched
+CROSS JOIN LATERAL (
+    SELECT 1
+    FROM trakrf.assets
+    WHERE account_id = %(account_id)s
+      AND id         = touched.id
+    LIMIT 1
+    FOR NO KEY UPDATE
+) AS locked
 """
 
 
@@ -105,7 +120,8 @@ def lock(cursor: Cursor, *, account_id: int, parent_id: UUID, first_row: int, la
         LOCK,
         {"account_id": account_id, "parent_id": parent_id, "first_row": first_row, "last_row": last_row},
     )
-    return cursor.rowcount
+    found: tuple[int] = cursor.fetchone() or (0,)
+    return found[0]
 
 
 # An asset is created with version 1.
@@ -132,6 +148,8 @@ def remove(cursor: Cursor, *, account_id: int, parent_id: UUID, first_row: int, 
     return cursor.rowcount
 
 
+# By their places in the tables, which cannot change: the assets are locked, and the changes are this job's
+# alone. LIMIT 1: see staged_assets.REFUSED.
 RESTORE = """
 /* reverting.restore */
 WITH restored AS (
@@ -146,19 +164,24 @@ WITH restored AS (
         updated_at  = now(),
         version     = asset.version + 1
     FROM trakrf.bulk_import_changes AS before
+    CROSS JOIN LATERAL (
+        SELECT ctid AS place
+        FROM trakrf.assets
+        WHERE account_id = %(account_id)s
+          AND id         = before.asset_id
+          AND version    = before.version_after
+          AND deleted_at IS NULL
+        LIMIT 1
+    ) AS held
     WHERE before.account_id = %(account_id)s
       AND before.job_id     = %(parent_id)s
       AND before.row_number BETWEEN %(first_row)s AND %(last_row)s
       AND asset.account_id  = %(account_id)s
-      AND asset.id          = before.asset_id
-      AND asset.version     = before.version_after
-      AND asset.deleted_at  IS NULL
-    RETURNING before.row_number
+      AND asset.ctid        = held.place
+    RETURNING before.ctid AS place
 )
 DELETE FROM trakrf.bulk_import_changes
-WHERE account_id = %(account_id)s
-  AND job_id     = %(parent_id)s
-  AND row_number IN (SELECT row_number FROM restored)
+WHERE ctid = ANY (ARRAY(SELECT place FROM restored))
 """
 
 
@@ -182,10 +205,14 @@ WHERE account_id    = %(account_id)s
 UNION ALL
 SELECT before.row_number, asset.identifier
 FROM trakrf.bulk_import_changes AS before
-JOIN trakrf.assets AS asset
-  ON asset.account_id = %(account_id)s
- AND asset.id         = before.asset_id
- AND asset.deleted_at IS NULL
+CROSS JOIN LATERAL (
+    SELECT identifier
+    FROM trakrf.assets
+    WHERE account_id = %(account_id)s
+      AND id         = before.asset_id
+      AND deleted_at IS NULL
+    LIMIT 1
+) AS asset
 WHERE before.account_id = %(account_id)s
   AND before.job_id     = %(parent_id)s
   AND before.row_number BETWEEN %(first_row)s AND %(last_row)s
@@ -209,10 +236,14 @@ INSERT INTO trakrf.bulk_import_changes (account_id, job_id, row_number, asset_id
 SELECT %(account_id)s, %(job_id)s, staged.import_row, asset.id, asset.version + 1, asset.name, asset.type,
        asset.description, asset.valid_from, asset.valid_to, asset.is_active, asset.metadata
 FROM asset_staging AS staged
-JOIN trakrf.assets AS asset
-  ON asset.account_id = %(account_id)s
- AND asset.identifier = staged.identifier
- AND asset.deleted_at IS NULL
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM trakrf.assets
+    WHERE account_id = %(account_id)s
+      AND identifier = staged.identifier
+      AND deleted_at IS NULL
+    LIMIT 1
+) AS asset
 """
 
 

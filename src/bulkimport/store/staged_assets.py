@@ -96,17 +96,21 @@ def insert_staged(cursor: Cursor, *, account_id: int, job_id: UUID) -> int:
 
 
 # A statement of its own, for the few chunks that need it. As a CTE of the one above, which sees the tables as
-# they were before it, it would miss conflicts within the chunk; and with no statistics on the staging table
-# the planner joins the two by a nested loop. The holder may be gone by now, deleted by somebody else: LEFT
-# JOIN.
+# they were before it, it would miss conflicts within the chunk. The holder may be gone by now, deleted by
+# somebody else: LEFT JOIN. Here and below LIMIT 1 keeps one look-up in the index a row: without statistics,
+# which a young table does not have, a join reads all of the account's assets, or does so once a row.
 REFUSED = """
 /* staged_assets.refused */
 SELECT staged.import_row, holder.import_job_id, holder.import_row
 FROM asset_staging AS staged
-LEFT JOIN trakrf.assets AS holder
-       ON holder.account_id = %(account_id)s
-      AND holder.identifier = staged.identifier
-      AND holder.deleted_at IS NULL
+LEFT JOIN LATERAL (
+    SELECT import_job_id, import_row
+    FROM trakrf.assets
+    WHERE account_id = %(account_id)s
+      AND identifier = staged.identifier
+      AND deleted_at IS NULL
+    LIMIT 1
+) AS holder ON true
 WHERE (holder.import_job_id, holder.import_row) IS DISTINCT FROM (%(job_id)s::uuid, staged.import_row)
 ORDER BY staged.import_row
 """
@@ -122,10 +126,14 @@ HELD = """
 /* staged_assets.held */
 SELECT staged.import_row
 FROM asset_staging AS staged
-LEFT JOIN trakrf.assets AS holder
-       ON holder.account_id = %(account_id)s
-      AND holder.identifier = staged.identifier
-      AND holder.deleted_at IS NULL
+LEFT JOIN LATERAL (
+    SELECT id
+    FROM trakrf.assets
+    WHERE account_id = %(account_id)s
+      AND identifier = staged.identifier
+      AND deleted_at IS NULL
+    LIMIT 1
+) AS holder ON true
 WHERE holder.id IS NOT NULL
 ORDER BY staged.import_row
 """
@@ -141,12 +149,21 @@ def held(cursor: Cursor, *, account_id: int) -> list[int]:
 # in a circle. The locks keep what was checked as it was until it is changed.
 LOCK_HELD = """
 /* staged_assets.lock_held */
-SELECT FROM trakrf.assets
-WHERE account_id = %(account_id)s
-  AND identifier IN (SELECT identifier FROM asset_staging)
-  AND deleted_at IS NULL
-ORDER BY identifier
-FOR NO KEY UPDATE
+SELECT count(*)
+FROM (
+    SELECT identifier
+    FROM asset_staging
+    ORDER BY identifier
+) AS staged
+CROSS JOIN LATERAL (
+    SELECT 1
+    FROM trakrf.assets
+    WHERE account_id = %(account_id)s
+      AND identifier = staged.identifier
+      AND deleted_at IS NULL
+    LIMIT 1
+    FOR NO KEY UPDATE
+) AS held
 """
 
 
@@ -163,10 +180,14 @@ SELECT staged.import_row,
                           CASE WHEN staged.valid_from IS NULL THEN 'valid_from' END,
                           CASE WHEN staged.is_active  IS NULL THEN 'is_active'  END], NULL)
 FROM asset_staging AS staged
-LEFT JOIN trakrf.assets AS holder
-       ON holder.account_id = %(account_id)s
-      AND holder.identifier = staged.identifier
-      AND holder.deleted_at IS NULL
+LEFT JOIN LATERAL (
+    SELECT id
+    FROM trakrf.assets
+    WHERE account_id = %(account_id)s
+      AND identifier = staged.identifier
+      AND deleted_at IS NULL
+    LIMIT 1
+) AS holder ON true
 WHERE holder.id IS NULL
   AND (staged.name IS NULL OR staged.type IS NULL OR staged.valid_from IS NULL OR staged.is_active IS NULL)
 ORDER BY staged.import_row
@@ -184,10 +205,14 @@ MISORDERED = """
 SELECT staged.import_row, coalesce(staged.valid_from, holder.valid_from),
        coalesce(staged.valid_to, holder.valid_to)
 FROM asset_staging AS staged
-JOIN trakrf.assets AS holder
-  ON holder.account_id = %(account_id)s
- AND holder.identifier = staged.identifier
- AND holder.deleted_at IS NULL
+CROSS JOIN LATERAL (
+    SELECT valid_from, valid_to
+    FROM trakrf.assets
+    WHERE account_id = %(account_id)s
+      AND identifier = staged.identifier
+      AND deleted_at IS NULL
+    LIMIT 1
+) AS holder
 WHERE coalesce(staged.valid_to, holder.valid_to) < coalesce(staged.valid_from, holder.valid_from)
 ORDER BY staged.import_row
 """
@@ -199,7 +224,8 @@ def misordered(cursor: Cursor, *, account_id: int) -> list[Misordered]:
     return [Misordered(*found) for found in cursor]
 
 
-# What a row does not say stays as it is; its metadata is laid over what is there.
+# What a row does not say stays as it is; its metadata is laid over what is there. By their places in the
+# table, which cannot change any more: the assets are locked.
 UPDATE_STAGED = """
 /* staged_assets.update_staged */
 UPDATE trakrf.assets AS asset
@@ -213,14 +239,21 @@ SET name        = coalesce(staged.name,        asset.name),
     updated_at  = now(),
     version     = asset.version + 1
 FROM asset_staging AS staged
+CROSS JOIN LATERAL (
+    SELECT ctid AS place
+    FROM trakrf.assets
+    WHERE account_id = %(account_id)s
+      AND identifier = staged.identifier
+      AND deleted_at IS NULL
+    LIMIT 1
+) AS held
 WHERE asset.account_id = %(account_id)s
-  AND asset.identifier = staged.identifier
-  AND asset.deleted_at IS NULL
+  AND asset.ctid       = held.place
 RETURNING staged.import_row
 """
 
 
 def update_staged(cursor: Cursor, *, account_id: int) -> list[int]:
-    """Change the assets whose identifiers are staged; return the rows that had one."""
+    """Change the assets whose identifiers are staged, which must be locked; return the rows that had one."""
     cursor.execute(UPDATE_STAGED, {"account_id": account_id})
     return [row for (row,) in cursor]
