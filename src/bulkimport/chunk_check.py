@@ -5,14 +5,14 @@ it makes depends on the chunk's text alone, which never changes: it stays right 
 transaction, and is thrown away when another job's chunk comes first.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from uuid import UUID
 
 from bulkimport.csvfile import records
 from bulkimport.csvfile.header import Columns
-from bulkimport.csvfile.rows import Asset, RowError, RowRules
+from bulkimport.csvfile.rows import Assets, RowError, RowRules
 from bulkimport.options import UPDATE, Options
 from bulkimport.store import row_errors, staging
 from bulkimport.store.chunks import Chunk
@@ -22,7 +22,7 @@ from bulkimport.store.chunks import Chunk
 class CheckedChunk:
     """The `good` rows, by their numbers, and the errors of the others: each also as they are stored."""
 
-    good: Mapping[int, Asset]
+    good: Assets
     staged: staging.Staging
     errors: Sequence[RowError]
     stored_errors: row_errors.NewErrors
@@ -31,21 +31,14 @@ class CheckedChunk:
 def check(chunk: Chunk, columns: Columns, options: Options) -> CheckedChunk:
     """Check every row of a chunk whose file has these columns."""
     rules = RowRules(columns, date_format=options.date_format, partial=options.on_conflict == UPDATE)
-    good: dict[int, Asset] = {}
-    errors: list[RowError] = []
     found = records.read(
         chunk.body, delimiter=options.delimiter, first_row=chunk.first_row, first_line=chunk.first_line
     )
     if chunk.only_rows is not None:
         counting = set(chunk.only_rows)
         found = (record for record in found if record.row in counting)
-    for record in found:
-        checked = rules.check(record)
-        if isinstance(checked, Asset):
-            good[record.row] = checked
-        else:
-            errors.extend(checked)
-    return CheckedChunk(good, staging.arrays(good.values()), errors, row_errors.arrays(errors))
+    good, errors = rules.check_all(found)
+    return CheckedChunk(good, staging.arrays(good.columns), errors, row_errors.arrays(errors))
 
 
 class Lookahead:

@@ -182,6 +182,7 @@ def service(db: TestDatabase, server: postgres.Server, tmp_path: Path) -> Iterat
         "JWT_SECRET": SECRET,
         "PORT": str(port),
         "WEB_CONCURRENCY": "1",
+        "MAX_ACTIVE_JOBS_PER_ACCOUNT": "1000000",
         "DATA_DIR": str(tmp_path),
     }
     with ExitStack() as stack:

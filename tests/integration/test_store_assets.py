@@ -24,7 +24,7 @@ def insert(
     database: Database, *rows: StagedRow, account_id: int = OWN, job_id: UUID = JOB
 ) -> tuple[int, list[Refused]]:
     with database.tenant_transaction(account_id) as cursor:
-        staging.stage(cursor, staging.arrays(rows))
+        staging.stage(cursor, staging.arrays(list(zip(*rows, strict=True))))
         return (
             staged_assets.insert_staged(cursor, account_id=account_id, job_id=job_id),
             staged_assets.refused(cursor, account_id=account_id, job_id=job_id),

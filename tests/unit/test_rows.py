@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bulkimport.csvfile.header import FIELDS
 from bulkimport.csvfile.records import Record
@@ -233,3 +235,39 @@ def test_columns_in_another_order_and_absent_ones_are_read_right() -> None:
 
 def test_a_fault_is_told_each_time_it_recurs() -> None:
     assert [the_error(type="gadget").code for _ in range(3)] == ["unknown_type"] * 3
+
+
+CELLS = st.one_of(
+    st.sampled_from(
+        ["", " ", "A", "device", "DEVICE ", "2024-01-15", "2023-01-15", "yes", "maybe", "x" * 300]
+    ),
+    st.sampled_from(["a\0", "a\nb", "\udcff", "é", "x" * 1025]),
+)
+
+
+@given(st.lists(st.lists(CELLS, min_size=7, max_size=9)), st.booleans())
+def test_columns_and_rows_are_checked_alike(rows: list[list[str]], partial: bool) -> None:
+    columns = ("identifier", "metadata.a", "valid_to", "name", "type", None, "valid_from", "is_active")
+    rules = RowRules(columns, partial=partial)
+    found = [Record(number, number, cells, None) for number, cells in enumerate(rows, 2)]
+    assets, errors = rules.check_all(found)
+    one_by_one = [rules.check(record) for record in found]
+    assert list(assets.values()) == [checked for checked in one_by_one if isinstance(checked, Asset)]
+    assert errors == [error for checked in one_by_one if isinstance(checked, list) for error in checked]
+
+
+def test_most_good_rows_are_never_looked_at_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[int] = []
+
+    def check(rules: RowRules, record: Record) -> Asset | list[RowError]:
+        looked_at.append(record.row)
+        return original(rules, record)
+
+    original = RowRules.check
+    monkeypatch.setattr(RowRules, "check", check)
+    bad = {**GOOD, "type": "spaceship"}
+    rows = [GOOD if number % 3 else bad for number in range(2, 20)]
+    found = [Record(number, number, list(cells.values()), None) for number, cells in enumerate(rows, 2)]
+    assets, errors = RULES.check_all(found)
+    assert looked_at == [error.row for error in errors]
+    assert len(assets) + len(errors) == len(rows)

@@ -137,7 +137,7 @@ def read(body: bytes, *, delimiter: str, first_row: int, first_line: int) -> Ite
         reader = csv.reader(text, delimiter=delimiter, strict=True)
         with suppress(csv.Error):
             for cells in reader:
-                if not is_blank(cells):
+                if (cells and cells[0].strip()) or not is_blank(cells):
                     yield Record(row, first_line + lines, cells, None)
                 row, lines = row + 1, reader.line_num
         text.seek(0)

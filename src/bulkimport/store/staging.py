@@ -1,8 +1,9 @@
 """Rows before they are assets: a temporary table that a chunk is put into."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
@@ -87,9 +88,8 @@ def discard(cursor: Cursor, rows: Sequence[int]) -> None:
     cursor.execute(DISCARD, {"rows": list(rows)})
 
 
-def arrays(rows: Iterable[StagedRow]) -> Staging:
-    """Rows as array literals, a column each."""
-    columns = list(zip(*rows, strict=True)) or [()] * 10
+def arrays(columns: Sequence[Sequence[Any]]) -> Staging:
+    """The columns of StagedRow as array literals."""
     numbers, _, identifiers, names, types, descriptions, valid_from, valid_to, is_active, metadata = columns
     return {
         "import_row": array_literal.of_numbers(numbers),
@@ -100,5 +100,5 @@ def arrays(rows: Iterable[StagedRow]) -> Staging:
         "valid_from": array_literal.of_recurring(valid_from),
         "valid_to": array_literal.of_recurring(valid_to),
         "is_active": array_literal.of_recurring(is_active),
-        "metadata": array_literal.of_texts([json.dumps(found) if found else None for found in metadata]),
+        "metadata": array_literal.of_recurring([json.dumps(found) if found else None for found in metadata]),
     }
