@@ -43,7 +43,7 @@ def asset_of(document: Document) -> NewAsset:
             values[field] = rule(_text(field, document.get(field)))
         except FieldError as fault:
             faults.append(_fault(field, fault.code, fault.what, document.get(field)))
-    values[METADATA] = _metadata(document.get(METADATA) or {}, faults)
+    values[METADATA] = _metadata(document.get(METADATA), faults)
     try:
         fields.require_order(values.get("valid_from"), values.get("valid_to"))
     except FieldError as fault:
@@ -99,6 +99,8 @@ def _text(field: str, value: object) -> str:
 
 
 def _metadata(given: object, faults: Faults) -> dict[str, str]:
+    if given is None:
+        return {}
     if not isinstance(given, dict) or len(given) > MAX_METADATA_KEYS:
         what = f"is not an object of at most {MAX_METADATA_KEYS} strings"
         faults.append(_fault(METADATA, "invalid_type", what))

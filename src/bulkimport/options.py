@@ -1,7 +1,7 @@
 """What a caller may choose for an import: as it was asked for, and as it is in force."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 from uuid import UUID
 
@@ -37,8 +37,8 @@ class Options:
 
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any]) -> Self:
-        """Of a job; what it does not keep has its default."""
-        return cls(**stored)
+        """Of a job; what it does not keep has its default, and what a newer release kept is passed over."""
+        return cls(**{known.name: stored[known.name] for known in fields(cls) if known.name in stored})
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,8 @@ def test_a_taken_identifier_is_409(client: FlaskClient) -> None:
         ({"valid_from": "15/01/2024"}, [("valid_from", "invalid_date")]),
         ({"valid_to": "2023-01-01"}, [("valid_to", "valid_to_before_valid_from")]),
         ({"is_active": "yes"}, [("is_active", "invalid_boolean")]),
-        ({"metadata": []}, []),
+        ({"metadata": None}, []),
+        ({"metadata": []}, [("metadata", "invalid_type")]),
         ({"metadata": [1]}, [("metadata", "invalid_type")]),
         ({"metadata": {"a": 1, "": "x"}}, [("metadata.a", "invalid_type"), ("metadata.", "invalid_key")]),
         ({"colour": "grey"}, [("colour", "unknown_field")]),
@@ -188,7 +189,8 @@ def test_another_accounts_asset_is_none(client: FlaskClient, method: str) -> Non
         (b'{"name": NaN}', "application/json", (400, "malformed-request")),
         (b'{"name": "\\ud800"}', "application/json", (400, "malformed-request")),
         (b'{"name": "\xff"}', "application/json", (400, "malformed-request")),
-        (b"[" * 100_000, "application/json", (413, "too-large")),
+        (b"[" * 2_000, "application/json", (400, "malformed-request")),
+        (b" " * 2_000_000, "application/json", (413, "too-large")),
     ],
 )
 def test_a_body_that_is_no_asset_is_refused(

@@ -5,8 +5,8 @@ import threading
 from bulkimport import retention
 from bulkimport.database import Database
 from bulkimport.worker import Worker
-from tests.conftest import FOREIGN, HEADER, TestDatabase, csv_of, submit
-from tests.integration.conftest import Importer
+from tests.conftest import FOREIGN, HEADER, TestDatabase, bearer, csv_of, submit
+from tests.integration.conftest import URL, Importer
 
 DEPENDENTS = ("chunks", "errors", "finished", "identifiers", "queue")
 
@@ -104,3 +104,21 @@ def test_an_idle_worker_purges(db: TestDatabase, importer: Importer, worker_data
         stopping.set()
         wake.set()
         thread.join()
+
+
+def test_a_job_that_is_being_undone_is_kept(
+    db: TestDatabase, importer: Importer, worker_database: Database
+) -> None:
+    importer.run(csv_of(*"ABCDE"))
+    job = importer.run(csv_of(*"ABCDE"), on_conflict="update")
+    reverted = importer.client.post(f"{URL}/{job['job_id']}/revert", headers=bearer()).get_json()["job_id"]
+    age(db, job["job_id"], 8)
+    while retention.purge_some(worker_database, days=7):
+        pass
+    importer.work()
+    assert importer.job(reverted)["updated_rows"] == 5
+    age(db, job["job_id"], 8)
+    while retention.purge_some(worker_database, days=7):
+        pass
+    assert importer.get(job["job_id"]).status_code == 404
+    assert left(db, "changes") == [0]

@@ -31,9 +31,8 @@ def json_object(*media_types: str) -> dict[str, Any]:
 
 
 def raw() -> bytes:
-    """The bytes of a small body."""
-    if (request.content_length or 0) > MAX_BODY_BYTES:
-        raise Problem("too-large", f"The body has more than {MAX_BODY_BYTES} bytes.")
+    """The bytes of a small body; a too-large problem for any other, whether it says its length or not."""
+    request.max_content_length = MAX_BODY_BYTES
     return request.get_data()
 
 

@@ -43,3 +43,17 @@ def lock_expired(cursor: Cursor, *, days: int) -> Expired | None:
     cursor.execute(LOCK_EXPIRED, {"days": days})
     found = cursor.fetchone()
     return Expired(*found) if found else None
+
+
+RENEW = """
+/* finished.renew */
+UPDATE trakrf.bulk_import_finished
+SET finished_at = now()
+WHERE account_id = %(account_id)s
+  AND job_id     = %(job_id)s
+"""
+
+
+def renew(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
+    """Keep the job as long as one that has just finished."""
+    cursor.execute(RENEW, {"account_id": account_id, "job_id": job_id})
