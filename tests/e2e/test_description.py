@@ -10,7 +10,7 @@ from tests.conftest import OWN, bearer, csv_of
 from tests.e2e.conftest import Service
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
-EXAMPLES, MANY_EXAMPLES = 15, 2_000  # of each operation
+EXAMPLES, MANY_EXAMPLES = 10, 2_000  # of each operation
 TIMEOUT_S = 300
 
 

@@ -65,11 +65,11 @@ def test_the_page_needs_nothing_from_elsewhere(client: FlaskClient) -> None:
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("name", PROBLEM_TYPES)
-def test_each_kind_of_problem_has_its_page(client: FlaskClient, name: str) -> None:
-    response = client.get(f"/problems/{name}")
-    assert response.status_code == 200
-    assert PROBLEM_TYPES[name].title in response.get_data(as_text=True)
+def test_each_kind_of_problem_has_its_page(client: FlaskClient) -> None:
+    for name, kind in PROBLEM_TYPES.items():
+        response = client.get(f"/problems/{name}")
+        assert response.status_code == 200
+        assert kind.title in response.get_data(as_text=True)
 
 
 def test_all_problems_are_listed_and_others_are_none(client: FlaskClient) -> None:

@@ -10,8 +10,8 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from bulkimport import store
+from bulkimport.devserver import postgres
 from bulkimport.store import staging
-from tests.conftest import TestDatabase
 
 PLANNED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 NOT_PLANNED = {
@@ -36,14 +36,14 @@ def statements() -> dict[str, str]:
 
 @pytest.mark.parametrize("name", sorted(statements()))
 def test_a_statement_can_be_planned(
-    db: TestDatabase, connect: Callable[[str], Connection], name: str
+    server: postgres.Server, template: str, connect: Callable[[str], Connection], name: str
 ) -> None:
     statement = statements()[name]
     words = re.sub(r"/\*.*?\*/", "", statement).split()
     assert words[0] in PLANNED or name in NOT_PLANNED
     if name in NOT_PLANNED:
         return
-    with connect(db.admin_url).cursor() as cursor:
+    with connect(server.url(postgres.ADMIN, template)).cursor() as cursor:
         cursor.execute(staging.CREATE)
         cursor.execute(f"EXPLAIN {statement}", defaultdict(lambda: None))
         assert cursor.fetchall()
