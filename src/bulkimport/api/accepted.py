@@ -6,8 +6,8 @@ from uuid import UUID
 from flask import g, json, request, url_for
 
 from bulkimport.api import access
+from bulkimport.api.job_schemas import AcceptedSchema
 from bulkimport.api.operations import Success
-from bulkimport.api.schemas import AcceptedSchema
 from bulkimport.idempotency import Answer
 from bulkimport.intake import Limits
 from bulkimport.store.jobs import Receipt

@@ -8,15 +8,15 @@ from psycopg2.extensions import cursor as Cursor
 
 from bulkimport import asset_body
 from bulkimport.api import access, bodies, ids, queries
-from bulkimport.api.once import OF_A_KEY, answer_once
-from bulkimport.api.operations import Success, operation
-from bulkimport.api.schemas import (
+from bulkimport.api.asset_schemas import (
     AssetPageSchema,
     AssetPatchSchema,
     AssetQuerySchema,
     AssetSchema,
     NewAssetSchema,
 )
+from bulkimport.api.once import OF_A_KEY, answer_once
+from bulkimport.api.operations import Success, operation
 from bulkimport.idempotency import Answer
 from bulkimport.problems import Problem
 from bulkimport.store import accounts, assets

@@ -12,9 +12,9 @@ from bulkimport import intake
 from bulkimport.api import access, queries
 from bulkimport.api.accepted import ACCEPTED, accepted, limits, receipt
 from bulkimport.api.csv_files import csv_attachment
+from bulkimport.api.job_schemas import UploadOptionsSchema
 from bulkimport.api.once import OF_A_KEY, answer_once
 from bulkimport.api.operations import CSV, Success, operation
-from bulkimport.api.schemas import UploadOptionsSchema
 from bulkimport.api.uploads import Upload, uploaded
 from bulkimport.csvfile.template import template
 from bulkimport.idempotency import Answer

@@ -10,9 +10,9 @@ from psycopg2.extensions import cursor as Cursor
 from bulkimport import job_actions, pace
 from bulkimport.api import access, ids, queries, waiting
 from bulkimport.api.accepted import ACCEPTED, accepted, limits, receipt
+from bulkimport.api.job_schemas import JobPageSchema, JobQuerySchema, JobSchema
 from bulkimport.api.once import OF_A_KEY, answer_once
 from bulkimport.api.operations import Success, operation
-from bulkimport.api.schemas import JobPageSchema, JobQuerySchema, JobSchema
 from bulkimport.idempotency import Answer
 from bulkimport.problems import Problem
 from bulkimport.store import jobs, queue

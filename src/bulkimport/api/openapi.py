@@ -14,14 +14,9 @@ from werkzeug.routing import Rule
 
 from bulkimport.api import ids, operations
 from bulkimport.api.cursors import CursorField
+from bulkimport.api.job_schemas import ColumnMapping, Delimiter
 from bulkimport.api.operations import Operation, Success
-from bulkimport.api.schemas import (
-    ColumnMapping,
-    Delimiter,
-    GivenInstant,
-    Instant,
-    ProblemSchema,
-)
+from bulkimport.api.schemas import GivenInstant, Instant, ProblemSchema
 from bulkimport.problem_types import PROBLEM_TYPES
 
 PROBLEM_JSON = "application/problem+json"

@@ -5,9 +5,9 @@ from flask import Blueprint, Response, json, request, url_for
 from bulkimport import exports
 from bulkimport.api import access, queries
 from bulkimport.api.csv_files import csv_attachment
+from bulkimport.api.job_schemas import ErrorPageSchema, ErrorQuerySchema, FailedRowsQuerySchema
 from bulkimport.api.jobs import require_job
 from bulkimport.api.operations import CSV, JSON, Success, operation
-from bulkimport.api.schemas import ErrorPageSchema, ErrorQuerySchema, FailedRowsQuerySchema
 from bulkimport.problems import Problem
 from bulkimport.store import row_errors
 from bulkimport.store.jobs import Job
