@@ -85,6 +85,11 @@ def test_jobs_are_listed_page_by_page(service: Service) -> None:
         found += [job["job_id"] for job in answer.json["jobs"]]
         url = answer.headers.get("Link", "").removeprefix("<").removesuffix('>; rel="next"')
     assert found == jobs[::-1]
+    assert [service.job(job_id)["queue_position"] for job_id in jobs] == [1, 2, 3, 4, 5]
+    times = [service.job(job_id)["created_at"] for job_id in jobs]
+    between = call(service, "GET", f"{BULK}?created_after={times[0]}&created_before={times[3]}")
+    assert [job["job_id"] for job in between.json["jobs"]] == [jobs[2], jobs[1]]
+    assert call(service, "GET", f"{BULK}?created_by=nobody").json["jobs"] == []
 
 
 def test_a_job_in_hand_is_cancelled_and_tried_again(service: Service) -> None:
@@ -93,6 +98,11 @@ def test_a_job_in_hand_is_cancelled_and_tried_again(service: Service) -> None:
     job_id = service.upload(csv)
     service.start_worker()
     wait_until(lambda: service.job(job_id)["processed_rows"] > 500, "the import has begun")
+    running = call(service, "GET", f"{BULK}/{job_id}")
+    assert 1 <= int(running.headers["Retry-After"]) <= 60
+    assert 0 < running.json["progress"] < 1
+    assert running.json["rows_per_second"] > 0
+    assert running.json["estimated_completion"] > running.json["started_at"]
     assert call(service, "DELETE", f"{BULK}/{job_id}").problem == "job-unfinished"
     started = time.monotonic()
     assert call(service, "POST", f"{BULK}/{job_id}/cancel").status in (200, 202)
@@ -243,6 +253,16 @@ def test_assets_one_by_one(service: Service) -> None:
     assert call(service, "DELETE", url).status == 204
     assert call(service, "GET", url).problem == "not-found"
     assert call(service, "POST", ASSETS, ASSET).status == 201
+
+
+def test_every_problem_has_a_page_and_the_description_has_one_too(service: Service) -> None:
+    service.start_web()
+    kinds = call(service, "GET", "/openapi.json").json["components"]["schemas"]["Problem"]["properties"][
+        "type"
+    ]
+    for url in (*kinds["enum"], "/problems", "/docs", "/docs/swagger-ui-bundle.js"):
+        assert call(service, "GET", url).status == 200, url
+    assert call(service, "GET", f"{BULK}/x").json["type"] in kinds["enum"]
 
 
 # How each operation is called that needs a token: its body. An id in the path is the account's own, another
