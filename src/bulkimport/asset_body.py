@@ -32,11 +32,7 @@ def asset_of(document: Document) -> NewAsset:
 
     Fields that only the service sets are passed over, so that what was read can be sent back.
     """
-    faults: Faults = [
-        _fault(name, "unknown_field", "is no field of an asset")
-        for name in document
-        if name not in WRITABLE and name not in READ_ONLY
-    ]
+    faults = _unknown_fields(document)
     values: dict[str, Any] = {}
     for field, rule in fields.rules(dates.ISO, partial=False).items():
         try:
@@ -55,7 +51,17 @@ def asset_of(document: Document) -> NewAsset:
 
 def patched(asset: Asset, patch: Document) -> NewAsset:
     """The asset after a JSON Merge Patch (RFC 7396, section 2); InvalidAssetError where it breaks rules."""
+    if faults := _unknown_fields(patch):
+        raise InvalidAssetError(faults)
     return asset_of(_merge(_document(asset), patch))
+
+
+def _unknown_fields(document: Document) -> Faults:
+    return [
+        _fault(name, "unknown_field", "is no field of an asset")
+        for name in document
+        if name not in WRITABLE and name not in READ_ONLY
+    ]
 
 
 def _merge(target: Document, patch: Document) -> dict[str, Any]:

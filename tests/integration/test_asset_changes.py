@@ -140,6 +140,7 @@ def test_patch_changes_what_is_said(client: FlaskClient) -> None:
         "metadata": {"size": "55", "place": "hall"},
     }
     assert faults(send(client, "PATCH", f"/{asset['id']}", {"name": None})) == [("name", "required")]
+    assert faults(send(client, "PATCH", f"/{asset['id']}", {"colour": None})) == [("colour", "unknown_field")]
 
 
 def test_what_was_read_can_be_sent_back(client: FlaskClient) -> None:

@@ -64,7 +64,17 @@ class AssetQuerySchema(Schema):
     cursor = CursorField(TEXT, NUMBER, load_default=None)
 
 
-class NewAssetSchema(Schema):
+class _ReadSchema(Schema):
+    """What an asset that was read has beside: taken and passed over, so that it can be sent back."""
+
+    id = fields.Raw()
+    created_at = fields.Raw()
+    updated_at = fields.Raw()
+    import_job_id = fields.Raw()
+    import_row = fields.Raw()
+
+
+class NewAssetSchema(_ReadSchema):
     """What callers may set of an asset; asset_body checks it, by the rules that rows keep."""
 
     identifier = fields.String(required=True, validate=_text(MAX_IDENTIFIER_CHARS))
@@ -81,7 +91,7 @@ class NewAssetSchema(Schema):
     )
 
 
-class AssetPatchSchema(Schema):
+class AssetPatchSchema(_ReadSchema):
     """Changes of an asset: what is null goes, what is not said stays."""
 
     identifier = fields.String(validate=_text(MAX_IDENTIFIER_CHARS))
