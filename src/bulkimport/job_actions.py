@@ -50,8 +50,7 @@ def delete(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
     Raises UnknownJobError or JobStateError.
     """
     _require_finished(cursor, account_id, job_id)
-    revert_id = reverting.find(cursor, account_id=account_id, parent_id=job_id)
-    if revert_id and _require(cursor, account_id, revert_id).status not in jobs.FINAL_STATUSES:
+    if revert_id := reverting.find_unfinished(cursor, account_id=account_id, parent_id=job_id):
         raise JobStateError("job-unfinished", f"The job is being reverted by job {revert_id}.")
     jobs.delete(cursor, account_id=account_id, job_id=job_id)
 

@@ -21,15 +21,11 @@ def revert_chunk(cursor: Cursor, job: Job, claim: Claim) -> Outcome:
     account_id, job_id, number = claim.account_id, claim.job_id, claim.next_chunk
     chunk = chunks.require(cursor, account_id=account_id, job_id=job_id, number=number)
     chunks.delete(cursor, account_id=account_id, job_id=job_id, number=number)
-    parent_id, first, last = _parent(job), chunk.first_row, chunk.first_row + chunk.rows - 1
-    total = reverting.lock(cursor, account_id=account_id, parent_id=parent_id, first_row=first, last_row=last)
-    removed = reverting.remove(
-        cursor, account_id=account_id, parent_id=parent_id, first_row=first, last_row=last
-    )
-    restored = reverting.restore(
-        cursor, account_id=account_id, parent_id=parent_id, first_row=first, last_row=last
-    )
-    kept = reverting.kept(cursor, account_id=account_id, parent_id=parent_id, first_row=first, last_row=last)
+    span = reverting.Span(account_id, _parent(job), chunk.first_row, chunk.first_row + chunk.rows - 1)
+    total = reverting.lock(cursor, span)
+    removed = reverting.remove(cursor, span)
+    restored = reverting.restore(cursor, span)
+    kept = reverting.kept(cursor, span)
     errors = [_changed_since(asset) for asset in kept]
     if errors:
         row_errors.insert(cursor, account_id=account_id, job_id=job_id, errors=row_errors.arrays(errors))

@@ -1,9 +1,5 @@
 """Finished jobs go after some days, a small batch in each transaction."""
 
-from uuid import UUID
-
-from psycopg2.extensions import cursor as Cursor
-
 from bulkimport.database import Database, set_tenant
 from bulkimport.store import chunks, finished, jobs, reverting, row_errors
 
@@ -20,7 +16,7 @@ def purge_some(database: Database, *, days: int) -> bool:
             return False
         account_id, job_id = expired
         set_tenant(cursor, account_id)
-        if _is_being_reverted(cursor, account_id, job_id):
+        if reverting.find_unfinished(cursor, account_id=account_id, parent_id=job_id):
             finished.renew(cursor, account_id=account_id, job_id=job_id)
             return True
         if row_errors.delete_some(cursor, account_id=account_id, job_id=job_id, limit=BATCH_ERRORS):
@@ -31,10 +27,3 @@ def purge_some(database: Database, *, days: int) -> bool:
             return True
         jobs.delete(cursor, account_id=account_id, job_id=job_id)
         return True
-
-
-def _is_being_reverted(cursor: Cursor, account_id: int, job_id: UUID) -> bool:
-    """Whether a job that is not finished still needs what this one has kept."""
-    revert_id = reverting.find(cursor, account_id=account_id, parent_id=job_id)
-    state = revert_id and jobs.get_state(cursor, account_id=account_id, job_id=revert_id)
-    return bool(state and state.status not in jobs.FINAL_STATUSES)

@@ -43,7 +43,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         },
         {"psycopg2"},
     ),
-    "retention": ({"database", "store"}, {"psycopg2"}),
+    "retention": ({"database", "store"}, set()),
     "listener": ({"database", "store"}, {"psycopg2"}),
     "worker": (
         {

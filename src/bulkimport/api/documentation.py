@@ -39,9 +39,9 @@ blueprint = Blueprint("documentation", __name__)
 @operation({200: Success("The description")}, public=True)
 def openapi_json() -> Response:
     """This description."""
-    described = current_app.extensions.setdefault("openapi", None) or openapi.description(current_app)
-    current_app.extensions["openapi"] = described
-    return Response(json.dumps(described), 200, content_type="application/json")
+    if "openapi" not in current_app.extensions:
+        current_app.extensions["openapi"] = openapi.description(current_app)
+    return Response(json.dumps(current_app.extensions["openapi"]), 200, content_type="application/json")
 
 
 @blueprint.get("/docs")

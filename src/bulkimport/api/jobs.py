@@ -1,5 +1,6 @@
 """Bulk import jobs over HTTP."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -120,20 +121,7 @@ def cancel(job_id: str) -> Response:
 )
 def retry(job_id: str) -> Response:
     """Try the failed rows again, and those that were never reached, as a new job."""
-    wanted, new_job_id = ids.job_id(job_id), uuid4()
-
-    def act(cursor: Cursor) -> Answer:
-        job_actions.retry(
-            cursor,
-            limits(),
-            account_id=access.principal().account_id,
-            job_id=wanted,
-            new_job_id=new_job_id,
-            receipt=receipt(),
-        )
-        return accepted(new_job_id, "The rows will be tried again")
-
-    return answer_once(act, creates_job=new_job_id)
+    return _begin(job_actions.retry, job_id, "The rows will be tried again")
 
 
 @blueprint.post("/<job:job_id>/revert")
@@ -147,10 +135,15 @@ def retry(job_id: str) -> Response:
 )
 def revert(job_id: str) -> Response:
     """Undo what a job did to the assets, as a new job."""
+    return _begin(job_actions.revert, job_id, "The job will be undone")
+
+
+def _begin(action: Callable[..., None], job_id: str, what: str) -> Response:
+    """Make the job that does this to another one."""
     wanted, new_job_id = ids.job_id(job_id), uuid4()
 
     def act(cursor: Cursor) -> Answer:
-        job_actions.revert(
+        action(
             cursor,
             limits(),
             account_id=access.principal().account_id,
@@ -158,7 +151,7 @@ def revert(job_id: str) -> Response:
             new_job_id=new_job_id,
             receipt=receipt(),
         )
-        return accepted(new_job_id, "The job will be undone")
+        return accepted(new_job_id, what)
 
     return answer_once(act, creates_job=new_job_id)
 
@@ -173,12 +166,16 @@ def _job_and_position(job_id: UUID) -> tuple[jobs.Job, int | None]:
     account_id = access.principal().account_id
     with access.reading() as cursor:
         job = jobs.get(cursor, account_id=account_id, job_id=job_id)
-        position = None
-        if job and job.status == jobs.PENDING:
-            position = queue.position(cursor, account_id=account_id, job_id=job_id)
+        position = _position(cursor, job_id, job)
     if job is None:
         raise Problem("not-found", f"There is no job {job_id}.")
     return job, position
+
+
+def _position(cursor: Cursor, job_id: UUID, job: jobs.Job | jobs.State | None) -> int | None:
+    if job is None or job.status != jobs.PENDING:
+        return None
+    return queue.position(cursor, account_id=access.principal().account_id, job_id=job_id)
 
 
 def _document(job: jobs.Job, position: int | None) -> dict[str, Any]:
@@ -194,9 +191,7 @@ def _known_etag(job_id: UUID) -> str | None:
     account_id = access.principal().account_id
     with access.reading() as cursor:
         state = jobs.get_state(cursor, account_id=account_id, job_id=job_id)
-        position = None
-        if state and state.status == jobs.PENDING:
-            position = queue.position(cursor, account_id=account_id, job_id=job_id)
+        position = _position(cursor, job_id, state)
     etag = _etag(state.version, position) if state else None
     return etag if etag and request.if_none_match.contains_weak(etag.strip('"')) else None
 

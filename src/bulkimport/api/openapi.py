@@ -12,7 +12,7 @@ from flask import Flask
 from marshmallow import Schema
 from werkzeug.routing import Rule
 
-from bulkimport.api import ids, operations
+from bulkimport.api import ids, once, operations
 from bulkimport.api.cursors import CursorField
 from bulkimport.api.job_schemas import ColumnMapping, Delimiter
 from bulkimport.api.operations import Operation, Success
@@ -33,7 +33,7 @@ ETAGS = {"type": "string", "examples": ['"1"']}
 REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Idempotency-Key": (
         "The same key and the same request give the first answer again, for 24 hours",
-        {"type": "string", "pattern": "^[!-~]{1,255}$"},
+        {"type": "string", "pattern": f"^{once.KEY.pattern}$"},
     ),
     "If-None-Match": ("ETags that the caller has; 304 where one is of what is there now", ETAGS),
     "If-Match": ("The ETag that the caller has seen; 412 where it is another by now", ETAGS),

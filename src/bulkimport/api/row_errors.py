@@ -1,6 +1,6 @@
 """What was wrong with a job's rows, over HTTP."""
 
-from flask import Blueprint, Response, json, request, url_for
+from flask import Blueprint, Response, request
 
 from bulkimport import exports
 from bulkimport.api import access, queries
@@ -85,9 +85,4 @@ def _page(job: Job, after: tuple[int, int], limit: int) -> Response:
         )
     shown = found[:limit]
     next_key = (shown[-1].row, shown[-1].position) if len(found) > limit else None
-    document = ErrorPageSchema().dump({"errors": shown, "next_cursor": next_key})
-    headers = {}
-    if next_key:
-        url = url_for(".errors", job_id=job.id, limit=limit, cursor=document["next_cursor"])
-        headers["Link"] = f'<{url}>; rel="next"'
-    return Response(json.dumps(document), 200, headers, content_type=JSON)
+    return queries.page_answer(ErrorPageSchema().dump({"errors": shown, "next_cursor": next_key}))

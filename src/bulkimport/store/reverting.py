@@ -1,5 +1,6 @@
 """What a job did to the assets, and its undoing: a range of the file's rows at a time."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
@@ -10,6 +11,16 @@ class Extent(NamedTuple):
     """How many assets a job created or changed, and the last row of its file that did."""
 
     assets: int
+    last_row: int
+
+
+@dataclass(frozen=True)
+class Span:
+    """Rows of a job's file, both ends included."""
+
+    account_id: int
+    parent_id: UUID
+    first_row: int
     last_row: int
 
 
@@ -34,6 +45,24 @@ WHERE account_id    = %(account_id)s
 def find(cursor: Cursor, *, account_id: int, parent_id: UUID) -> UUID | None:
     """The job that undoes this one, or has done so; there is at most one."""
     cursor.execute(FIND, {"account_id": account_id, "parent_id": parent_id})
+    found = cursor.fetchone()
+    return found[0] if found else None
+
+
+FIND_UNFINISHED = """
+/* reverting.find_unfinished */
+SELECT id
+FROM trakrf.bulk_import_jobs
+WHERE account_id    = %(account_id)s
+  AND parent_job_id = %(parent_id)s
+  AND kind          = 'revert'
+  AND status        IN ('pending', 'processing')
+"""
+
+
+def find_unfinished(cursor: Cursor, *, account_id: int, parent_id: UUID) -> UUID | None:
+    """The job that is undoing this one, and still needs what it has kept."""
+    cursor.execute(FIND_UNFINISHED, {"account_id": account_id, "parent_id": parent_id})
     found = cursor.fetchone()
     return found[0] if found else None
 
@@ -114,12 +143,9 @@ CROSS JOIN LATERAL (
 """
 
 
-def lock(cursor: Cursor, *, account_id: int, parent_id: UUID, first_row: int, last_row: int) -> int:
+def lock(cursor: Cursor, span: Span) -> int:
     """Keep others from changing what these rows created or changed; return how many assets that is."""
-    cursor.execute(
-        LOCK,
-        {"account_id": account_id, "parent_id": parent_id, "first_row": first_row, "last_row": last_row},
-    )
+    cursor.execute(LOCK, vars(span))
     found: tuple[int] = cursor.fetchone() or (0,)
     return found[0]
 
@@ -139,12 +165,9 @@ WHERE account_id    = %(account_id)s
 """
 
 
-def remove(cursor: Cursor, *, account_id: int, parent_id: UUID, first_row: int, last_row: int) -> int:
+def remove(cursor: Cursor, span: Span) -> int:
     """Delete what these rows created and nobody has changed since; return how many assets that was."""
-    cursor.execute(
-        REMOVE,
-        {"account_id": account_id, "parent_id": parent_id, "first_row": first_row, "last_row": last_row},
-    )
+    cursor.execute(REMOVE, vars(span))
     return cursor.rowcount
 
 
@@ -185,12 +208,9 @@ WHERE ctid = ANY (ARRAY(SELECT place FROM restored))
 """
 
 
-def restore(cursor: Cursor, *, account_id: int, parent_id: UUID, first_row: int, last_row: int) -> int:
+def restore(cursor: Cursor, span: Span) -> int:
     """Put back what these rows changed and nobody has since; return how many assets that was."""
-    cursor.execute(
-        RESTORE,
-        {"account_id": account_id, "parent_id": parent_id, "first_row": first_row, "last_row": last_row},
-    )
+    cursor.execute(RESTORE, vars(span))
     return cursor.rowcount
 
 
@@ -220,12 +240,9 @@ ORDER BY 1
 """
 
 
-def kept(cursor: Cursor, *, account_id: int, parent_id: UUID, first_row: int, last_row: int) -> list[Kept]:
+def kept(cursor: Cursor, span: Span) -> list[Kept]:
     """What remove and restore left, because somebody has changed it since."""
-    cursor.execute(
-        KEPT,
-        {"account_id": account_id, "parent_id": parent_id, "first_row": first_row, "last_row": last_row},
-    )
+    cursor.execute(KEPT, vars(span))
     return [Kept(*found) for found in cursor]
 
 
