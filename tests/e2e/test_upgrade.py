@@ -54,10 +54,10 @@ def test_old_code_works_on_the_new_schema(
 ) -> None:
     with monkeypatch.context() as patched:
         patched.chdir(old_code)
-        old = {"PYTHONPATH": str(old_code / "src")}
-        service.start_web(CHUNK_ROWS="100", **old)
+        source = str(old_code / "src")
+        service.start_web(CHUNK_ROWS="100", PYTHONPATH=source)
         if worker == "old":
-            service.start_worker(**old)
+            service.start_worker(PYTHONPATH=source)
     if worker == "new":
         service.start_worker()
     csv = csv_file(450, bad_every=50)
