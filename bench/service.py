@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg2
+from psycopg2.extensions import cursor as Cursor
+
 from bulkimport import settings
 from bulkimport.client import Client
 from bulkimport.devserver import postgres, run
 from bulkimport.devserver.run import Service
 from bulkimport.store import jobs
 
-LOOK_INTERVAL_S = 0.02
+LOOK_INTERVAL_S = 0.01
 
 
 @contextmanager
@@ -35,11 +38,22 @@ def client(service: Service, account_id: int = 1) -> Client:
 
 
 def wait_for(service: Service, job_id: str, account_id: int = 1) -> dict[str, object]:
-    """The finished job."""
-    caller = client(service, account_id)
-    while (job := caller.job(job_id))["status"] not in jobs.FINAL_STATUSES:
-        time.sleep(LOOK_INTERVAL_S)
-    return job
+    """The finished job. Looks past the service, whose answers would cost a tenth of what is measured."""
+    connection = psycopg2.connect(service.admin_url)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            while status(cursor, job_id) not in jobs.FINAL_STATUSES:
+                time.sleep(LOOK_INTERVAL_S)
+    finally:
+        connection.close()
+    return client(service, account_id).job(job_id)
+
+
+def status(cursor: Cursor, job_id: str) -> str:
+    cursor.execute("SELECT status FROM trakrf.bulk_import_jobs WHERE id = %s", (job_id,))
+    ((found,),) = cursor.fetchall()
+    return str(found)
 
 
 def psql(service: Service, *commands: str) -> str:

@@ -35,9 +35,8 @@ def check(chunk: Chunk, columns: Columns, options: Options) -> CheckedChunk:
         chunk.body, delimiter=options.delimiter, first_row=chunk.first_row, first_line=chunk.first_line
     )
     if chunk.only_rows is not None:
-        counting = set(chunk.only_rows)
-        found = (record for record in found if record.row in counting)
-    good, errors = rules.check_all(found)
+        found = found.only(set(chunk.only_rows))
+    good, errors = rules.check(found)
     return CheckedChunk(good, staging.arrays(good.columns), errors, row_errors.arrays(errors))
 
 

@@ -99,7 +99,7 @@ def _drop_unfit(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> list[Row
     incomplete = staged_assets.incomplete(cursor, account_id=claim.account_id)
     misordered = staged_assets.misordered(cursor, account_id=claim.account_id)
     errors = [
-        row_error(checked.good[row.row], field, "required", "is empty, and there is no asset to change", "")
+        _error(row.row, checked, field, "required", "is empty, and there is no asset to change", "")
         for row in incomplete
         for field in row.fields
     ]
@@ -121,18 +121,20 @@ def _refusal(refused: staged_assets.Refused, claim: Claim, checked: CheckedChunk
 
 
 def _duplicate(row: int, first_row: int, checked: CheckedChunk) -> RowError:
-    asset = checked.good[row]
     what = f"must be unique; it is in row {first_row} already"
-    return row_error(asset, "identifier", DUPLICATE_IN_FILE, what, asset.identifier)
+    return _error(row, checked, "identifier", DUPLICATE_IN_FILE, what, checked.good[row].identifier)
 
 
 def _already_exists(row: int, checked: CheckedChunk) -> RowError:
-    asset = checked.good[row]
     what = "must be unique; an asset has it already"
-    return row_error(asset, "identifier", ALREADY_EXISTS, what, asset.identifier)
+    return _error(row, checked, "identifier", ALREADY_EXISTS, what, checked.good[row].identifier)
 
 
 def _misorder(row: staged_assets.Misordered, checked: CheckedChunk) -> RowError:
     what = f"would be before valid_from {row.valid_from.isoformat()}"
-    asset = checked.good[row.row]
-    return row_error(asset, "valid_to", "valid_to_before_valid_from", what, row.valid_to.isoformat())
+    valid_to = row.valid_to.isoformat()
+    return _error(row.row, checked, "valid_to", "valid_to_before_valid_from", what, valid_to)
+
+
+def _error(row: int, checked: CheckedChunk, field: str, code: str, what: str, value: str) -> RowError:
+    return row_error(row, checked.good[row].line, field, code, what, value)

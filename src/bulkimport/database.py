@@ -92,17 +92,22 @@ class Database:
     @contextmanager
     def tenant_transaction(self, account_id: int) -> Iterator[Cursor]:
         """A transaction that sees and changes one account's rows; commits at the end, or rolls back."""
-        with self.transaction() as cursor:
-            set_tenant(cursor, account_id)
+        parameters = {**LIMITS, "tenant_account_id": str(account_id)}
+        with self._transaction(f"{SET_LIMITS};{SET_TENANT}", parameters) as cursor:
             yield cursor
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
         """A transaction with no tenant, so no tenant's rows; commits at the end, or rolls back."""
+        with self._transaction(SET_LIMITS, LIMITS) as cursor:
+            yield cursor
+
+    @contextmanager
+    def _transaction(self, beginning: str, parameters: Mapping[str, str]) -> Iterator[Cursor]:
         with self._connection() as connection:
             try:
                 with connection.cursor() as cursor:
-                    cursor.execute(SET_LIMITS, LIMITS)
+                    cursor.execute(beginning, parameters)
                     yield cursor
                 _commit(connection)
             except BaseException:

@@ -34,6 +34,9 @@ POLL_INTERVAL_S = 1.0
 MAX_ATTEMPTS = 5  # claims of one chunk with no progress; then the chunk is taken to kill its workers
 PURGE_INTERVAL_S = 60.0  # between looks for jobs to purge
 RETRY_DELAY_S = 1.0  # after a fault that waiting may mend
+# By default the thread that checks the next chunk keeps the interpreter for 5 ms whenever the one that holds
+# the transaction has an answer to go on with.
+SWITCH_INTERVAL_S = 0.0005
 
 # Serialization failure, deadlock, a lock not had in time, a full disk, too many connections: the statement
 # is not to blame, and neither is the chunk (PostgreSQL manual, appendix A).
@@ -62,6 +65,7 @@ def serve_all(url: str, count: int) -> None:
 
 def serve(url: str, *, retention_days: int) -> None:
     """Be one worker until SIGTERM, SIGINT or the end of standard input."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     stopping, wake = threading.Event(), threading.Event()
     # The process id tells an operator which process a session in pg_stat_activity belongs to.
     database = Database(url, size=1, application_name=f"bulkimport-worker {os.getpid()}")

@@ -1,6 +1,6 @@
 """The rules of an asset's fields: text → a value, or what is wrong with it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -17,10 +17,6 @@ BOOLEANS = {
     **dict.fromkeys(("false", "0", "no", "f", "n"), False),
 }
 
-# The values of a column's cells, and the places of those that have to be looked at one by one: the others
-# keep the rule for sure.
-Column = tuple[Sequence[Any], Sequence[int]]
-
 
 class FieldError(Exception):
     """A text that breaks a field's rule: a code, and what stands behind the text in a message."""
@@ -28,6 +24,10 @@ class FieldError(Exception):
     def __init__(self, code: str, what: str) -> None:
         self.code = code
         self.what = what
+
+
+# The values of a column's cells, and what is wrong with those, by their places, that break the rule.
+Column = tuple[Sequence[Any], Mapping[int, FieldError]]
 
 
 class Rule(Protocol):
@@ -52,18 +52,11 @@ def rules(date_format: str, partial: bool) -> dict[str, Rule]:
 
 
 def require_storable(text: str) -> None:
-    """FieldError for what no column of the database takes."""
-    if fault := unstorable(text):
-        raise fault
-
-
-def unstorable(text: str) -> FieldError | None:
-    """Why no column of the database takes the text; a graver fault than any other."""
+    """FieldError for what no column of the database takes: a graver fault than any other."""
     if "\0" in text:
-        return FieldError("invalid_character", "holds the character NUL")
+        raise FieldError("invalid_character", "holds the character NUL")
     if undecoded := encoding.undecoded(text):
-        return FieldError("invalid_encoding", f"holds bytes that do not decode: {undecoded}")
-    return None
+        raise FieldError("invalid_encoding", f"holds bytes that do not decode: {undecoded}")
 
 
 def require_order(valid_from: datetime | None, valid_to: datetime | None) -> None:
@@ -85,26 +78,31 @@ class Text:
         if not value:
             _refuse_empty(self._required)
             return None
-        if len(value) > self._max_chars:
-            raise FieldError("too_long", f"has {len(value)} characters (at most {self._max_chars})")
         if not value.isprintable():  # the rare ones: line ends and tabs, which are fine, and what is not
             require_storable(value)
+        if len(value) > self._max_chars:
+            raise FieldError("too_long", f"has {len(value)} characters (at most {self._max_chars})")
         return value
 
     def column(self, cells: Sequence[str]) -> Column:
         values = list(map(str.strip, cells))
+        faults: dict[int, FieldError] = {}
         if (
             max(map(len, values)) > self._max_chars
             or (self._required and "" in values)
             or not all(map(str.isprintable, values))
         ):
-            doubtful = [place for place, value in enumerate(values) if not self._is_plain(value)]
-        else:
-            doubtful = []
-        return values if self._required else [value or None for value in values], doubtful
+            for place, value in enumerate(values):
+                if fault := self._fault(value):
+                    faults[place] = fault
+        return values if self._required else [value or None for value in values], faults
 
-    def _is_plain(self, value: str) -> bool:
-        return len(value) <= self._max_chars and value.isprintable() and (value != "" or not self._required)
+    def _fault(self, value: str) -> FieldError | None:
+        try:
+            self(value)
+        except FieldError as fault:
+            return fault
+        return None
 
 
 class Recurring:
@@ -116,30 +114,41 @@ class Recurring:
         self._known: dict[str, Any] = {}
 
     def __call__(self, cell: str) -> Any:
+        found = self._look(cell)
+        if isinstance(found, FieldError):
+            raise found
+        return found
+
+    def column(self, cells: Sequence[str]) -> Column:
+        found = {cell: self._look(cell) for cell in set(cells)}
+        faults = {cell: value for cell, value in found.items() if isinstance(value, FieldError)}
+        if not faults:
+            return [found[cell] for cell in cells], {}
+        return (
+            [None if cell in faults else found[cell] for cell in cells],
+            {place: faults[cell] for place, cell in enumerate(cells) if cell in faults},
+        )
+
+    def _look(self, cell: str) -> Any:
+        """The cell's value, or what is wrong with it."""
         if cell in self._known:
             return self._known[cell]
         if len(self._known) >= MAX_KNOWN_CELLS:
             self._known.clear()
-        value = cell.strip()
-        if not value:
-            _refuse_empty(self._required)
-        found = self._known[cell] = self._rule(value) if value else None
+        try:
+            found = self._value(cell.strip())
+        except FieldError as fault:
+            found = fault
+        self._known[cell] = found
         return found
 
-    def column(self, cells: Sequence[str]) -> Column:
-        different = set(cells)
-        values = {cell: self(cell) for cell in different if self._keeps(cell)}
-        if len(values) == len(different):
-            return [values[cell] for cell in cells], []
-        places = [place for place, cell in enumerate(cells) if cell not in values]
-        return [values.get(cell) for cell in cells], places
-
-    def _keeps(self, cell: str) -> bool:
-        try:
-            self(cell)
-        except FieldError:
-            return False
-        return True
+    def _value(self, value: str) -> Any:
+        if not value:
+            _refuse_empty(self._required)
+            return None
+        if not value.isprintable():
+            require_storable(value)
+        return self._rule(value)
 
 
 def _refuse_empty(required: bool) -> None:

@@ -7,6 +7,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import cast
 
+# Neither is in any text that the database takes.
+SEPARATOR = "\0"
+NULL = "\ud800"
+
 
 def of_numbers(numbers: Iterable[int]) -> str:
     """Of whole numbers."""
@@ -20,12 +24,15 @@ def of_recurring(values: Sequence[str | datetime | bool | None]) -> str:
 
 
 def of_texts(texts: Sequence[str | None]) -> str:
-    """Of texts that nearly always need no escape, and are then written in one go."""
-    if None not in texts:
-        joined = '","'.join(cast(Sequence[str], texts))
-        if texts and "\\" not in joined and joined.count('"') == 2 * (len(texts) - 1):
-            return '{"' + joined + '"}'
-    return _array(map(_quoted, texts))
+    """Of texts as the database takes them: with no NUL, and nothing that is half a character."""
+    if not texts:
+        return "{}"
+    has_nulls = None in texts
+    found = cast(Sequence[str], [NULL if text is None else text for text in texts] if has_nulls else texts)
+    # All of them at once: a text for itself costs more than what is to be escaped in it.
+    escaped = SEPARATOR.join(found).replace("\\", r"\\").replace('"', r"\"").replace(SEPARATOR, '","')
+    literal = f'{{"{escaped}"}}'
+    return literal.replace(f'"{NULL}"', "NULL") if has_nulls else literal
 
 
 def _array(elements: Iterable[str]) -> str:
@@ -35,6 +42,5 @@ def _array(elements: Iterable[str]) -> str:
 def _quoted(text: str | None) -> str:
     if text is None:
         return "NULL"
-    if '"' in text or "\\" in text:
-        text = text.replace("\\", r"\\").replace('"', r"\"")
-    return f'"{text}"'
+    escaped = text.replace("\\", r"\\").replace('"', r"\"")
+    return f'"{escaped}"'

@@ -41,10 +41,12 @@ INSERT INTO trakrf.assets (account_id, identifier, name, type, description, vali
                            is_active, metadata, import_job_id, import_row)
 SELECT %(account_id)s, identifier, name, type, description, valid_from, valid_to,
        is_active, coalesce(metadata, '{}'), %(job_id)s, import_row
-FROM unnest(%(import_row)s::int[], %(identifier)s::text[], %(name)s::text[], %(type)s::text[],
-            %(description)s::text[], %(valid_from)s::timestamptz[], %(valid_to)s::timestamptz[],
-            %(is_active)s::boolean[], %(metadata)s::jsonb[])
-     AS new (import_row, identifier, name, type, description, valid_from, valid_to, is_active, metadata)
+FROM unnest(%(import_row)s::int[], %(identifier)s::text[], %(name)s::text[], %(description)s::text[],
+            %(alike)s::int[])
+     AS new (import_row, identifier, name, description, alike)
+JOIN unnest(%(type)s::text[], %(valid_from)s::timestamptz[], %(valid_to)s::timestamptz[],
+            %(is_active)s::boolean[], %(metadata)s::jsonb[]) WITH ORDINALITY
+     AS recurring (type, valid_from, valid_to, is_active, metadata, alike) USING (alike)
 """
 
 SAVEPOINT = """
@@ -65,13 +67,12 @@ RELEASE SAVEPOINT insert_all
 
 def insert_all(cursor: Cursor, *, account_id: int, job_id: UUID, rows: Staging) -> bool:
     """Insert every row, or none where an identifier is taken; return whether they were inserted."""
-    cursor.execute(SAVEPOINT)
+    together = f"{SAVEPOINT};{INSERT_ALL};{RELEASE}"  # one round trip
     try:
-        cursor.execute(INSERT_ALL, {**rows, "account_id": account_id, "job_id": job_id})
+        cursor.execute(together, {**rows, "account_id": account_id, "job_id": job_id})
     except UniqueViolation:
         cursor.execute(ROLLBACK)
         return False
-    cursor.execute(RELEASE)
     return True
 
 

