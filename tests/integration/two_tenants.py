@@ -149,6 +149,7 @@ PARAMETERS: dict[str, Any] = {
     "codes": "{required}",
     "messages": "{m}",
     "values": "{v}",
+    "alike": "{1}",
 }
 
 # For those that make a row, which must not be there yet, and where a name means different things.
