@@ -1,3 +1,6 @@
+-- Of before the first release, when every table was small.
+-- squawk-ignore-file require-concurrent-index-creation, require-concurrent-index-deletion
+
 -- How many unfinished jobs the account had when this one was handed in: as if so many chunks were done
 -- already, so that the many jobs of one account do not all stand before the first one of another.
 ALTER TABLE trakrf.bulk_import_queue ADD COLUMN ahead int NOT NULL DEFAULT 0;

@@ -3,9 +3,14 @@
 File names and the version table are golang-migrate's, so that tool can drive the same folder. It records a
 file as dirty before it runs it; here the file and its version commit together, so a file that fails leaves
 the version before it, and only a hand or that tool can leave a database dirty.
+
+The service goes on while a file runs. So a file never waits long for a lock, behind which everybody else
+would queue: it lets go, and tries again a little later.
 """
 
+import logging
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,12 +19,45 @@ from pathlib import Path
 from typing import cast
 
 import psycopg2
+from psycopg2.errors import DeadlockDetected, LockNotAvailable
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.faults import OperatorError
 
 ADVISORY_LOCK = 7_236_149_025_513_774_081  # any number that nothing else in the database uses
+LOOK_INTERVAL_S = 0.2
+STATEMENT_TIMEOUT_S = 15 * 60  # a table that is read or filled in whole takes minutes; more is a mistake
+RELEASE_TIMEOUT_S = 2 * STATEMENT_TIMEOUT_S
+# Less than the service's own lock_timeout, so that who queues behind a file is served, only later. With the
+# pauses about three minutes, which outlasts an all-or-nothing import of the largest file.
+LOCK_TIMEOUT_S = 2
+LOCK_PAUSE_S = 4
+LOCK_ATTEMPTS = 30
+
+# For the transaction. Names mean PostgreSQL's own or are qualified, whoever may make others in public; and a
+# release that is stopped or gone keeps no locks.
+SET_LIMITS = """
+/* migrate.set_limits */
+SELECT set_config('lock_timeout',                        %(lock_timeout)s,      true),
+       set_config('statement_timeout',                   %(statement_timeout)s, true),
+       set_config('idle_in_transaction_session_timeout', '10s',                 true),
+       set_config('client_connection_check_interval',    '1s',                  true),
+       set_config('search_path',                         'pg_catalog, pg_temp', true)
+"""
+
+LOCK_HOLDER = """
+/* migrate.lock_holder */
+SELECT pid
+FROM pg_locks
+WHERE locktype = 'advisory'
+  AND granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND classid  = (%(key)s >> 32)::oid
+  AND objid    = (%(key)s & 4294967295)::oid
+  AND objsubid = 1
+"""
+
 FILE_NAME = re.compile(r"(?P<version>\d{6})_(?P<name>\w+)\.(?P<direction>up|down)\.sql")
 TRANSACTION_WORDS = {"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE"}
 TOKEN = re.compile(
@@ -30,6 +68,8 @@ TOKEN = re.compile(
     r"|(?P<word>[A-Za-z_]\w*)|(?P<end>;)",
     re.DOTALL,
 )
+
+log = logging.getLogger(__name__)
 
 
 class MigrationError(OperatorError):
@@ -130,8 +170,8 @@ def _locked(url: str) -> Iterator[Connection]:
     except psycopg2.OperationalError as error:
         raise MigrationError(f"the database cannot be reached: {str(error).strip()}") from error
     try:
+        _take_turn(connection)
         with connection, connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", (ADVISORY_LOCK,))
             cursor.execute(
                 "CREATE TABLE IF NOT EXISTS public.schema_migrations"
                 " (version bigint PRIMARY KEY, dirty boolean NOT NULL)"
@@ -139,6 +179,33 @@ def _locked(url: str) -> Iterator[Connection]:
         yield connection
     finally:
         connection.close()
+
+
+def _take_turn(connection: Connection) -> None:
+    """Wait for the release that is at work; MigrationError where it takes too long."""
+    give_up, told = time.monotonic() + RELEASE_TIMEOUT_S, False
+    while (holder := _holder_of_lock(connection)) is not None:
+        if not told:
+            log.warning("another release is at work, PostgreSQL's process %s; waiting for it", holder)
+            told = True
+        if time.monotonic() > give_up:
+            raise MigrationError(
+                f"another release has been at work for {RELEASE_TIMEOUT_S} s: process {holder} in "
+                f"pg_stat_activity. If it is stuck, end it with pg_terminate_backend({holder}); "
+                "then run this again"
+            )
+        time.sleep(LOOK_INTERVAL_S)
+
+
+def _holder_of_lock(connection: Connection) -> int | None:
+    """None if the lock is this session's now; otherwise whose it is (0: that is no longer to be seen)."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", (ADVISORY_LOCK,))
+        if cursor.fetchone() == (True,):
+            return None
+        cursor.execute(LOCK_HOLDER, {"key": ADVISORY_LOCK})
+        found: tuple[int] = cursor.fetchone() or (0,)
+        return found[0]
 
 
 def _status(connection: Connection, migrations: Sequence[Migration]) -> Status:
@@ -164,19 +231,48 @@ def _require_clean(found: Status) -> Status:
 
 
 def _run(connection: Connection, path: Path, *, before: int, after: int) -> None:
-    """Run one file and record the version after it, in one transaction."""
+    """Run one file and record the version after it, in one transaction; again where a lock is not had."""
     text = path.read_text("utf-8")
     refuse_transaction_statements(path.name, text)
-    try:
-        with connection, connection.cursor() as cursor:
-            cursor.execute(text)
-            _record(cursor, after)
-    except psycopg2.Error as error:
-        line = text.count("\n", 0, int(error.diag.statement_position or 1)) + 1
-        raise MigrationError(
-            f"{path.name}, line {line}: {error.diag.message_primary or error}; "
-            f"the database is still at version {before}"
-        ) from error
+    for attempt in range(1, LOCK_ATTEMPTS + 1):
+        try:
+            _run_once(connection, text, after)
+        except (LockNotAvailable, DeadlockDetected) as error:
+            if attempt == LOCK_ATTEMPTS:
+                raise MigrationError(_not_had(path.name, before)) from error
+            log.warning(
+                "%s: a lock was not had in %s s, attempt %d of %d; again in %s s",
+                *(path.name, LOCK_TIMEOUT_S, attempt, LOCK_ATTEMPTS, LOCK_PAUSE_S),
+            )
+            time.sleep(LOCK_PAUSE_S)
+        except psycopg2.Error as error:
+            position = error.diag.statement_position
+            line = f", line {text.count(chr(10), 0, int(position)) + 1}" if position else ""
+            raise MigrationError(
+                f"{path.name}{line}: {error.diag.message_primary or error}; "
+                f"the database is still at version {before}"
+            ) from error
+        else:
+            return
+
+
+def _run_once(connection: Connection, text: str, after: int) -> None:
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            SET_LIMITS,
+            {"lock_timeout": f"{LOCK_TIMEOUT_S}s", "statement_timeout": f"{STATEMENT_TIMEOUT_S}s"},
+        )
+        cursor.execute(text)
+        _record(cursor, after)
+
+
+def _not_had(name: str, before: int) -> str:
+    return (
+        f"{name}: a lock was not had in {LOCK_ATTEMPTS} attempts of {LOCK_TIMEOUT_S} s, so another "
+        f"transaction holds a table that it changes; the database is still at version {before}. Find the one "
+        "with the oldest xact_start in pg_stat_activity, let it end or end it with "
+        "pg_terminate_backend(pid); then run this again"
+    )
 
 
 def _record(cursor: Cursor, version: int) -> None:

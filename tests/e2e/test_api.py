@@ -5,17 +5,13 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Callable
 from typing import Any, NamedTuple
-
-import pytest
 
 from tests.conftest import FOREIGN, OWN, bearer, csv_of
 from tests.e2e.conftest import Service, csv_file, require_every_row_once, wait_until
 
 BULK = "/api/v1/assets/bulk"
 ASSETS = "/api/v1/assets"
-ABSENT_JOB, ABSENT_ASSET = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "987654321"
 ASSET = {
     "identifier": "TV-1",
     "name": "Telly",
@@ -263,77 +259,3 @@ def test_every_problem_has_a_page_and_the_description_has_one_too(service: Servi
     for url in (*kinds["enum"], "/problems", "/docs", "/docs/swagger-ui-bundle.js"):
         assert call(service, "GET", url).status == 200, url
     assert call(service, "GET", f"{BULK}/x").json["type"] in kinds["enum"]
-
-
-# How each operation is called that needs a token: its body. An id in the path is the account's own, another
-# account's, or nobody's.
-OPERATIONS: dict[tuple[str, str], object] = {
-    ("GET", ASSETS): None,
-    ("POST", ASSETS): ASSET,
-    ("GET", ASSETS + "/{asset_id}"): None,
-    ("PUT", ASSETS + "/{asset_id}"): ASSET,
-    ("PATCH", ASSETS + "/{asset_id}"): {"name": "Mine"},
-    ("DELETE", ASSETS + "/{asset_id}"): None,
-    ("GET", BULK): None,
-    ("POST", BULK): csv_of("N"),
-    ("GET", BULK + "/template.csv"): None,
-    ("GET", BULK + "/{job_id}"): None,
-    ("DELETE", BULK + "/{job_id}"): None,
-    ("POST", BULK + "/{job_id}/cancel"): None,
-    ("POST", BULK + "/{job_id}/retry"): None,
-    ("POST", BULK + "/{job_id}/revert"): None,
-    ("GET", BULK + "/{job_id}/errors"): None,
-    ("GET", BULK + "/{job_id}/failed-rows.csv"): None,
-}
-
-
-@pytest.fixture
-def two_tenants(service: Service) -> tuple[Service, Callable[[str, int], str]]:
-    """Each account has a finished job and an asset; and the path of an operation on what an account has."""
-    service.start_web()
-    service.start_worker()
-    jobs, assets = {}, {}
-    for account_id in (OWN, FOREIGN):
-        jobs[account_id] = service.upload(csv_of("A", "A"), account_id)
-        service.wait_for(jobs[account_id], account_id=account_id)
-        assets[account_id] = call(service, "GET", ASSETS, None, account_id).json["assets"][0]["id"]
-    jobs[0], assets[0] = ABSENT_JOB, ABSENT_ASSET
-    return service, lambda path, account_id: path.format(job_id=jobs[account_id], asset_id=assets[account_id])
-
-
-def test_every_operation_that_needs_a_token_is_in_the_table(service: Service) -> None:
-    service.start_web()
-    described = call(service, "GET", "/openapi.json").json["paths"]
-    protected = {
-        (method.upper(), path)
-        for path, operations in described.items()
-        for method, operation in operations.items()
-        if "security" in operation
-    }
-    assert protected == set(OPERATIONS)
-
-
-def test_what_is_another_accounts_is_as_if_it_were_not_there(
-    two_tenants: tuple[Service, Callable[[str, int], str]],
-) -> None:
-    service, path_of = two_tenants
-    everything = "SELECT a::text, j::text FROM trakrf.assets a FULL JOIN trakrf.bulk_import_jobs j ON false"
-    before = sorted(map(str, service.db.rows(everything + " WHERE 2 IN (a.account_id, j.account_id)")))
-    for (method, path), body in OPERATIONS.items():
-        absent, foreign = (
-            call(service, method, path_of(path, account_id), body, X_Request_ID="r")
-            for account_id in (0, FOREIGN)
-        )
-        if "{" in path:
-            assert (absent.status, foreign.status) == (404, 404), (method, path)
-            for name in (path_of("{job_id}", FOREIGN), path_of("{asset_id}", FOREIGN)):
-                foreign = foreign._replace(body=foreign.body.replace(name.encode(), b"_"))
-            for name in (ABSENT_JOB, ABSENT_ASSET):
-                absent = absent._replace(body=absent.body.replace(name.encode(), b"_"))
-            assert foreign.body == absent.body, (method, path)
-        else:
-            assert path_of("{job_id}", FOREIGN).encode() not in foreign.body
-        own = call(service, method, path_of(path, OWN), body)
-        assert own.status not in (401, 403, 500), (method, path)
-    after = sorted(map(str, service.db.rows(everything + " WHERE 2 IN (a.account_id, j.account_id)")))
-    assert after == before

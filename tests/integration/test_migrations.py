@@ -1,14 +1,18 @@
 """The migration runner, on a database of its own."""
 
 import shutil
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from psycopg2.extensions import connection as Connection
 
 from bulkimport import migrate
 from bulkimport.migrate import MigrationError
 from tests.conftest import TestDatabase
+from tests.e2e.conftest import wait_until
 
 SQL = Path(__file__).parents[2] / "sql"
 LATEST = migrate.latest_version()
@@ -85,6 +89,96 @@ def test_a_file_that_fails_leaves_the_version_before_it(empty_database: TestData
         migrate.up(empty_database.owner_url, folder)
     assert recorded(empty_database) == [(LATEST, False)]
     assert empty_database.value("SELECT to_regclass('trakrf.half')") is None
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock is waited for three times 0.3 s."""
+    monkeypatch.setattr(migrate, "LOCK_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(migrate, "LOCK_PAUSE_S", 0.2)
+    monkeypatch.setattr(migrate, "LOCK_ATTEMPTS", 3)
+
+
+LENGTHENS = "ALTER TABLE trakrf.accounts ADD COLUMN added int;"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_lock_that_is_not_had_is_given_up_and_holds_no_reader_up(
+    db: TestDatabase, folder: Path, connect: Callable[[str], Connection], caplog: pytest.LogCaptureFixture
+) -> None:
+    add(folder, LENGTHENS)
+    reader = connect(db.admin_url)
+    reader.autocommit = True
+    report, longest = connect(db.admin_url), 0.0
+    with report.cursor() as cursor, ThreadPoolExecutor(1) as threads:
+        cursor.execute("SELECT FROM trakrf.accounts")  # its transaction stays open
+        release = threads.submit(migrate.up, db.owner_url, folder)
+        with reader.cursor() as reading:
+            while not release.done():
+                started = time.monotonic()
+                reading.execute("SELECT FROM trakrf.accounts")
+                longest = max(longest, time.monotonic() - started)
+        said = rf"added\.up\.sql: a lock was not had in 3 .* version {LATEST}.*pg_terminate_backend"
+        with pytest.raises(MigrationError, match=said):
+            release.result()
+    assert 0.1 < longest < 2, "who comes after the release queues behind it, and not for long"
+    assert "attempt 2 of 3" in caplog.text
+    assert recorded(db) == [(LATEST, False)]
+    report.rollback()
+    assert [migration.version for migration in migrate.up(db.owner_url, folder)] == [LATEST + 1]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_lock_that_becomes_free_is_had_at_the_next_attempt(
+    db: TestDatabase, folder: Path, connect: Callable[[str], Connection], caplog: pytest.LogCaptureFixture
+) -> None:
+    add(folder, LENGTHENS)
+    holder = connect(db.admin_url)
+    with holder.cursor() as cursor, ThreadPoolExecutor(1) as threads:
+        cursor.execute("LOCK TABLE trakrf.accounts IN SHARE MODE")
+        release = threads.submit(migrate.up, db.owner_url, folder)
+        wait_until(lambda: "attempt 1 of 3" in caplog.text, "the first attempt has failed")
+        holder.rollback()
+        assert len(release.result()) == 1
+    assert recorded(db) == [(LATEST + 1, False)]
+
+
+def test_a_statement_that_takes_too_long_is_given_up(
+    empty_database: TestDatabase, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate.up(empty_database.owner_url)
+    monkeypatch.setattr(migrate, "STATEMENT_TIMEOUT_S", 0.2)
+    add(folder, "SELECT pg_sleep(30);")
+    with pytest.raises(MigrationError, match=rf"statement timeout; .* still at version {LATEST}"):
+        migrate.up(empty_database.owner_url, folder)
+
+
+def test_a_release_says_for_whom_it_waits_and_not_for_ever(
+    empty_database: TestDatabase,
+    connect: Callable[[str], Connection],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(migrate, "RELEASE_TIMEOUT_S", 0.3)
+    other = connect(empty_database.owner_url)
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", (migrate.ADVISORY_LOCK,))
+    pid = other.info.backend_pid
+    with pytest.raises(MigrationError, match=rf"at work for 0.3 s: process {pid} .*backend\({pid}\)"):
+        migrate.up(empty_database.owner_url)
+    assert caplog.text.count(f"another release is at work, PostgreSQL's process {pid}") == 1
+    assert empty_database.value("SELECT to_regclass('public.schema_migrations')") is None
+
+
+def test_names_in_a_file_mean_postgresqls_own_or_are_qualified(
+    empty_database: TestDatabase, folder: Path
+) -> None:
+    """Whoever may create things in public could otherwise have the owner run them."""
+    empty_database.rows("CREATE FUNCTION public.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    migrate.up(empty_database.owner_url)
+    add(folder, "SELECT mine();")
+    with pytest.raises(MigrationError, match=r"function mine\(\) does not exist"):
+        migrate.up(empty_database.owner_url, folder)
 
 
 def test_a_file_with_its_own_commit_is_refused_before_it_runs(

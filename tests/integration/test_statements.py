@@ -1,22 +1,57 @@
-"""Every statement of the store is one that PostgreSQL can plan."""
+"""Every statement of the store can be planned, and is kept to one account's rows."""
 
 import importlib
 import pkgutil
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
+from psycopg2.errors import InsufficientPrivilege
 from psycopg2.extensions import connection as Connection
+from psycopg2.extras import register_uuid
 
 from bulkimport import store
 from bulkimport.devserver import postgres
 from bulkimport.store import staging
+from tests.conftest import FOREIGN, OWN, TestDatabase
+from tests.integration import two_tenants
+from tests.integration.two_tenants import PARAMETERS, PARAMETERS_OF, STAGE, STAGED, STAGED_OF, snapshot
 
 PLANNED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 NOT_PLANNED = {
     *("staged_assets.savepoint", "staged_assets.rollback", "staged_assets.release"),
     *("staging.create", "staging.clear", "queue.listen"),
+}
+# It names no account, and takes what the account that is set has. Web never runs it.
+NAMES_NO_ACCOUNT = {"queue.claim"}
+# The rows that it returned, or how many it changed; None where the role may not run it at all.
+Outcome = list[tuple[Any, ...]] | int | None
+PARAMETER = re.compile(r"%\((\w+)\)s")
+
+# What a statement that always answers something says where there is nothing. The last two speak of what is
+# staged and has no asset.
+NOTHING: Mapping[str, Outcome] = {
+    "queue.count": [(0,)],
+    "queue.position": [(1,)],
+    "reverting.extent": [(0, 0)],
+    "reverting.lock": [(0,)],
+    "staged_assets.lock_held": [(0,)],
+    "staged_assets.refused": [(2, None, None)],
+    "staged_assets.incomplete": [(2, ["name"])],
+}
+# It takes the tenant away, and says so.
+TAKES_THE_TENANT_AWAY = {"accounts.hide_from_inactive"}
+# A worker chooses among the jobs of all accounts, to import and to purge, before it knows whose they are. It
+# sees no more of them than two narrow tables, bulk_import_queue and bulk_import_finished.
+SEES_EVERY_TENANT: Mapping[str, set[str]] = {
+    "web": set(),
+    "worker": {
+        *("queue.claim", "queue.relock", "queue.checkpoint", "queue.begin_check", "queue.release"),
+        *("queue.remove", "queue.hold", "queue.is_queued", "queue.count", "queue.position"),
+        *("finished.add", "finished.lock_expired", "finished.renew"),
+    },
 }
 
 
@@ -34,6 +69,10 @@ def statements() -> dict[str, str]:
     return found
 
 
+# The others have nothing of any tenant: locks by number, notices, savepoints, the session's own staging.
+OF_TENANTS = {name: text for name, text in statements().items() if "trakrf." in text}
+
+
 @pytest.mark.parametrize("name", sorted(statements()))
 def test_a_statement_can_be_planned(
     server: postgres.Server, template: str, connect: Callable[[str], Connection], name: str
@@ -47,3 +86,79 @@ def test_a_statement_can_be_planned(
         cursor.execute(staging.CREATE)
         cursor.execute(f"EXPLAIN {statement}", defaultdict(lambda: None))
         assert cursor.fetchall()
+
+
+@pytest.fixture
+def filled(db: TestDatabase) -> TestDatabase:
+    two_tenants.fill(db)
+    return db
+
+
+@pytest.fixture
+def logins(filled: TestDatabase, connect: Callable[[str], Connection]) -> dict[str, Connection]:
+    """Sessions in which no tenant was ever set."""
+    opened = {"web": connect(filled.web_url), "worker": connect(filled.worker_url)}
+    for connection in opened.values():
+        register_uuid(conn_or_curs=connection)  # type: ignore[no-untyped-call]
+    return opened
+
+
+def outcome(connection: Connection, name: str, tenant: str | None, *, keep: bool) -> Outcome:
+    """What a statement does; undone at once unless it is to be kept."""
+    try:
+        with connection.cursor() as cursor:
+            if tenant is not None:
+                cursor.execute("SELECT set_config('app.current_account_id', %s, true)", (tenant,))
+            if "asset_staging" in OF_TENANTS[name]:
+                cursor.execute(staging.CREATE)
+                cursor.execute(STAGE, STAGED | STAGED_OF.get(name, {}))
+            cursor.execute(OF_TENANTS[name], PARAMETERS | PARAMETERS_OF.get(name, {}))
+            found = cursor.fetchall() if cursor.description else cursor.rowcount
+        if keep:
+            connection.commit()
+        return found
+    except InsufficientPrivilege as refusal:
+        return 0 if "row-level security" in str(refusal) else None
+    finally:
+        connection.rollback()
+
+
+def has_seen(name: str, found: Outcome) -> bool:
+    """Whether an outcome is another than where there is nothing."""
+    return (
+        found is not None and found not in ([], 0)
+        if name not in NOTHING
+        else found not in (None, NOTHING[name])
+    )
+
+
+def test_every_parameter_of_a_statement_is_known() -> None:
+    wanted = {parameter for text in OF_TENANTS.values() for parameter in PARAMETER.findall(text)}
+    assert wanted <= set(PARAMETERS), "name a real row of OWN for it in two_tenants.PARAMETERS"
+
+
+def test_the_parameters_name_rows_that_are_there(logins: dict[str, Connection]) -> None:
+    """Else it would prove nothing that other accounts find none."""
+    meets_rows = {
+        name
+        for connection in logins.values()
+        for name in OF_TENANTS
+        if has_seen(name, outcome(connection, name, str(OWN), keep=False))
+    }
+    assert set(OF_TENANTS) - meets_rows == TAKES_THE_TENANT_AWAY
+
+
+@pytest.mark.parametrize("tenant", [None, "", str(FOREIGN)], ids=["unset", "empty", "foreign"])
+@pytest.mark.parametrize("role", ["web", "worker"])
+def test_no_statement_sees_or_changes_another_accounts_rows(
+    filled: TestDatabase, logins: dict[str, Connection], role: str, tenant: str | None
+) -> None:
+    before = snapshot(filled)
+    expected = SEES_EVERY_TENANT[role] | (NAMES_NO_ACCOUNT if tenant == str(FOREIGN) else set())
+    seen = {
+        name
+        for name in sorted(set(OF_TENANTS) - TAKES_THE_TENANT_AWAY)
+        if has_seen(name, outcome(logins[role], name, tenant, keep=name not in expected))
+    }
+    assert seen == expected
+    assert snapshot(filled) == before

@@ -1,112 +1,124 @@
-"""Row-level security, by the catalogue and by trying."""
+"""Row-level security: what the catalogue says, what each role sees, and that no part can go unnoticed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
 
+from bulkimport import database
 from bulkimport.database import Database
-from tests.conftest import FOREIGN, OWN, TestDatabase, csv_of, submit
+from bulkimport.devserver import environment
+from tests.conftest import FOREIGN, TestDatabase
+from tests.integration import two_tenants
+from tests.integration.tenant_walls import catalogue_faults, tables, transaction_faults, trial_faults
 
-TABLES = (
-    "accounts",
-    "assets",
-    "bulk_import_changes",
-    "bulk_import_chunks",
-    "bulk_import_errors",
-    "bulk_import_finished",
-    "bulk_import_identifiers",
-    "bulk_import_jobs",
-    "bulk_import_queue",
-    "idempotency_keys",
-)
 Connect = Callable[[str], Connection]
+
+# One at a time, each has to be noticed both in the catalogue and by trying.
+KEY_IS_TENANT = "{key} = (SELECT nullif(current_setting('app.current_account_id', true), '')::int)"
+NO_NULLIF = "{key} = (SELECT current_setting('app.current_account_id', true)::int)"
+MUTATIONS = {
+    "no FORCE": "ALTER TABLE trakrf.{table} NO FORCE ROW LEVEL SECURITY",
+    "no row-level security": "ALTER TABLE trakrf.{table} DISABLE ROW LEVEL SECURITY",
+    "no policy": "DROP POLICY tenant ON trakrf.{table}",
+    "no nullif": f"ALTER POLICY tenant ON trakrf.{{table}} USING ({NO_NULLIF}) WITH CHECK ({NO_NULLIF})",
+    "no USING": f"ALTER POLICY tenant ON trakrf.{{table}} USING (true) WITH CHECK ({KEY_IS_TENANT})",
+    "no WITH CHECK": "ALTER POLICY tenant ON trakrf.{table} WITH CHECK (true)",
+    "a policy more": "CREATE POLICY more ON trakrf.{table} USING (true)",
+}
+# In the catalogue alone.
+LOOSE = {
+    "a table of nobody": "CREATE TABLE trakrf.loose (id int)",
+    "a unique key": "CREATE UNIQUE INDEX loose ON trakrf.assets (identifier)",
+    "a unique key on an expression": "CREATE UNIQUE INDEX loose ON trakrf.assets (lower(identifier))",
+    "a foreign key": "ALTER TABLE trakrf.bulk_import_jobs ADD UNIQUE (id),"
+    " ADD CONSTRAINT loose FOREIGN KEY (parent_job_id) REFERENCES trakrf.bulk_import_jobs (id)",
+    "a superuser": f"ALTER ROLE {environment.WEB_LOGIN} SUPERUSER",
+    "a login with BYPASSRLS": f"ALTER ROLE {environment.WORKER_LOGIN} BYPASSRLS",
+    "a role with BYPASSRLS": "ALTER ROLE bulkimport_web BYPASSRLS",
+    "a login that is the owner": f"ALTER TABLE trakrf.assets OWNER TO {environment.WEB_LOGIN}",
+    "a member of the owner": f"GRANT {environment.OWNER} TO {environment.WORKER_LOGIN}",
+}
 
 
 @pytest.fixture
-def filled(db: TestDatabase, web_database: Database) -> TestDatabase:
+def filled(db: TestDatabase) -> TestDatabase:
     """Something of both accounts in each table."""
-    for account_id in (OWN, FOREIGN):
-        job_id = submit(web_database, csv_of("A", "B"), account_id)
-        db.rows(
-            "INSERT INTO trakrf.assets (account_id, identifier, name, type, valid_from)"
-            " VALUES (%s, 'A', 'A', 'other', now())",
-            account_id,
-        )
-        db.rows(
-            "INSERT INTO trakrf.bulk_import_errors (account_id, job_id, row_number, position, code, message)"
-            " VALUES (%s, %s::uuid, 2, 0, 'required', 'm')",
-            account_id,
-            str(job_id),
-        )
+    two_tenants.fill(db)
     return db
 
 
-def test_every_table_is_protected(db: TestDatabase) -> None:
-    protected = db.rows(
-        "SELECT relname, relrowsecurity, relforcerowsecurity FROM pg_class"
-        " WHERE relnamespace = 'trakrf'::regnamespace AND relkind = 'r' ORDER BY 1"
-    )
-    assert protected == [(table, True, True) for table in TABLES]
+@pytest.fixture
+def admin(filled: TestDatabase, connect: Connect) -> Iterator[Cursor]:
+    """The administrator, in a transaction that is never committed."""
+    with connect(filled.admin_url).cursor() as cursor:
+        yield cursor
 
 
-def test_every_policy_checks_reads_and_writes(db: TestDatabase) -> None:
-    policies = db.rows(
-        "SELECT tablename, policyname, roles::text, cmd, qual, with_check FROM pg_policies"
-        " WHERE schemaname = 'trakrf' AND policyname <> 'every_tenant_for_workers' ORDER BY 1"
-    )
-    assert [policy[:4] for policy in policies] == [(table, "tenant", "{public}", "ALL") for table in TABLES]
-    for table, _, _, _, qual, with_check in policies:
-        assert qual == with_check
-        assert str(qual).startswith("(id = " if table == "accounts" else "(account_id = ")
-        assert "NULLIF(current_setting('app.current_account_id'::text, true), ''::text)" in str(qual)
+@pytest.fixture
+def one_session(filled: TestDatabase) -> Iterator[Database]:
+    pool = Database(filled.web_url, size=1, application_name="test-web")
+    yield pool
+    pool.close()
 
 
-def test_workers_see_all_tenants_in_two_narrow_tables_alone(db: TestDatabase) -> None:
-    exceptions = db.rows(
-        "SELECT tablename, roles::text FROM pg_policies"
-        " WHERE schemaname = 'trakrf' AND policyname <> 'tenant' ORDER BY 1"
-    )
-    assert exceptions == [
-        ("bulk_import_finished", "{bulkimport_worker}"),
-        ("bulk_import_queue", "{bulkimport_worker}"),
-    ]
+def test_the_catalogue_keeps_tenants_apart(admin: Cursor) -> None:
+    assert len(tables(admin)) >= 10
+    assert catalogue_faults(admin) == []
 
 
-def test_every_key_leads_with_the_account(db: TestDatabase) -> None:
-    keys = db.rows(
-        "SELECT i.indexrelid::regclass::text, a.attname FROM pg_index i"
-        " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
-        " JOIN pg_class c ON c.oid = i.indrelid"
-        " WHERE i.indisunique AND c.relnamespace = 'trakrf'::regnamespace"
-    )
-    assert len(keys) >= len(TABLES)
-    assert {column for index, column in keys if index != "trakrf.accounts_pkey"} == {"account_id"}
+def test_no_role_sees_or_gives_away_what_is_not_the_tenants(admin: Cursor) -> None:
+    assert [fault for table in tables(admin) for fault in trial_faults(admin, table)] == []
 
 
-@pytest.mark.parametrize("setting", [None, "", "999", str(FOREIGN)])
-@pytest.mark.parametrize("table", ["accounts", "assets", "bulk_import_jobs", "bulk_import_errors"])
-def test_a_web_login_sees_the_rows_of_one_account_or_none(
-    filled: TestDatabase, connect: Connect, table: str, setting: str | None
+def test_a_transaction_shows_one_tenant_and_leaves_nothing_behind(one_session: Database) -> None:
+    assert transaction_faults(one_session) == []
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS)
+def test_no_wall_of_a_table_can_go_unnoticed(admin: Cursor, mutation: str) -> None:
+    for table in tables(admin):
+        key = "id" if table == "accounts" else "account_id"
+        admin.execute("SAVEPOINT whole")
+        admin.execute(MUTATIONS[mutation].format(table=table, key=key))
+        assert any(fault.startswith(f"{table} ") for fault in catalogue_faults(admin)), table
+        assert trial_faults(admin, table), table
+        admin.execute("ROLLBACK TO SAVEPOINT whole")
+    assert catalogue_faults(admin) == []
+
+
+def test_no_loose_key_or_login_can_come_unnoticed(db: TestDatabase, connect: Connect) -> None:
+    with connect(db.admin_url).cursor() as cursor:
+        for mutation, statement in LOOSE.items():
+            cursor.execute(statement)
+            assert catalogue_faults(cursor), mutation
+            cursor.connection.rollback()
+
+
+@pytest.mark.parametrize(
+    "set_tenant",
+    ["SELECT %(tenant_account_id)s", database.SET_TENANT.replace("true", "false")],
+    ids=["no set_config", "for the session"],
+)
+def test_the_tenant_cannot_go_unset_or_outlive_its_transaction_unnoticed(
+    one_session: Database, monkeypatch: pytest.MonkeyPatch, set_tenant: str
 ) -> None:
-    key = "id" if table == "accounts" else "account_id"
-    with connect(filled.web_url).cursor() as cursor:
-        if setting is not None:
-            cursor.execute("SELECT set_config('app.current_account_id', %s, true)", (setting,))
-        cursor.execute(f"SELECT DISTINCT {key} FROM trakrf.{table}")
-        assert cursor.fetchall() == ([(FOREIGN,)] if setting == str(FOREIGN) else [])
+    assert set_tenant != database.SET_TENANT
+    monkeypatch.setattr(database, "SET_TENANT", set_tenant)
+    assert transaction_faults(one_session)
 
 
-def test_a_setting_ends_with_its_transaction(filled: TestDatabase, connect: Connect) -> None:
+def test_a_login_sees_the_rows_of_one_account_or_none(filled: TestDatabase, connect: Connect) -> None:
     connection = connect(filled.web_url)
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('app.current_account_id', '1', true)")
-        cursor.execute("SELECT count(*) FROM trakrf.assets")
-        assert cursor.fetchone() == (1,)
-    with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM trakrf.assets")
-        assert cursor.fetchone() == (0,)
+    for setting, expected in ((None, []), ("", []), ("999", []), (str(FOREIGN), [(FOREIGN,)]), (None, [])):
+        with connection, connection.cursor() as cursor:
+            if setting is not None:
+                cursor.execute("SELECT set_config('app.current_account_id', %s, true)", (setting,))
+            for table in ("assets", "bulk_import_jobs", "bulk_import_errors", "bulk_import_queue"):
+                cursor.execute(f"SELECT DISTINCT account_id FROM trakrf.{table}")
+                assert cursor.fetchall() == expected, (table, setting)
 
 
 @pytest.mark.parametrize(
