@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from bulkimport import problems
+from bulkimport import problems, signing_keys
 from bulkimport import settings as environment
 from bulkimport.api import (
     assets,
@@ -17,7 +17,9 @@ from bulkimport.api import (
 )
 from bulkimport.auth import TokenVerifier
 from bulkimport.database import Database
+from bulkimport.key_set import KeySet
 from bulkimport.settings import WEB_THREADS, Settings
+from bulkimport.signing_keys import FixedKey, KeySource
 
 MULTIPART_ALLOWANCE_BYTES = 64 * 1024  # around the file: boundaries, part headers, small fields
 MAX_FORM_MEMORY_BYTES = 512 * 1024  # Werkzeug counts its read buffer of 64 KiB in, of files too
@@ -27,7 +29,7 @@ MAX_FORM_PARTS = 20
 def create_app(settings: Settings | None = None) -> Flask:
     """The application for these settings, by default the environment's.
 
-    Raises SettingsError where one is missing.
+    Raises SettingsError where one is missing, and UnusableKeyError where the key of tokens is none.
     """
     settings = settings or environment.load()
     app = Flask("bulkimport", static_folder=None)
@@ -39,7 +41,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     app.extensions["settings"] = settings
     app.extensions["token_verifier"] = TokenVerifier(
-        secret=settings.require_jwt_secret(),
+        keys=_keys(settings),
         account_claim=settings.jwt_account_claim,
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
@@ -59,3 +61,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(row_errors.blueprint)
     app.register_blueprint(assets.blueprint)
     return app
+
+
+def _keys(settings: Settings) -> KeySource:
+    """What verifies tokens, of the one family that is set."""
+    settings.require_jwt_key()
+    if settings.jwt_jwks_url:
+        return KeySet(settings.jwt_jwks_url)
+    if settings.jwt_public_key:
+        return FixedKey(signing_keys.from_pem(settings.jwt_public_key))
+    return FixedKey(signing_keys.from_secret(settings.require_jwt_secret()))

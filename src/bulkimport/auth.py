@@ -2,18 +2,30 @@
 
 import re
 import time
+import unicodedata
+from base64 import urlsafe_b64decode
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import jwt
 
-ALGORITHM = "HS256"
+from bulkimport import strict_json
+from bulkimport.signing_keys import HS256, KeySource
+
+READ_SCOPE, WRITE_SCOPE = "assets:read", "assets:write"
 MAX_TOKEN_CHARS = 8 * 1024
 MAX_ACCOUNT_ID = 2**31 - 1  # accounts.id is an int
 MAX_TIME = 2**53  # seconds; beyond it a JSON number is no longer exact
 MAX_SUBJECT_CHARS = 255
+MAX_KEY_ID_CHARS = 256
 LEEWAY_S = 30
 BEARER = re.compile(r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.IGNORECASE)
+TYPES = ("jwt", "at+jwt")
+# A key that the token brings along, or says where to fetch, proves nothing; and of extensions that must be
+# understood none is (RFC 8725, sections 3.1 and 3.10; RFC 7515, section 4.1).
+REFUSED_HEADERS = frozenset({"jku", "jwk", "x5u", "x5c", "crit"})
+TIMES = ("exp", "nbf", "iat")
 
 
 class UnauthorizedError(Exception):
@@ -24,51 +36,66 @@ class UnauthorizedError(Exception):
         self.missing = missing
 
 
+class InsufficientScopeError(Exception):
+    """The token is valid and lacks the scope that is needed."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"the token lacks the scope {scope}")
+        self.scope = scope
+
+
 @dataclass(frozen=True)
 class Principal:
-    """Whom a token proves."""
+    """Whom a token proves, and the scopes that it was given."""
 
     account_id: int
     subject: str | None
+    scopes: frozenset[str] = frozenset()
+
+    def require(self, scope: str) -> None:
+        """Raise InsufficientScopeError unless the token has the scope."""
+        if scope not in self.scopes:
+            raise InsufficientScopeError(scope)
 
 
 @dataclass(frozen=True)
 class TokenVerifier:
-    """What a token must be: signed with the secret, unexpired, and from and for whom it should be."""
+    """What a token must be: signed with one of the keys, unexpired, from and for whom it should be."""
 
-    secret: str
+    keys: KeySource
     account_claim: str
     issuer: str | None
     audience: str | None
 
     def verify(self, authorization: str | None) -> Principal:
-        """The principal of an Authorization header (RFC 6750, section 2.1), or UnauthorizedError."""
+        """The principal of an Authorization header (RFC 6750, section 2.1), or UnauthorizedError.
+
+        Raises KeysUnavailableError where there is no key yet to tell by.
+        """
         if not authorization:
             raise UnauthorizedError("a Bearer token is needed", missing=True)
-        match = BEARER.fullmatch(authorization)
-        if match is None or len(authorization) > MAX_TOKEN_CHARS:
+        match = BEARER.fullmatch(authorization) if len(authorization) <= MAX_TOKEN_CHARS else None
+        if match is None:
             raise UnauthorizedError("the Authorization header is not of the form: Bearer TOKEN")
         claims = self._claims(match[1])
-        return Principal(self._account_id(claims), _subject(claims.get("sub")))
+        return Principal(self._account_id(claims), _subject(claims), _scopes(claims))
 
     def _claims(self, token: str) -> dict[str, Any]:
+        key = self.keys.find(*_header(token.partition(".")[0]))
+        if key is None:
+            raise UnauthorizedError("the token is signed with a key or an algorithm that is not taken here")
         try:
-            claims: dict[str, Any] = jwt.decode(
+            return STRICT_JWT.decode(
                 token,
-                self.secret,
-                algorithms=[ALGORITHM],
+                key.material,
+                algorithms=[key.algorithm],
                 issuer=self.issuer,
                 audience=self.audience,
                 leeway=LEEWAY_S,
                 options={"require": ["exp", self.account_claim], "verify_aud": self.audience is not None},
             )
-        except (jwt.PyJWTError, ValueError, OverflowError, RecursionError) as error:
+        except (jwt.PyJWTError, ValueError, OverflowError) as error:
             raise UnauthorizedError(f"the token is not valid: {_reason(error)}") from error
-        # PyJWT takes a time as a string, and one far beyond any clock.
-        for name in ("exp", "nbf", "iat"):
-            if name in claims and not _is_number(claims[name], MAX_TIME):
-                raise UnauthorizedError(f'the token\'s claim "{name}" is not a time')
-        return claims
 
     def _account_id(self, claims: dict[str, Any]) -> int:
         account_id = claims[self.account_claim]
@@ -86,6 +113,7 @@ def issue_token(
     issuer: str | None = None,
     audience: str | None = None,
     subject: str | None = None,
+    scopes: Iterable[str] = (READ_SCOPE, WRITE_SCOPE),
 ) -> str:
     """A token for tests and development; in production another service issues them."""
     now = int(time.time())
@@ -96,9 +124,44 @@ def issue_token(
         "exp": now + lifetime_s,
         "iss": issuer,
         "aud": audience,
+        "scope": " ".join(scopes),
     }
     given = {name: value for name, value in claims.items() if value is not None}
-    return jwt.encode(given, secret, algorithm=ALGORITHM)
+    return jwt.encode(given, secret, algorithm=HS256)
+
+
+class _StrictJWT(jwt.PyJWT):
+    """PyJWT takes UTF-16, doubled names, NaN, and a time as a string or far beyond any clock."""
+
+    def _decode_payload(self, decoded: dict[str, Any]) -> dict[str, Any]:
+        claims = strict_json.parse(decoded["payload"])
+        for name in TIMES:
+            if name in claims and not _is_number(claims[name], MAX_TIME):
+                raise UnauthorizedError(f'the token\'s claim "{name}" is not a time')
+        return claims
+
+
+STRICT_JWT = _StrictJWT()
+
+
+def _header(segment: str) -> tuple[str, str | None]:
+    """alg and kid of a header that asks for nothing we do not do; RFC 8725, section 3.11 for `typ`."""
+    try:
+        header = strict_json.parse(urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    except ValueError as error:
+        raise UnauthorizedError("the token is not valid: its header cannot be read") from error
+    if not REFUSED_HEADERS.isdisjoint(header):
+        raise UnauthorizedError(
+            f"the token has a header that is not taken: {', '.join(sorted(REFUSED_HEADERS))}"
+        )
+    algorithm, key_id, kind = header.get("alg"), header.get("kid"), header.get("typ", "JWT")
+    if not isinstance(algorithm, str):
+        raise UnauthorizedError('the token\'s header "alg" is not the name of an algorithm')
+    if "kid" in header and not (isinstance(key_id, str) and 0 < len(key_id) <= MAX_KEY_ID_CHARS):
+        raise UnauthorizedError('the token\'s header "kid" is not the name of a key')
+    if not isinstance(kind, str) or kind.lower().removeprefix("application/") not in TYPES:
+        raise UnauthorizedError('the token\'s header "typ" is neither JWT nor at+jwt')
+    return algorithm, key_id
 
 
 def _reason(error: Exception) -> str:
@@ -106,11 +169,30 @@ def _reason(error: Exception) -> str:
     return str(error) if isinstance(error, jwt.InvalidTokenError) else "it cannot be read"
 
 
-def _subject(claim: object) -> str | None:
+def _subject(claims: dict[str, Any]) -> str | None:
     """What can be stored and shown; a subject names somebody and grants nothing."""
-    if isinstance(claim, str) and claim.isprintable() and 0 < len(claim) <= MAX_SUBJECT_CHARS:
-        return claim
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or subject.isprintable():
+        return subject if subject and len(subject) <= MAX_SUBJECT_CHARS else None
+    if not _is_text(subject):
+        raise UnauthorizedError('the token\'s claim "sub" is not text')
     return None
+
+
+def _scopes(claims: dict[str, Any]) -> frozenset[str]:
+    """`scope` (RFC 8693, section 4.2), or `scp` where there is none; each a list, or a text with spaces."""
+    given = claims.get("scope", claims.get("scp"))
+    if given is None:
+        return frozenset()
+    scopes = given.split(" ") if isinstance(given, str) else given
+    if not isinstance(scopes, list) or not all(isinstance(one, str) and _is_text(one) for one in scopes):
+        raise UnauthorizedError("the token's scopes are neither a text nor a list of texts")
+    return frozenset(scopes) - {""}
+
+
+def _is_text(text: str) -> bool:
+    """With neither control characters nor halves of a surrogate pair."""
+    return text.isprintable() or not any(unicodedata.category(one) in ("Cc", "Cs") for one in text)
 
 
 def _is_number(value: object, limit: int) -> bool:

@@ -132,10 +132,9 @@ def token(account: int, lifetime: int) -> None:
     from bulkimport.devserver import environment
 
     given = settings.load()
-    secret = given.jwt_secret or environment.secret(given.data_dir)
     click.echo(
         issue_token(
-            secret,
+            environment.signing_secret(given),
             account,
             account_claim=given.jwt_account_claim,
             lifetime_s=lifetime,

@@ -106,6 +106,12 @@ PROBLEM_TYPES = {
         "A valid token is needed",
         "There is no token, or not a valid one. WWW-Authenticate says what is wrong with it.",
     ),
+    "insufficient-scope": ProblemType(
+        403,
+        "The token lacks a scope",
+        "The token is valid, and was not given the scope that the operation needs; WWW-Authenticate names "
+        "it. Ask whoever issues tokens for one that has it.",
+    ),
     "inactive-account": ProblemType(
         403,
         "The account may not be used",
@@ -209,5 +215,11 @@ PROBLEM_TYPES = {
         "The service cannot answer now",
         "The database cannot be reached. Send the request again after Retry-After seconds; with an "
         "Idempotency-Key that is always safe.",
+    ),
+    "keys-unavailable": ProblemType(
+        503,
+        "Tokens cannot be verified now",
+        "The keys that verify tokens could not be fetched from their issuer yet. Send the request again "
+        "after Retry-After seconds.",
     ),
 }

@@ -9,17 +9,19 @@ from flask import Flask, Response, g, json, request
 from werkzeug.exceptions import HTTPException
 
 from bulkimport.asset_body import InvalidAssetError
-from bulkimport.auth import UnauthorizedError
+from bulkimport.auth import InsufficientScopeError, UnauthorizedError
 from bulkimport.csvfile.refusal import RefusedFileError
 from bulkimport.database import DatabaseUnavailableError
 from bulkimport.idempotency import KeyInUseError, KeyReusedError
 from bulkimport.intake import TooManyJobsError
 from bulkimport.job_actions import JobStateError, UnknownJobError
+from bulkimport.key_set import KeysUnavailableError
 from bulkimport.problem_types import PROBLEM_TYPES
 from bulkimport.store.accounts import InactiveAccountError
 from bulkimport.store.assets import IdentifierTakenError
 
 RETRY_AFTER_S = 5
+CHALLENGE = 'Bearer realm="bulkimport"'
 NOT_IN_DESCRIPTIONS = re.compile(r"[^ !#-\[\]-~]")  # RFC 6750, section 3: error_description
 
 log = logging.getLogger(__name__)
@@ -87,6 +89,12 @@ def _problem(error: Exception) -> Problem:
             return Problem(error.code, error.detail)
         case UnauthorizedError():
             return Problem("unauthorized", str(error), headers=_challenge(error))
+        case InsufficientScopeError():
+            return Problem("insufficient-scope", _sentence(error), headers=_scope_challenge(error))
+        case KeysUnavailableError():
+            return Problem(
+                "keys-unavailable", _sentence(error), headers={"Retry-After": str(error.retry_after_s)}
+            )
         case InactiveAccountError():
             return Problem("inactive-account", str(error))
         case UnknownJobError():
@@ -128,8 +136,13 @@ def _http_problem(error: HTTPException, status: int) -> Problem:
 
 def _challenge(error: UnauthorizedError) -> dict[str, str]:
     """RFC 6750, section 3: no error code where there was no token at all."""
-    challenge = 'Bearer realm="bulkimport"'
+    challenge = CHALLENGE
     if not error.missing:
         description = NOT_IN_DESCRIPTIONS.sub("'", str(error))[:200]
         challenge += f', error="invalid_token", error_description="{description}"'
     return {"WWW-Authenticate": challenge}
+
+
+def _scope_challenge(error: InsufficientScopeError) -> dict[str, str]:
+    """RFC 6750, section 3.1."""
+    return {"WWW-Authenticate": f'{CHALLENGE}, error="insufficient_scope", scope="{error.scope}"'}

@@ -1,14 +1,18 @@
 """The environment becomes one frozen Settings; nothing else reads os.environ."""
 
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
 
 from bulkimport.faults import OperatorError
 
 MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: an HS256 key is at least as long as its hash
+JWT_KEYS = ("JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")  # one family: RFC 8725, section 3.1
 WEB_THREADS = 8  # of one web process; each needs one database connection at most
+BOOLEANS = ("true", "false")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
@@ -23,9 +27,12 @@ class Settings:
     database_url: str | None = field(repr=False)
     migration_database_url: str | None = field(repr=False)
     jwt_secret: str | None = field(repr=False)
+    jwt_public_key: str | None
+    jwt_jwks_url: str | None
     jwt_issuer: str | None
     jwt_audience: str | None
     jwt_account_claim: str
+    jwt_require_scopes: bool
     host: str
     port: int
     web_concurrency: int
@@ -50,8 +57,22 @@ class Settings:
             "postgresql://owner@host/database",
         )
 
+    def require_jwt_key(self) -> None:
+        """SettingsError unless there is something to verify tokens with: there is no default."""
+        if not (self.jwt_secret or self.jwt_public_key or self.jwt_jwks_url):
+            raise SettingsError(
+                "JWT_SECRET is not set, nor is JWT_PUBLIC_KEY or JWT_JWKS_URL; set the one that fits the "
+                "issuer of tokens"
+            )
+
     def require_jwt_secret(self) -> str:
-        """The HS256 secret, or SettingsError: there is no default."""
+        """The HS256 secret, which signs tokens too, or SettingsError."""
+        if self.jwt_public_key or self.jwt_jwks_url:
+            name = "JWT_PUBLIC_KEY" if self.jwt_public_key else "JWT_JWKS_URL"
+            raise SettingsError(
+                f"{name} is set, with which tokens can be verified and not made; take them from their "
+                "issuer, or set JWT_SECRET instead"
+            )
         return _require(
             "JWT_SECRET", self.jwt_secret, f"a random secret of at least {MIN_SECRET_BYTES} bytes"
         )
@@ -63,14 +84,18 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     An empty variable counts as unset.
     """
     given = {name: value for name, value in (os.environ if environ is None else environ).items() if value}
+    _require_one_family(given)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Settings(
         database_url=given.get("DATABASE_URL"),
         migration_database_url=given.get("MIGRATION_DATABASE_URL"),
         jwt_secret=_secret(given.get("JWT_SECRET")),
+        jwt_public_key=given.get("JWT_PUBLIC_KEY"),
+        jwt_jwks_url=_jwks_url(given.get("JWT_JWKS_URL")),
         jwt_issuer=given.get("JWT_ISSUER"),
         jwt_audience=given.get("JWT_AUDIENCE"),
         jwt_account_claim=given.get("JWT_ACCOUNT_CLAIM", "account_id"),
+        jwt_require_scopes=_choice(given, "JWT_REQUIRE_SCOPES", "false", BOOLEANS, str.lower) == "true",
         host=given.get("HOST", "127.0.0.1"),
         port=_integer(given, "PORT", 8000, 1, 65_535),
         web_concurrency=_integer(given, "WEB_CONCURRENCY", cores, 1, 1_000),
@@ -91,6 +116,15 @@ def _require(name: str, value: str | None, example: str) -> str:
     return value
 
 
+def _require_one_family(given: Mapping[str, str]) -> None:
+    """Were several taken, a public key could pass for a secret."""
+    both = [name for name in JWT_KEYS if name in given]
+    if len(both) > 1:
+        raise SettingsError(
+            f"{' and '.join(both)} are set; tokens are verified with one of them: unset the other"
+        )
+
+
 def _secret(value: str | None) -> str | None:
     if value is not None and len(value.encode()) < MIN_SECRET_BYTES:
         raise SettingsError(
@@ -98,6 +132,29 @@ def _secret(value: str | None) -> str | None:
             "e.g. the output of: openssl rand -hex 32"
         )
     return value
+
+
+def _jwks_url(value: str | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        usable = bool(parts.hostname) and parts.port != 0 and _is_private(parts)
+    except ValueError:
+        usable = False
+    if not usable or not value.isascii() or not value.isprintable() or " " in value or "@" in value:
+        raise SettingsError(
+            f'JWT_JWKS_URL is "{value}"; it must be an https URL, or an http one of this machine (127.0.0.1, '
+            "::1, localhost): over plain http anybody on the way could hand in keys"
+        )
+    return value
+
+
+def _is_private(url: SplitResult) -> bool:
+    """Nobody on the way can change the answer."""
+    if url.scheme != "http" or url.hostname == "localhost":
+        return url.scheme in ("http", "https")
+    return ipaddress.ip_address(url.hostname or "").is_loopback
 
 
 def _integer(given: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

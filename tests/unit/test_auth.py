@@ -9,9 +9,11 @@ import jwt
 import pytest
 
 from bulkimport.auth import Principal, TokenVerifier, UnauthorizedError, issue_token
+from bulkimport.signing_keys import FixedKey, from_secret
 
 SECRET = "a secret of tests, long enough for HS256 and for HS512 as well.."
-VERIFIER = TokenVerifier(secret=SECRET, account_claim="account_id", issuer=None, audience=None)
+KEYS = FixedKey(from_secret(SECRET))
+VERIFIER = TokenVerifier(keys=KEYS, account_claim="account_id", issuer=None, audience=None)
 
 
 def sign(key: str = SECRET, algorithm: str = "HS256", **claims: Any) -> str:
@@ -30,7 +32,8 @@ def test_a_valid_token_proves_a_principal() -> None:
 
 def test_an_issued_token_is_valid() -> None:
     token = issue_token(SECRET, 7, account_claim="account_id", lifetime_s=60)
-    assert VERIFIER.verify(f"bearer {token}") == Principal(7, None)
+    proved = VERIFIER.verify(f"bearer {token}")
+    assert proved == Principal(7, None, frozenset({"assets:read", "assets:write"}))
 
 
 def test_a_clock_may_be_30_s_off() -> None:
@@ -92,9 +95,7 @@ def test_the_account_must_be_a_whole_number_in_range(claim: Any) -> None:
 
 
 def test_issuer_and_audience_are_checked_when_they_are_set() -> None:
-    strict = TokenVerifier(
-        secret=SECRET, account_claim="account_id", issuer="platform", audience="bulkimport"
-    )
+    strict = TokenVerifier(keys=KEYS, account_claim="account_id", issuer="platform", audience="bulkimport")
     assert strict.verify(f"Bearer {sign(iss='platform', aud='bulkimport')}").account_id == 7
     for claims in (
         {},
@@ -111,5 +112,5 @@ def test_a_token_with_an_audience_is_fine_where_none_is_set() -> None:
 
 
 def test_the_account_claim_may_have_another_name() -> None:
-    verifier = TokenVerifier(secret=SECRET, account_claim="org", issuer=None, audience=None)
+    verifier = TokenVerifier(keys=KEYS, account_claim="org", issuer=None, audience=None)
     assert verifier.verify(f"Bearer {sign(org=9)}").account_id == 9

@@ -17,7 +17,10 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "settings": ({"faults"}, set()),
     "faults": (set(), set()),
     "logs": (set(), set()),
-    "auth": (set(), {"jwt"}),
+    "strict_json": (set(), set()),
+    "signing_keys": ({"faults"}, {"cryptography", "jwt"}),
+    "key_set": ({"signing_keys", "strict_json"}, set()),
+    "auth": ({"signing_keys", "strict_json"}, {"jwt"}),
     "database": ({"faults"}, {"psycopg2"}),
     "migrate": ({"faults"}, {"psycopg2"}),
     "processes": (set(), set()),
@@ -56,7 +59,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "problems": (
         {
             *("asset_body", "auth", "csvfile", "database", "idempotency", "intake", "job_actions"),
-            *("problem_types", "store"),
+            *("key_set", "problem_types", "store"),
         },
         {"flask", "werkzeug"},
     ),
@@ -67,7 +70,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         },
         {"apispec", "flask", "marshmallow", "psycopg2", "werkzeug"},
     ),
-    "app": ({"api", "auth", "database", "problems", "settings"}, {"flask"}),
+    "app": ({"api", "auth", "database", "key_set", "problems", "settings", "signing_keys"}, {"flask"}),
     "devserver": (
         {"auth", "client", "devserver", "faults", "migrate", "processes", "settings"},
         {"click", "psycopg2"},

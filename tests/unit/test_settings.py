@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bulkimport import settings
+from bulkimport.devserver import environment
 from bulkimport.settings import SettingsError
 
 
@@ -60,3 +61,67 @@ def test_secrets_are_not_in_the_repr() -> None:
     )
     assert "s3cret" not in repr(given)
     assert "pass" not in repr(given)
+
+
+@pytest.mark.parametrize(
+    "names", [("JWT_SECRET", "JWT_PUBLIC_KEY"), ("JWT_PUBLIC_KEY", "JWT_JWKS_URL"), settings.JWT_KEYS]
+)
+def test_tokens_are_verified_with_one_family_of_keys(names: tuple[str, ...]) -> None:
+    with pytest.raises(SettingsError, match=" and ".join(names)):
+        settings.load(dict.fromkeys(names, "https://issuer.example/keys, 32 bytes and more"))
+
+
+def test_with_no_key_at_all_the_three_are_named() -> None:
+    with pytest.raises(SettingsError, match="JWT_SECRET is not set, nor is JWT_PUBLIC_KEY or JWT_JWKS_URL"):
+        settings.load({}).require_jwt_key()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("JWT_PUBLIC_KEY", "pem"), ("JWT_JWKS_URL", "https://issuer.example/keys")]
+)
+def test_a_public_key_signs_nothing(name: str, value: str) -> None:
+    given = settings.load({name: value})
+    given.require_jwt_key()
+    for sign in (given.require_jwt_secret, lambda: environment.signing_secret(given)):
+        with pytest.raises(SettingsError, match=f"{name} is set.*JWT_SECRET instead"):
+            sign()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://issuer.example/keys?v=1",
+        "https://10.1.2.3:8443/keys",
+        "http://127.0.0.1:9000/keys",
+        "http://[::1]/keys",
+        "http://localhost:1/keys",
+    ],
+)
+def test_keys_come_from_a_url_that_nobody_can_tamper_with(url: str) -> None:
+    assert settings.load({"JWT_JWKS_URL": url}).jwt_jwks_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "http://issuer.example/keys",
+            "http://10.1.2.3/keys",
+            "http://localhost.example/",
+            "http://0.0.0.0/",
+        ),
+        *("issuer.example/keys", "https:///keys", "file:///etc/keys", "ftp://127.0.0.1/keys", "keys"),
+        *("https://user:secret@issuer.example/", "https://issuer.example:99999/", "https://[::1/"),
+        *("https://issuer.example/a b", "https://issuer.example/\r\nx", "https://issuér.example/"),
+    ],
+)
+def test_keys_come_from_no_other_url(url: str) -> None:
+    with pytest.raises(SettingsError, match="JWT_JWKS_URL is"):
+        settings.load({"JWT_JWKS_URL": url})
+
+
+def test_scopes_are_required_only_when_it_is_said() -> None:
+    assert not settings.load({}).jwt_require_scopes
+    assert settings.load({"JWT_REQUIRE_SCOPES": "True"}).jwt_require_scopes
+    with pytest.raises(SettingsError, match='JWT_REQUIRE_SCOPES is "yes"; it must be one of true, false'):
+        settings.load({"JWT_REQUIRE_SCOPES": "yes"})

@@ -21,8 +21,14 @@ from bulkimport.problem_types import PROBLEM_TYPES
 
 PROBLEM_JSON = "application/problem+json"
 EVERYWHERE = ("internal-error", "unavailable")
-WITH_A_TOKEN = ("unauthorized", "inactive-account")
+WITH_A_TOKEN = ("unauthorized", "insufficient-scope", "inactive-account", "keys-unavailable")
 SECURITY = "token"
+TOKEN = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "Where scopes are required: assets:read to read, assets:write for everything else.",
+}
 WITHOUT_BODY = (204, 304)
 PATH_PARAMETERS = {
     "job_id": {"type": "string", "format": "uuid", "pattern": f"^{ids.UUID_PATTERN.pattern}$"},
@@ -70,7 +76,7 @@ def description(app: Flask) -> dict[str, Any]:
         *((CursorField, "string", None), (Delimiter, "string", None), (ColumnMapping, "string", None)),
     ):
         plugin.map_to_openapi_type(field_class, kind, form)  # type: ignore[no-untyped-call]
-    spec.components.security_scheme(SECURITY, {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
+    spec.components.security_scheme(SECURITY, TOKEN)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for rule in app.url_map.iter_rules():
         view = app.view_functions[rule.endpoint]
@@ -143,7 +149,8 @@ def _success(status: int, success: Success) -> dict[str, Any]:
 
 def _problem(status: int, kinds: Iterable[str]) -> dict[str, Any]:
     names = list(dict.fromkeys(kinds))
-    extra = {401: ("WWW-Authenticate",), 409: ("Retry-After",), 412: ("ETag",)}.get(status, ())
+    challenge = ("WWW-Authenticate",)
+    extra = {401: challenge, 403: challenge, 409: ("Retry-After",), 412: ("ETag",)}.get(status, ())
     waits = ("Retry-After",) if status in (429, 503) else ()
     return {
         "description": " ".join(f"`{name}`: {PROBLEM_TYPES[name].meaning}" for name in names),

@@ -8,6 +8,7 @@ import psycopg2
 
 from bulkimport import migrate
 from bulkimport.devserver.postgres import ADMIN, Server
+from bulkimport.settings import Settings
 
 DATABASE = "bulkimport"
 OWNER = "bulkimport_owner"
@@ -67,6 +68,16 @@ def create_database(server: Server, name: str) -> bool:
 def grant_roles(server: Server) -> None:
     """Put the logins into the group roles that the migrations made."""
     execute(server.url(ADMIN, "postgres"), GRANT_ROLES)
+
+
+def signing_secret(settings: Settings) -> str:
+    """What signs tokens here: JWT_SECRET, or the development server's where nothing is set to verify them.
+
+    Raises SettingsError where they are verified with a public key.
+    """
+    if settings.jwt_secret or settings.jwt_public_key or settings.jwt_jwks_url:
+        return settings.require_jwt_secret()
+    return secret(settings.data_dir)
 
 
 def secret(data_dir: Path) -> str:

@@ -167,7 +167,7 @@ def _import_example(running: Service, environ: Mapping[str, str], example: Path)
 @contextmanager
 def _prepared(settings: Settings, environ: Mapping[str, str], *, fresh: bool = False) -> Iterator[Service]:
     """A database that is ready, and what the environment leaves unset filled in."""
-    settings = replace(settings, jwt_secret=settings.jwt_secret or environment.secret(settings.data_dir))
+    settings = replace(settings, jwt_secret=environment.signing_secret(settings))
     common = {
         **environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', os.defpath)}",
