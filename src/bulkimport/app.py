@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from bulkimport import problems
+from bulkimport import migrate, problems
 from bulkimport import settings as environment
 from bulkimport.api import (
     assets,
@@ -17,6 +17,7 @@ from bulkimport.api import (
 )
 from bulkimport.auth import TokenVerifier
 from bulkimport.database import Database
+from bulkimport.readiness import Readiness
 from bulkimport.settings import WEB_THREADS, Settings
 
 MULTIPART_ALLOWANCE_BYTES = 64 * 1024  # around the file: boundaries, part headers, small fields
@@ -46,6 +47,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.extensions["database"] = Database(
         settings.require_database_url(), size=WEB_THREADS, application_name="bulkimport-web"
+    )
+    app.extensions["readiness"] = Readiness(
+        app.extensions["database"], needed_version=migrate.latest_version()
     )
     app.extensions["waiting_places"] = waiting.new_places()
 

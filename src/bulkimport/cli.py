@@ -116,7 +116,7 @@ for command in (migrate_up, migrate_down, migrate_status, migrate_force):
 def worker(single: bool) -> None:
     """Import queued jobs in WORKER_CONCURRENCY processes."""
     given = settings.load()
-    logs.configure(given.log_level)
+    logs.configure(given.log_level, given.log_format)
     url = given.require_database_url()
     if single:
         worker_process.serve(url, retention_days=given.retention_days)

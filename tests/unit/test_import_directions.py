@@ -17,8 +17,11 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "settings": ({"faults"}, set()),
     "faults": (set(), set()),
     "logs": (set(), set()),
+    "trace_context": (set(), set()),
+    "metrics": (set(), {"prometheus_client"}),
     "auth": (set(), {"jwt"}),
-    "database": ({"faults"}, {"psycopg2"}),
+    "database": ({"faults", "metrics"}, {"psycopg2"}),
+    "readiness": ({"database", "store"}, {"psycopg2"}),
     "migrate": ({"faults"}, {"psycopg2"}),
     "processes": (set(), set()),
     "shutdown": (set(), set()),
@@ -63,11 +66,12 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "api": (
         {
             *("api", "asset_body", "auth", "csvfile", "database", "exports", "idempotency", "intake"),
-            *("job_actions", "options", "pace", "problem_types", "problems", "settings", "store"),
+            *("job_actions", "metrics", "options", "pace", "problem_types", "problems", "readiness"),
+            *("settings", "store", "trace_context"),
         },
-        {"apispec", "flask", "marshmallow", "psycopg2", "werkzeug"},
+        {"apispec", "flask", "marshmallow", "prometheus_client", "psycopg2", "werkzeug"},
     ),
-    "app": ({"api", "auth", "database", "problems", "settings"}, {"flask"}),
+    "app": ({"api", "auth", "database", "migrate", "problems", "readiness", "settings"}, {"flask"}),
     "devserver": (
         {"auth", "client", "devserver", "faults", "migrate", "processes", "settings"},
         {"click", "psycopg2"},
