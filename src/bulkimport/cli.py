@@ -121,7 +121,9 @@ def worker(single: bool) -> None:
     if single:
         worker_process.serve(url, retention_days=given.retention_days)
     else:
-        worker_process.serve_all(url, given.worker_concurrency)
+        worker_process.serve_all(
+            url, given.worker_concurrency, os.environ, host=given.host, port=given.worker_http_port
+        )
 
 
 @commands.command()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.context_managers import Timer
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -115,6 +116,11 @@ OF_WORKER = (
     *(WORKER_CHUNKS, WORKER_CHUNK_SECONDS, WORKER_CHUNK_STAGE_SECONDS, WORKER_ROWS, WORKER_JOBS_ENDED),
     WORKER_JOBS_PURGED,
 )
+
+
+def stage(name: str) -> Timer:
+    """Times what it stands above as a stage of a chunk."""
+    return WORKER_CHUNK_STAGE_SECONDS.labels(name).time()
 
 
 class Summed(Collector):
