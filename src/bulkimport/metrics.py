@@ -106,6 +106,18 @@ WORKER_JOBS_PURGED = Counter(
     "bulkimport_worker_jobs_purged", "Finished jobs whose retention was over.", registry=OWN
 )
 
+# To Prometheus the first step from nothing is no increase; so these series begin at 0.
+CLOSED_LABELS = (
+    (WORKER_CLAIMS, ("first", "repeated")),
+    (WORKER_CLAIMS_RELEASED, ("database", "interference", "stopping")),
+    (WORKER_CHUNKS, ("imported", "rolled_back", "lost", "interrupted", "failed")),
+    (WORKER_ROWS, ("created", "updated", "skipped", "failed", "removed")),
+    (WORKER_JOBS_ENDED, ("completed", "failed", "cancelled")),
+)
+for _metric, _values in CLOSED_LABELS:
+    for _value in _values:
+        _metric.labels(_value)
+
 OF_DATABASE = (
     *(DATABASE_POOL_SIZE, DATABASE_POOL_IN_USE, DATABASE_POOL_WAIT_SECONDS, DATABASE_POOL_TIMEOUTS),
     *(DATABASE_CONNECT_SECONDS, DATABASE_CONNECTIONS_DISCARDED),

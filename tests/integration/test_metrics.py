@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from prometheus_client import CollectorRegistry
 from psycopg2.extensions import connection as Connection
+from werkzeug.test import Client
 
-from bulkimport import database, metrics
+from bulkimport import database, metrics, monitoring
 from bulkimport.crew import Crew
 from bulkimport.database import Database, DatabaseUnavailableError
 from bulkimport.queue_monitor import QueueMonitor
+from bulkimport.readiness import Readiness
 from bulkimport.worker import Worker
 from tests.conftest import FOREIGN, HEADER, OWN, TestDatabase, bearer, csv_of, submit
 
@@ -268,3 +271,16 @@ def test_each_line_of_a_worker_about_a_job_names_its_request_and_trace(
     imported = [line for line in lines if line["job_id"] == traced]
     assert [line.get("job_status") for line in imported] == [None, "completed"]
     assert all(line["seconds"] > 0 for line in imported)
+
+
+@pytest.mark.parametrize(("silence_s", "status"), [(100, 200), (130, 503)])
+def test_the_supervisors_livez_names_a_worker_that_hangs(
+    worker_database: Database, tmp_path: Path, silence_s: float, status: int
+) -> None:
+    crew = Crew(1, tmp_path)
+    crew.started(77)
+    crew._began[77] -= silence_s
+    readiness = Readiness(worker_database, needed_version=1)
+    answer = Client(monitoring.application(crew, readiness, CollectorRegistry())).get("/livez")
+    assert answer.status_code == status
+    assert ("Worker process 77 has shown no sign of life for 130 s." in answer.text) == (status == 503)
