@@ -1,6 +1,11 @@
 """How gunicorn serves: threads, because a request waits for PostgreSQL more than it computes."""
 
+import os
+import shutil
 import sys
+import tempfile
+
+from gunicorn.workers.base import Worker
 
 from bulkimport import settings as environment
 
@@ -28,7 +33,24 @@ def post_worker_init(_worker: object) -> None:
 
     from bulkimport import logs
 
-    logs.configure(settings.log_level)
+    logs.configure(settings.log_level, settings.log_format)
     for name in ("gunicorn.error", "gunicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
+
+
+def on_starting(_server: object) -> None:
+    """A new folder for the metrics of this server's processes; it outlives HUP, and so do the counters."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="bulkimport-web-")
+
+
+def child_exit(_server: object, worker: Worker) -> None:
+    """What a process that ended has in use is in use no longer; what it counted stays."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)
+
+
+def on_exit(_server: object) -> None:
+    """The metrics go with the server."""
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from bulkimport import problems, signing_keys
+from bulkimport import migrate, problems, signing_keys
 from bulkimport import settings as environment
 from bulkimport.api import (
     assets,
@@ -18,6 +18,7 @@ from bulkimport.api import (
 from bulkimport.auth import TokenVerifier
 from bulkimport.database import Database
 from bulkimport.key_set import KeySet
+from bulkimport.readiness import Readiness
 from bulkimport.settings import WEB_THREADS, Settings
 from bulkimport.signing_keys import FixedKey, KeySource
 
@@ -48,6 +49,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.extensions["database"] = Database(
         settings.require_database_url(), size=WEB_THREADS, application_name="bulkimport-web"
+    )
+    app.extensions["readiness"] = Readiness(
+        app.extensions["database"], needed_version=migrate.latest_version()
     )
     app.extensions["waiting_places"] = waiting.new_places()
 

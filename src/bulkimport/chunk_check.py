@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from uuid import UUID
 
+from bulkimport import metrics
 from bulkimport.csvfile import records
 from bulkimport.csvfile.header import Columns
 from bulkimport.csvfile.rows import Assets, RowError, RowRules
@@ -28,6 +29,7 @@ class CheckedChunk:
     stored_errors: row_errors.NewErrors
 
 
+@metrics.stage("check")
 def check(chunk: Chunk, columns: Columns, options: Options) -> CheckedChunk:
     """Check every row of a chunk whose file has these columns."""
     rules = RowRules(columns, date_format=options.date_format, partial=options.on_conflict == UPDATE)

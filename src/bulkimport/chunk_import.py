@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport import conflict
+from bulkimport import conflict, metrics
 from bulkimport.chunk_check import CheckedChunk, Lookahead, check
 from bulkimport.csvfile.rows import RowError
 from bulkimport.options import SKIP, UPDATE, Options
@@ -16,7 +16,10 @@ from bulkimport.store.queue import Claim
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of some rows. `errors` are those of the `failed` ones, in the order of the file."""
+    """What became of some rows. `errors` are those of the `failed` ones, in the order of the file.
+
+    `job_status` is the final one, if the job ended with them.
+    """
 
     created: int = 0
     updated: int = 0
@@ -24,6 +27,7 @@ class Outcome:
     failed: int = 0
     errors: Sequence[RowError] = ()
     removed: int = 0
+    job_status: str | None = None
 
 
 def import_chunk(cursor: Cursor, job: Job, claim: Claim, options: Options, lookahead: Lookahead) -> Outcome:
@@ -47,6 +51,7 @@ def import_chunk(cursor: Cursor, job: Job, claim: Claim, options: Options, looka
     )
 
 
+@metrics.stage("errors")
 def _store_errors(
     cursor: Cursor, claim: Claim, checked: CheckedChunk, resolution: conflict.Resolution
 ) -> None:
@@ -59,10 +64,12 @@ def _store_errors(
         row_errors.insert(cursor, account_id=account_id, job_id=job_id, errors=row_errors.arrays(found))
 
 
+@metrics.stage("read")
 def _read(cursor: Cursor, claim: Claim, number: int) -> chunks.Chunk:
     return chunks.require(cursor, account_id=claim.account_id, job_id=claim.job_id, number=number)
 
 
+@metrics.stage("insert")
 def _resolve(
     cursor: Cursor, job: Job, claim: Claim, options: Options, checked: CheckedChunk
 ) -> conflict.Resolution:

@@ -116,12 +116,14 @@ for command in (migrate_up, migrate_down, migrate_status, migrate_force):
 def worker(single: bool) -> None:
     """Import queued jobs in WORKER_CONCURRENCY processes."""
     given = settings.load()
-    logs.configure(given.log_level)
+    logs.configure(given.log_level, given.log_format)
     url = given.require_database_url()
     if single:
         worker_process.serve(url, retention_days=given.retention_days)
     else:
-        worker_process.serve_all(url, given.worker_concurrency)
+        worker_process.serve_all(
+            url, given.worker_concurrency, os.environ, host=given.host, port=given.worker_http_port
+        )
 
 
 @commands.command()

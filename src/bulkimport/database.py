@@ -6,6 +6,7 @@ that a pooler which hands a session to another client after each transaction han
 
 import select
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import register_uuid
 
+from bulkimport import metrics
 from bulkimport.faults import OperatorError
 
 CONNECT_TIMEOUT_S = 5
@@ -88,6 +90,7 @@ class Database:
         self._places = threading.BoundedSemaphore(size)
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
+        metrics.DATABASE_POOL_SIZE.set(size)
 
     @contextmanager
     def tenant_transaction(self, account_id: int) -> Iterator[Cursor]:
@@ -145,8 +148,7 @@ class Database:
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
-        if not self._places.acquire(timeout=CHECKOUT_TIMEOUT_S):
-            raise DatabaseUnavailableError(f"no connection became free in {CHECKOUT_TIMEOUT_S} s")
+        self._take_place()
         try:
             connection = self._checkout()
             self._busy.add(connection)
@@ -159,15 +161,28 @@ class Database:
                 raise
             self._take_back(connection, None)
         finally:
+            metrics.DATABASE_POOL_IN_USE.dec()
             self._places.release()
+
+    def _take_place(self) -> None:
+        if not self._places.acquire(blocking=False):
+            with metrics.DATABASE_POOL_WAIT_SECONDS.time():
+                found = self._places.acquire(timeout=CHECKOUT_TIMEOUT_S)
+            if not found:
+                metrics.DATABASE_POOL_TIMEOUTS.inc()
+                raise DatabaseUnavailableError(f"no connection became free in {CHECKOUT_TIMEOUT_S} s")
+        metrics.DATABASE_POOL_IN_USE.inc()
 
     def _checkout(self) -> Connection:
         while self._idle:
             connection = self._idle.pop()
             if _is_silent(connection):
                 return connection
-            connection.close()
-        return connect(self._url, self._application_name)
+            _discard(connection)
+        started = time.perf_counter()
+        connection = connect(self._url, self._application_name)
+        metrics.DATABASE_CONNECT_SECONDS.observe(time.perf_counter() - started)
+        return connection
 
     def _take_back(self, connection: Connection, error: BaseException | None) -> None:
         self._busy.discard(connection)
@@ -176,7 +191,7 @@ class Database:
             isinstance(error, psycopg2.Error) and error.pgcode is None
         )
         if broken or connection.closed or connection.info.transaction_status:
-            connection.close()
+            _discard(connection)
         else:
             self._idle.append(connection)
 
@@ -268,6 +283,11 @@ class _TenantReadCursor(Cursor):
     def execute(self, query: Any, vars: Any = None) -> None:
         parameters: Mapping[str, Any] = {**(vars or {}), "tenant_account_id": str(self.account_id)}
         super().execute(f"{SET_TENANT};{self.preamble};{query}", parameters)
+
+
+def _discard(connection: Connection) -> None:
+    metrics.DATABASE_CONNECTIONS_DISCARDED.inc()
+    connection.close()
 
 
 def _is_silent(connection: Connection) -> bool:

@@ -37,10 +37,11 @@ def store_file(
     job_id: UUID,
     file: BinaryIO,
     receipt: Receipt = Receipt(),  # noqa: B008 - frozen
-) -> None:
+) -> int:
     """Store the file, read once as a stream, as a job that will be finished whatever happens next.
 
-    In the caller's transaction, which must be rolled back after RefusedFileError or TooManyJobsError.
+    Returns how many rows it has. In the caller's transaction, which must be rolled back after
+    RefusedFileError or TooManyJobsError.
     """
     require_room(cursor, limits, account_id=account_id)
     csv_file = CsvFile(file, charset=asked.charset, delimiter=asked.delimiter, mapping=asked.columns or {})
@@ -70,6 +71,7 @@ def store_file(
         receipt=receipt,
     )
     enqueue(cursor, limits, account_id=account_id, job_id=job_id, chunks=count)
+    return total_rows
 
 
 def enqueue(cursor: Cursor, limits: Limits, *, account_id: int, job_id: UUID, chunks: int) -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport import error_summary, job_end
+from bulkimport import error_summary, job_end, metrics
 from bulkimport.chunk_check import Lookahead
 from bulkimport.chunk_import import Outcome, import_chunk
 from bulkimport.csvfile.rows import RowError
@@ -36,8 +36,7 @@ def import_next(cursor: Cursor, claim: Claim, lookahead: Lookahead, stopping: Ca
     """
     job = jobs.require(cursor, account_id=claim.account_id, job_id=claim.job_id)
     if job.status in jobs.FINAL_STATUSES or job.cancel_requested_at:
-        cancel(cursor, claim)
-        return Outcome()
+        return Outcome(job_status=jobs.CANCELLED if cancel(cursor, claim) else None)
     options = Options.from_stored(job.options)
     if job.kind == jobs.REVERT:
         outcome = revert_chunk(cursor, job, claim)
@@ -54,8 +53,7 @@ def import_next(cursor: Cursor, claim: Claim, lookahead: Lookahead, stopping: Ca
             )
         else:
             _delete_chunk(cursor, claim)
-    _record(cursor, job, claim, options, outcome)
-    return outcome
+    return replace(outcome, job_status=_record(cursor, job, claim, options, outcome))
 
 
 def give_up(cursor: Cursor, claim: Claim, failure: str) -> None:
@@ -63,9 +61,9 @@ def give_up(cursor: Cursor, claim: Claim, failure: str) -> None:
     job_end.end(cursor, account_id=claim.account_id, job_id=claim.job_id, status=jobs.FAILED, failure=failure)
 
 
-def cancel(cursor: Cursor, claim: Claim) -> None:
-    """End the job where it is; needs the lock."""
-    job_end.end(cursor, account_id=claim.account_id, job_id=claim.job_id, status=jobs.CANCELLED)
+def cancel(cursor: Cursor, claim: Claim) -> bool:
+    """End the job where it is; False if it has ended already. Needs the lock."""
+    return job_end.end(cursor, account_id=claim.account_id, job_id=claim.job_id, status=jobs.CANCELLED)
 
 
 def _import_all(
@@ -100,8 +98,9 @@ def _delete_chunk(cursor: Cursor, claim: Claim) -> None:
     chunks.delete(cursor, account_id=claim.account_id, job_id=claim.job_id, number=claim.next_chunk)
 
 
-def _record(cursor: Cursor, job: Job, claim: Claim, options: Options, outcome: Outcome) -> None:
-    """Counters and checkpoint; the last chunk finishes the job."""
+@metrics.stage("checkpoint")
+def _record(cursor: Cursor, job: Job, claim: Claim, options: Options, outcome: Outcome) -> str | None:
+    """Counters and checkpoint; the last chunk finishes the job. Its final status, if it has one now."""
     account_id, job_id = claim.account_id, claim.job_id
     to_be_cancelled = progress.advance(
         cursor,
@@ -116,20 +115,22 @@ def _record(cursor: Cursor, job: Job, claim: Claim, options: Options, outcome: O
         error_summary=error_summary.merge(job.error_summary, outcome.errors) if outcome.errors else None,
     )
     if claim.is_last_chunk:
-        _finish(cursor, job, claim, options, failed=job.failed_rows + outcome.failed)
-    elif to_be_cancelled:
+        return _finish(cursor, job, claim, options, failed=job.failed_rows + outcome.failed)
+    if to_be_cancelled:
         cancel(cursor, claim)
-    else:
-        queue.checkpoint(cursor, claim)
+        return jobs.CANCELLED
+    queue.checkpoint(cursor, claim)
+    return None
 
 
-def _finish(cursor: Cursor, job: Job, claim: Claim, options: Options, failed: int) -> None:
+def _finish(cursor: Cursor, job: Job, claim: Claim, options: Options, failed: int) -> str:
     account_id, job_id = claim.account_id, claim.job_id
     status, failure = jobs.COMPLETED, None
     if options.on_error == ABORT and (failed or claim.only_check):
         progress.skip_all(cursor, account_id=account_id, job_id=job_id)
         status, failure = jobs.FAILED, _nothing_imported(failed, job.total_rows)
     job_end.end(cursor, account_id=account_id, job_id=job_id, status=status, failure=failure)
+    return status
 
 
 def _nothing_imported(failed: int, total: int) -> str:

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
+from bulkimport import metrics
 from bulkimport.chunk_import import Outcome
 from bulkimport.csvfile.rows import RowError, quoted
 from bulkimport.store import chunks, reverting, row_errors
@@ -13,6 +14,7 @@ from bulkimport.store.queue import Claim
 CHANGED_SINCE = "changed_since"
 
 
+@metrics.stage("revert")
 def revert_chunk(cursor: Cursor, job: Job, claim: Claim) -> Outcome:
     """Undo what the claimed range did; needs the lock.
 

@@ -63,6 +63,7 @@ def register(app: Flask) -> None:
 def answer(error: Exception) -> Response:
     """The problem document for an error; what is no fault of the caller's is logged."""
     problem = _problem(error)
+    g.problem_type = problem.type
     kind = PROBLEM_TYPES[problem.type]
     if kind.status >= 500:
         log.error(kind.title, exc_info=error, extra={"request_id": g.request_id})

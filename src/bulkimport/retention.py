@@ -1,5 +1,6 @@
 """Finished jobs go after some days, a small batch in each transaction."""
 
+from bulkimport import metrics
 from bulkimport.database import Database, set_tenant
 from bulkimport.store import chunks, finished, jobs, reverting, row_errors
 
@@ -26,4 +27,5 @@ def purge_some(database: Database, *, days: int) -> bool:
         if reverting.forget_some(cursor, account_id=account_id, job_id=job_id, limit=BATCH_CHANGES):
             return True
         jobs.delete(cursor, account_id=account_id, job_id=job_id)
+        metrics.WORKER_JOBS_PURGED.inc()
         return True

@@ -14,6 +14,7 @@ JWT_KEYS = ("JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")  # one family: RFC 8
 WEB_THREADS = 8  # of one web process; each needs one database connection at most
 BOOLEANS = ("true", "false")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOG_FORMATS = ("json", "text")
 
 
 class SettingsError(OperatorError):
@@ -37,13 +38,16 @@ class Settings:
     port: int
     web_concurrency: int
     worker_concurrency: int
+    worker_http_port: int | None
     log_level: str
+    log_format: str
     max_upload_bytes: int
     max_rows: int
     chunk_rows: int
     max_active_jobs_per_account: int
     retention_days: int
     data_dir: Path
+    metrics_folder: Path | None
 
     def require_database_url(self) -> str:
         """The URL of the service's own database login, or SettingsError."""
@@ -100,13 +104,17 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         port=_integer(given, "PORT", 8000, 1, 65_535),
         web_concurrency=_integer(given, "WEB_CONCURRENCY", cores, 1, 1_000),
         worker_concurrency=_integer(given, "WORKER_CONCURRENCY", cores, 1, 1_000),
+        worker_http_port=_integer(given, "WORKER_HTTP_PORT", 0, 1, 65_535) or None,
         log_level=_choice(given, "LOG_LEVEL", "INFO", LOG_LEVELS, str.upper),
+        log_format=_choice(given, "LOG_FORMAT", "json", LOG_FORMATS, str.lower),
         max_upload_bytes=_integer(given, "MAX_UPLOAD_BYTES", 100 * 1024**2, 1, 2**40),
         max_rows=_integer(given, "MAX_ROWS", 1_000_000, 1, 2**31 - 2),
         chunk_rows=_integer(given, "CHUNK_ROWS", 5_000, 1, 100_000),
         max_active_jobs_per_account=_integer(given, "MAX_ACTIVE_JOBS_PER_ACCOUNT", 20, 1, 1_000_000),
         retention_days=_integer(given, "RETENTION_DAYS", 30, 1, 36_500),
         data_dir=Path(given.get("DATA_DIR", "var")).absolute(),
+        # Whoever starts the processes makes the folder and sets this for them: gunicorn.conf.py, worker.py.
+        metrics_folder=_folder(given.get("PROMETHEUS_MULTIPROC_DIR")),
     )
 
 
@@ -155,6 +163,10 @@ def _is_private(url: SplitResult) -> bool:
     if url.scheme != "http" or url.hostname == "localhost":
         return url.scheme in ("http", "https")
     return ipaddress.ip_address(url.hostname or "").is_loopback
+
+
+def _folder(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
 
 
 def _integer(given: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:

@@ -24,8 +24,8 @@ NOT_PLANNED = {
     *("staged_assets.savepoint", "staged_assets.rollback", "staged_assets.release"),
     *("staging.create", "staging.clear", "queue.listen"),
 }
-# It names no account, and takes what the account that is set has. Web never runs it.
-NAMES_NO_ACCOUNT = {"queue.claim"}
+# They name no account, and take what the account that is set has. Web never runs them.
+NAMES_NO_ACCOUNT = {"queue.claim", "queue.sample"}
 # The rows that it returned, or how many it changed; None where the role may not run it at all.
 Outcome = list[tuple[Any, ...]] | int | None
 PARAMETER = re.compile(r"%\((\w+)\)s")
@@ -35,6 +35,7 @@ PARAMETER = re.compile(r"%\((\w+)\)s")
 NOTHING: Mapping[str, Outcome] = {
     "queue.count": [(0,)],
     "queue.position": [(1,)],
+    "queue.sample": [(0, 0, 0, 0.0)],
     "reverting.extent": [(0, 0)],
     "reverting.lock": [(0,)],
     "staged_assets.lock_held": [(0,)],
@@ -50,6 +51,7 @@ SEES_EVERY_TENANT: Mapping[str, set[str]] = {
     "worker": {
         *("queue.claim", "queue.relock", "queue.checkpoint", "queue.begin_check", "queue.release"),
         *("queue.remove", "queue.hold", "queue.is_queued", "queue.count", "queue.position"),
+        "queue.sample",
         *("finished.add", "finished.lock_expired", "finished.renew"),
     },
 }

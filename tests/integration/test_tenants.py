@@ -166,6 +166,7 @@ def test_roles_have_the_least_rights(db: TestDatabase) -> None:
         ("bulk_import_jobs", "DELETE INSERT SELECT"),
         ("bulk_import_queue", "DELETE INSERT SELECT UPDATE"),
         ("idempotency_keys", "DELETE INSERT SELECT UPDATE"),
+        ("schema_migrations", "SELECT"),
     ]
     grants = db.rows(
         "SELECT table_name, string_agg(DISTINCT privilege_type, ' ' ORDER BY privilege_type)"
@@ -181,4 +182,5 @@ def test_roles_have_the_least_rights(db: TestDatabase) -> None:
         ("bulk_import_identifiers", "DELETE INSERT SELECT"),
         ("bulk_import_jobs", "DELETE SELECT UPDATE"),
         ("bulk_import_queue", "DELETE SELECT UPDATE"),
+        ("schema_migrations", "SELECT"),
     ]

@@ -35,6 +35,20 @@ def test_a_log_level_must_be_known() -> None:
         settings.load({"LOG_LEVEL": "loud"})
 
 
+def test_a_log_format_must_be_known() -> None:
+    assert settings.load({}).log_format == "json"
+    assert settings.load({"LOG_FORMAT": "Text"}).log_format == "text"
+    with pytest.raises(SettingsError, match='LOG_FORMAT is "xml"; it must be one of json, text'):
+        settings.load({"LOG_FORMAT": "xml"})
+
+
+def test_workers_have_a_port_only_where_one_is_set() -> None:
+    assert settings.load({}).worker_http_port is None
+    assert settings.load({"WORKER_HTTP_PORT": "9101"}).worker_http_port == 9101
+    with pytest.raises(SettingsError, match='WORKER_HTTP_PORT is "0"'):
+        settings.load({"WORKER_HTTP_PORT": "0"})
+
+
 def test_a_short_secret_is_refused_and_not_shown() -> None:
     assert settings.load({"JWT_SECRET": "x" * 32}).jwt_secret == "x" * 32
     with pytest.raises(SettingsError, match="has 31 bytes") as refusal:

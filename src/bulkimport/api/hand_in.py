@@ -8,7 +8,7 @@ from uuid import uuid4
 from flask import Blueprint, Response, request
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport import intake
+from bulkimport import intake, metrics
 from bulkimport.api import access, queries
 from bulkimport.api.accepted import ACCEPTED, accepted, limits, receipt
 from bulkimport.api.csv_files import csv_attachment
@@ -55,13 +55,14 @@ blueprint.before_request(access.authenticate)
 )
 def hand_in() -> Response:
     """Take a file in: 202 and a job that will be finished, or a problem and nothing left behind."""
-    job_id = uuid4()
+    job_id, rows = uuid4(), 0
     with uploaded(request, max_bytes=access.settings().max_upload_bytes) as upload:
         asked: Asked = queries.load(UPLOAD_OPTIONS_SCHEMA, upload.fields)
         asked = replace(asked, charset=asked.charset or upload.charset)
 
         def store(cursor: Cursor) -> Answer:
-            intake.store_file(
+            nonlocal rows
+            rows = intake.store_file(
                 cursor,
                 limits(),
                 asked,
@@ -74,7 +75,11 @@ def hand_in() -> Response:
             )
             return accepted(job_id, "The file was accepted")
 
-        return answer_once(store, body=_fingerprint(upload), creates_job=job_id)
+        response = answer_once(store, body=_fingerprint(upload), creates_job=job_id)
+        if rows:  # not an answer that was given before
+            metrics.UPLOADED_ROWS.inc(rows)
+            metrics.UPLOADED_BYTES.inc(upload.size)
+        return response
 
 
 @blueprint.get("/template.csv")

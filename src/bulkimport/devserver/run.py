@@ -169,6 +169,7 @@ def _prepared(settings: Settings, environ: Mapping[str, str], *, fresh: bool = F
     """A database that is ready, and what the environment leaves unset filled in."""
     settings = replace(settings, jwt_secret=environment.signing_secret(settings))
     common = {
+        "LOG_FORMAT": "text",  # for people, unless they want it otherwise
         **environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', os.defpath)}",
         "JWT_SECRET": settings.require_jwt_secret(),

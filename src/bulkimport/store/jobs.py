@@ -271,3 +271,25 @@ SELECT pg_advisory_xact_lock(%(key)s)
 def lock_id(cursor: Cursor, job_id: UUID) -> None:
     """Wait for another transaction that has locked this id, which may be of a job that does not exist yet."""
     cursor.execute(LOCK_ID, {"key": (job_id.int & (2**64 - 1)) - 2**63})
+
+
+class Origin(NamedTuple):
+    """The request that handed the job in, and its trace."""
+
+    request_id: str | None
+    traceparent: str | None
+
+
+GET_ORIGIN = """
+/* jobs.get_origin */
+SELECT request_id, traceparent
+FROM trakrf.bulk_import_jobs
+WHERE account_id = %(account_id)s
+  AND id         = %(job_id)s
+"""
+
+
+def get_origin(cursor: Cursor, *, account_id: int, job_id: UUID) -> Origin:
+    """Where the job comes from; nothing is known of one that is not there."""
+    cursor.execute(GET_ORIGIN, {"account_id": account_id, "job_id": job_id})
+    return Origin(*cursor.fetchone() or (None, None))

@@ -255,3 +255,37 @@ WHERE account_id = %(account_id)s
 def release(cursor: Cursor, claim: Claim, *, delay_s: float) -> None:
     """Give the claim back uncharged, to be claimed again after the delay; nothing if it is another's."""
     cursor.execute(RELEASE, {**vars(claim), "delay_s": delay_s})
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The queue of all accounts at one moment.
+
+    `pending` jobs wait for their first chunk, and the oldest of them for `oldest_pending_s` seconds (0 where
+    there is none); `processing` ones have begun. `chunks` are still to be imported.
+    """
+
+    pending: int
+    processing: int
+    chunks: int
+    oldest_pending_s: float
+
+
+SAMPLE = """
+/* queue.sample */
+SELECT count(*) FILTER (WHERE is_pending),
+       count(*) FILTER (WHERE NOT is_pending),
+       coalesce(sum(chunks - next_chunk), 0)::int,
+       coalesce(extract(epoch FROM clock_timestamp() - min(enqueued_at) FILTER (WHERE is_pending)), 0)::float8
+FROM (
+    SELECT next_chunk, chunks, enqueued_at,
+           next_chunk = 0 AND attempts = 0 AND NOT only_check AS is_pending
+    FROM trakrf.bulk_import_queue
+) AS queue
+"""
+
+
+def sample(cursor: Cursor) -> Sample:
+    """The queue as a worker's login sees it: of all accounts."""
+    cursor.execute(SAMPLE)
+    return Sample(*cursor.fetchone() or (0, 0, 0, 0.0))
