@@ -12,6 +12,7 @@ from bulkimport.api import (
     ids,
     jobs,
     request_log,
+    response_headers,
     row_errors,
     waiting,
 )
@@ -50,6 +51,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["waiting_places"] = waiting.new_places()
 
     request_log.register(app)
+    response_headers.register(app)
     problems.register(app)
     app.register_blueprint(health.blueprint)
     app.url_map.converters |= {"job": ids.JobText, "asset": ids.AssetText}

@@ -4,6 +4,11 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from types import TracebackType
+
+from bulkimport import redaction
+
+ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 STANDARD_ATTRIBUTES = set(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
@@ -29,3 +34,7 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str, ensure_ascii=False)
+
+    def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802 - logging's name
+        """The exception, with nothing that a tenant sent."""
+        return redaction.report(ei[1]) if ei[1] else ""

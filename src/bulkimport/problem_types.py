@@ -223,8 +223,8 @@ PROBLEM_TYPES = {
     "bad-gateway": ProblemType(
         502,
         "The service cannot be reached",
-        "nginx has no service behind it, or the service hung up. Send the request again in a few seconds; with "
-        "an Idempotency-Key that is always safe.",
+        "nginx has no service behind it, or the service hung up. Send the request again in a few seconds; "
+        "with an Idempotency-Key that is always safe.",
     ),
     "unavailable": ProblemType(
         503,
@@ -235,7 +235,7 @@ PROBLEM_TYPES = {
     "gateway-timeout": ProblemType(
         504,
         "The service did not answer in time",
-        "Whether the service did what was asked is not known. Send the request again; with an Idempotency-Key "
-        "that is always safe.",
+        "Whether the service did what was asked is not known. Send the request again; with an "
+        "Idempotency-Key that is always safe.",
     ),
 }

@@ -14,7 +14,7 @@ import time
 
 import psycopg2
 
-from bulkimport import listener, processes, retention, shutdown
+from bulkimport import listener, processes, redaction, retention, shutdown
 from bulkimport.chunk_check import Lookahead
 from bulkimport.chunk_import import Outcome
 from bulkimport.conflict import InterferenceError
@@ -199,7 +199,9 @@ class Worker:
 
         A commit whose answer was lost needs no more than this: the next claim reads the checkpoint.
         """
-        log.warning("a chunk was interrupted", extra={**_described(claim), "reason": str(error).strip()})
+        log.warning(
+            "a chunk was interrupted", extra={**_described(claim), "reason": redaction.message(error)}
+        )
         if (
             isinstance(error, DatabaseUnavailableError)
             or error.pgcode in TRANSIENT_SQLSTATES

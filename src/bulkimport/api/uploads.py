@@ -2,8 +2,10 @@
 
 import hashlib
 import re
+import socket
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import IO, BinaryIO, cast
@@ -18,6 +20,8 @@ CSV_TYPES = ("text/csv", "application/csv", "application/vnd.ms-excel", "applica
 SPOOL_BYTES = 512 * 1024  # a larger body lies on disk, so that memory stays flat
 BLOCK_BYTES = 64 * 1024
 MAX_NAME_CHARS = 255
+STALL_TIMEOUT_S = 10.0  # without a byte
+BODY_TIMEOUT_S = 300.0  # for the whole body; behind nginx it is there at once
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,12 @@ def uploaded(request: Request, *, max_bytes: int) -> Iterator[Upload]:
         # A chunked body that ends early cannot be told from a whole one.
         raise Problem("length-required", "Send the body with a Content-Length, not in chunks.")
     _require_identity(request.headers)
+    received = _ReceivedBody(request.environ["wsgi.input"], request.environ.get("gunicorn.socket"))
+    request.environ["wsgi.input"] = received
     if request.mimetype == "multipart/form-data":
-        opened = _part(request)
+        opened = _part(request, received)
     elif request.mimetype in CSV_TYPES:
-        opened = _raw_body(request)
+        opened = _raw_body(request, received)
     else:
         raise Problem(
             "unsupported-media-type",
@@ -75,9 +81,7 @@ def _require_identity(headers: Headers | EnvironHeaders) -> None:
 
 
 @contextmanager
-def _part(request: Request) -> Iterator[Upload]:
-    received = _CountedStream(request.environ["wsgi.input"])
-    request.environ["wsgi.input"] = received
+def _part(request: Request, received: "_ReceivedBody") -> Iterator[Upload]:
     parts = request.files.getlist("file")
     _require_whole(request, received.count)
     if len(parts) != 1:
@@ -91,13 +95,11 @@ def _part(request: Request) -> Iterator[Upload]:
 
 
 @contextmanager
-def _raw_body(request: Request) -> Iterator[Upload]:
+def _raw_body(request: Request, received: "_ReceivedBody") -> Iterator[Upload]:
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as file:
-        count = 0
         while block := request.stream.read(BLOCK_BYTES):
-            count += len(block)
             file.write(block)
-        _require_whole(request, count)
+        _require_whole(request, received.count)
         _, disposition = parse_options_header(request.headers.get("Content-Disposition"))
         charset = request.mimetype_params.get("charset")
         yield Upload(cast(BinaryIO, file), _name(disposition.get("filename")), charset, _fields(request))
@@ -135,19 +137,31 @@ def _require_whole(request: Request, received: int) -> None:
         )
 
 
-class _CountedStream:
-    """A request's body that knows how much of it came."""
+class _ReceivedBody:
+    """A request's body that knows how much of it came, and does not wait for ever for the rest.
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    gunicorn itself waits for ever, and eight such clients would be all that a process serves.
+    """
+
+    def __init__(self, stream: IO[bytes], connection: socket.socket | None) -> None:
         self._stream = stream
+        self._deadline = time.monotonic() + BODY_TIMEOUT_S
         self.count = 0
+        if connection:
+            connection.settimeout(STALL_TIMEOUT_S)
 
     def read(self, size: int = -1) -> bytes:
-        return self._counted(self._stream.read(size))
+        return self._received(self._stream.read, size)
 
     def readline(self, size: int = -1) -> bytes:
-        return self._counted(self._stream.readline(size))
+        return self._received(self._stream.readline, size)
 
-    def _counted(self, data: bytes) -> bytes:
+    def _received(self, read: Callable[[int], bytes], size: int) -> bytes:
+        if time.monotonic() > self._deadline:
+            raise Problem("request-timeout", f"The body took longer than {BODY_TIMEOUT_S:g} s.")
+        try:
+            data = read(size)
+        except TimeoutError as error:
+            raise Problem("request-timeout", f"No byte came for {STALL_TIMEOUT_S:g} s.") from error
         self.count += len(data)
         return data
