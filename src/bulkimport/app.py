@@ -11,6 +11,7 @@ from bulkimport.api import (
     health,
     ids,
     jobs,
+    received_body,
     request_log,
     response_headers,
     row_errors,
@@ -52,6 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     request_log.register(app)
     response_headers.register(app)
+    received_body.register(app)
     problems.register(app)
     app.register_blueprint(health.blueprint)
     app.url_map.converters |= {"job": ids.JobText, "asset": ids.AssetText}

@@ -58,6 +58,7 @@ def require_nothing_lost(service: Service, source: Path, port: int) -> None:
     load = Load(port, service.upload(csv_of("A")))
     threads = [
         *(threading.Thread(target=load.read, args=(number,)) for number in range(READERS)),
+        threading.Thread(target=load.wait, args=(0,)),
         *(threading.Thread(target=load.upload, args=(number,)) for number in range(UPLOADERS)),
     ]
     for thread in threads:
@@ -96,18 +97,30 @@ class Load:
     def read(self, number: int) -> None:
         self._repeat(number, "GET", f"{BULK}/{self.job_id}", lambda _: None, 200)
 
+    def wait(self, number: int) -> None:
+        """Requests that are long in hand: no worker ends the job that they wait for."""
+        self._repeat(number, "GET", f"{BULK}/{self.job_id}", lambda _: None, 200, Prefer="wait=2")
+
     def upload(self, number: int) -> None:
         self._repeat(number, "POST", BULK, lambda turn: csv_of(f"U{number}-{turn}"), 202)
 
     def _repeat(
-        self, number: int, method: str, path: str, body: Callable[[int], bytes | None], expected: int
+        self,
+        number: int,
+        method: str,
+        path: str,
+        body: Callable[[int], bytes | None],
+        expected: int,
+        **headers: str,
     ) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         turn = 0
         while not self.stopping.is_set():
             turn += 1
             try:
-                connection.request(method, path, body(turn), {**bearer(), "Content-Type": "text/csv"})
+                connection.request(
+                    method, path, body(turn), {**bearer(), "Content-Type": "text/csv", **headers}
+                )
                 response = connection.getresponse()
                 document = response.read()
             except (OSError, http.client.HTTPException) as error:

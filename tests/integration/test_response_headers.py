@@ -46,4 +46,5 @@ def test_every_operation_protects_its_answers(importer: Importer, headers: dict[
                 assert answer.mimetype in ("application/json", "application/problem+json") or (
                     path.startswith(("/docs", "/problems"))
                 ), where
+            answer.close()
     assert seen >= ({200, 202, 204, 422} if headers else {200, 401})

@@ -2,26 +2,24 @@
 
 import hashlib
 import re
-import socket
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import IO, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from flask import Request
 from werkzeug.datastructures import EnvironHeaders, Headers
 from werkzeug.http import parse_options_header
 
+from bulkimport.api import received_body
+from bulkimport.api.received_body import ReceivedBody
 from bulkimport.problems import Problem
 
 CSV_TYPES = ("text/csv", "application/csv", "application/vnd.ms-excel", "application/octet-stream")
 SPOOL_BYTES = 512 * 1024  # a larger body lies on disk, so that memory stays flat
 BLOCK_BYTES = 64 * 1024
 MAX_NAME_CHARS = 255
-STALL_TIMEOUT_S = 10.0  # without a byte
-BODY_TIMEOUT_S = 300.0  # for the whole body; behind nginx it is there at once
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ def uploaded(request: Request, *, max_bytes: int) -> Iterator[Upload]:
         # A chunked body that ends early cannot be told from a whole one.
         raise Problem("length-required", "Send the body with a Content-Length, not in chunks.")
     _require_identity(request.headers)
-    received = _ReceivedBody(request.environ["wsgi.input"], request.environ.get("gunicorn.socket"))
+    received = received_body.of_request()
     request.environ["wsgi.input"] = received
     if request.mimetype == "multipart/form-data":
         opened = _part(request, received)
@@ -81,7 +79,7 @@ def _require_identity(headers: Headers | EnvironHeaders) -> None:
 
 
 @contextmanager
-def _part(request: Request, received: "_ReceivedBody") -> Iterator[Upload]:
+def _part(request: Request, received: ReceivedBody) -> Iterator[Upload]:
     parts = request.files.getlist("file")
     _require_whole(request, received.count)
     if len(parts) != 1:
@@ -95,7 +93,7 @@ def _part(request: Request, received: "_ReceivedBody") -> Iterator[Upload]:
 
 
 @contextmanager
-def _raw_body(request: Request, received: "_ReceivedBody") -> Iterator[Upload]:
+def _raw_body(request: Request, received: ReceivedBody) -> Iterator[Upload]:
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as file:
         while block := request.stream.read(BLOCK_BYTES):
             file.write(block)
@@ -135,33 +133,3 @@ def _require_whole(request: Request, received: int) -> None:
             "incomplete-body",
             f"The body ended after {received} of {expected} bytes; nothing was imported.",
         )
-
-
-class _ReceivedBody:
-    """A request's body that knows how much of it came, and does not wait for ever for the rest.
-
-    gunicorn itself waits for ever, and eight such clients would be all that a process serves.
-    """
-
-    def __init__(self, stream: IO[bytes], connection: socket.socket | None) -> None:
-        self._stream = stream
-        self._deadline = time.monotonic() + BODY_TIMEOUT_S
-        self.count = 0
-        if connection:
-            connection.settimeout(STALL_TIMEOUT_S)
-
-    def read(self, size: int = -1) -> bytes:
-        return self._received(self._stream.read, size)
-
-    def readline(self, size: int = -1) -> bytes:
-        return self._received(self._stream.readline, size)
-
-    def _received(self, read: Callable[[int], bytes], size: int) -> bytes:
-        if time.monotonic() > self._deadline:
-            raise Problem("request-timeout", f"The body took longer than {BODY_TIMEOUT_S:g} s.")
-        try:
-            data = read(size)
-        except TimeoutError as error:
-            raise Problem("request-timeout", f"No byte came for {STALL_TIMEOUT_S:g} s.") from error
-        self.count += len(data)
-        return data
