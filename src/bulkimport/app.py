@@ -11,7 +11,9 @@ from bulkimport.api import (
     health,
     ids,
     jobs,
+    received_body,
     request_log,
+    response_headers,
     row_errors,
     waiting,
 )
@@ -56,6 +58,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["waiting_places"] = waiting.new_places()
 
     request_log.register(app)
+    response_headers.register(app)
+    received_body.register(app)
     problems.register(app)
     app.register_blueprint(health.blueprint)
     app.url_map.converters |= {"job": ids.JobText, "asset": ids.AssetText}

@@ -16,7 +16,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import register_uuid
 
-from bulkimport import metrics
+from bulkimport import metrics, redaction
 from bulkimport.faults import OperatorError
 
 CONNECT_TIMEOUT_S = 5
@@ -157,7 +157,7 @@ class Database:
             except BaseException as error:
                 self._take_back(connection, error)
                 if is_unavailable(error):
-                    raise DatabaseUnavailableError(str(error).strip()) from error
+                    raise DatabaseUnavailableError(redaction.message(error)) from error
                 raise
             self._take_back(connection, None)
         finally:
@@ -213,7 +213,7 @@ def connect(url: str, application_name: str) -> Connection:
             tcp_user_timeout=10_000,
         )
     except psycopg2.OperationalError as error:
-        raise DatabaseUnavailableError(str(error).strip()) from error
+        raise DatabaseUnavailableError(redaction.message(error)) from error
     register_uuid(conn_or_curs=connection)  # type: ignore[no-untyped-call]
     try:
         with connection, connection.cursor() as cursor:
@@ -221,7 +221,7 @@ def connect(url: str, application_name: str) -> Connection:
     except BaseException as error:
         connection.close()
         if is_unavailable(error):
-            raise DatabaseUnavailableError(str(error).strip()) from error
+            raise DatabaseUnavailableError(redaction.message(error)) from error
         raise
     return connection
 
@@ -270,7 +270,7 @@ def _commit(connection: Connection) -> None:
         connection.commit()
     except psycopg2.Error as error:
         if error.pgcode is None:
-            raise UnknownOutcomeError(str(error).strip()) from error
+            raise UnknownOutcomeError(redaction.message(error)) from error
         raise
 
 

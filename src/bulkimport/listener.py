@@ -6,6 +6,7 @@ import threading
 
 import psycopg2
 
+from bulkimport import redaction
 from bulkimport.database import DatabaseUnavailableError, connect
 from bulkimport.store import queue
 
@@ -24,7 +25,7 @@ def _run(url: str, wake: threading.Event, stopping: threading.Event) -> None:
         try:
             _listen_once(url, wake, stopping)
         except (psycopg2.Error, DatabaseUnavailableError) as error:
-            log.warning("not listening; polling goes on", extra={"reason": str(error).strip()})
+            log.warning("not listening; polling goes on", extra={"reason": redaction.message(error)})
             stopping.wait(RECONNECT_DELAY_S)
 
 

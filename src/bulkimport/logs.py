@@ -5,6 +5,11 @@ import logging
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import TracebackType
+
+from bulkimport import redaction
+
+ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 STANDARD_ATTRIBUTES = set(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
@@ -16,7 +21,13 @@ def configure(level: str, form: str) -> None:
     logging.basicConfig(level=level, handlers=[handler], force=True)
 
 
-class JsonFormatter(logging.Formatter):
+class _RedactingFormatter(logging.Formatter):
+    def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802 - logging's name
+        """The exception, with nothing that a tenant sent."""
+        return redaction.report(ei[1]) if ei[1] else ""
+
+
+class JsonFormatter(_RedactingFormatter):
     """time, level, logger, message, and whatever the call passed as `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -32,7 +43,7 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
-class TextFormatter(logging.Formatter):
+class TextFormatter(_RedactingFormatter):
     """The same as `time LEVEL logger message key=value …`, and an exception on the lines below."""
 
     def format(self, record: logging.LogRecord) -> str:

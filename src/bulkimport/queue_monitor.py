@@ -6,6 +6,7 @@ import time
 
 import psycopg2
 
+from bulkimport import redaction
 from bulkimport.database import Database, DatabaseUnavailableError, PrivilegedRoleError
 from bulkimport.store import queue
 from bulkimport.store.queue import Sample
@@ -38,7 +39,7 @@ class QueueMonitor:
             with self._database.transaction() as cursor:
                 self._latest = time.monotonic(), queue.sample(cursor)
         except (DatabaseUnavailableError, PrivilegedRoleError, psycopg2.Error) as error:
-            log.warning("the queue cannot be sampled", extra={"reason": str(error).strip()})
+            log.warning("the queue cannot be sampled", extra={"reason": redaction.message(error)})
             self._latest = None
 
     def _run(self) -> None:

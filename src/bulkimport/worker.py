@@ -17,7 +17,7 @@ from uuid import UUID
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport import listener, metrics, monitoring, processes, retention, shutdown
+from bulkimport import listener, metrics, monitoring, processes, redaction, retention, shutdown
 from bulkimport.chunk_check import Lookahead
 from bulkimport.chunk_import import Outcome
 from bulkimport.conflict import InterferenceError
@@ -250,7 +250,7 @@ class Worker:
 
         A commit whose answer was lost needs no more than this: the next claim reads the checkpoint.
         """
-        reason = str(error).strip()
+        reason = redaction.message(error)
         log.warning("a chunk was interrupted", extra={**self._described(claim), "reason": reason})
         metrics.WORKER_CHUNKS.labels("interrupted").inc()
         if isinstance(error, DatabaseUnavailableError) or error.pgcode in TRANSIENT_SQLSTATES:

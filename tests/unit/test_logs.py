@@ -52,10 +52,10 @@ def test_nothing_that_is_logged_begins_a_line_of_its_own() -> None:
 
 def test_an_exception_stands_below_a_line_for_people_and_in_a_line_for_machines() -> None:
     try:
-        raise LookupError("gone")
-    except LookupError:
+        raise TypeError("gone")
+    except TypeError:
         record = line(exc_info=sys.exc_info())
-    assert "LookupError: gone" in json.loads(JsonFormatter().format(record))["exception"]
+    assert "TypeError: gone" in json.loads(JsonFormatter().format(record))["exception"]
     first, *below = TextFormatter().format(record).splitlines()
     assert first.endswith("bulkimport.worker done")
-    assert below[-1] == "LookupError: gone"
+    assert below[-1] == "TypeError: gone"

@@ -7,8 +7,5 @@ from flask import Response
 
 def csv_attachment(body: bytes | Iterator[bytes], name: str) -> Response:
     """A CSV file that browsers save and never show."""
-    headers = {
-        "Content-Disposition": f'attachment; filename="{name}"',
-        "X-Content-Type-Options": "nosniff",
-    }
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(body, 200, headers, content_type="text/csv; charset=utf-8")

@@ -16,7 +16,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:"
 )
-PAGE_HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff"}
+PAGE_HEADERS = {"Content-Security-Policy": POLICY}
 DOCS_PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

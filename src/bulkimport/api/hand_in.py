@@ -26,7 +26,7 @@ REFUSALS = (
     *("invalid-parameters", "malformed-request", "incomplete-body", "missing-file", "empty-file", "no-rows"),
     *("missing-columns", "doubled-columns", "too-many-columns", "unreadable-header", "ambiguous-delimiter"),
     *("ambiguous-dates", "not-csv", "unknown-charset", "unknown-parent", "length-required", "too-large"),
-    *("too-many-rows", "unsupported-media-type"),
+    *("too-many-rows", "unsupported-media-type", "request-timeout"),
 )
 EXAMPLE = template().decode()
 BODY = {

@@ -20,7 +20,8 @@ from bulkimport.api.schemas import GivenInstant, Instant, ProblemSchema
 from bulkimport.problem_types import PROBLEM_TYPES
 
 PROBLEM_JSON = "application/problem+json"
-EVERYWHERE = ("internal-error", "unavailable")
+BY_NGINX = ("uri-too-long", "headers-too-large", "bad-gateway", "gateway-timeout")
+EVERYWHERE = ("internal-error", "unavailable", *BY_NGINX)
 WITH_A_TOKEN = ("unauthorized", "insufficient-scope", "inactive-account", "keys-unavailable")
 SECURITY = "token"
 TOKEN = {

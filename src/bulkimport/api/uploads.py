@@ -6,12 +6,14 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import IO, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from flask import Request
 from werkzeug.datastructures import EnvironHeaders, Headers
 from werkzeug.http import parse_options_header
 
+from bulkimport.api import received_body
+from bulkimport.api.received_body import ReceivedBody
 from bulkimport.problems import Problem
 
 CSV_TYPES = ("text/csv", "application/csv", "application/vnd.ms-excel", "application/octet-stream")
@@ -45,10 +47,12 @@ def uploaded(request: Request, *, max_bytes: int) -> Iterator[Upload]:
         # A chunked body that ends early cannot be told from a whole one.
         raise Problem("length-required", "Send the body with a Content-Length, not in chunks.")
     _require_identity(request.headers)
+    received = received_body.of_request()
+    request.environ["wsgi.input"] = received
     if request.mimetype == "multipart/form-data":
-        opened = _part(request)
+        opened = _part(request, received)
     elif request.mimetype in CSV_TYPES:
-        opened = _raw_body(request)
+        opened = _raw_body(request, received)
     else:
         raise Problem(
             "unsupported-media-type",
@@ -75,9 +79,7 @@ def _require_identity(headers: Headers | EnvironHeaders) -> None:
 
 
 @contextmanager
-def _part(request: Request) -> Iterator[Upload]:
-    received = _CountedStream(request.environ["wsgi.input"])
-    request.environ["wsgi.input"] = received
+def _part(request: Request, received: ReceivedBody) -> Iterator[Upload]:
     parts = request.files.getlist("file")
     _require_whole(request, received.count)
     if len(parts) != 1:
@@ -91,13 +93,11 @@ def _part(request: Request) -> Iterator[Upload]:
 
 
 @contextmanager
-def _raw_body(request: Request) -> Iterator[Upload]:
+def _raw_body(request: Request, received: ReceivedBody) -> Iterator[Upload]:
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as file:
-        count = 0
         while block := request.stream.read(BLOCK_BYTES):
-            count += len(block)
             file.write(block)
-        _require_whole(request, count)
+        _require_whole(request, received.count)
         _, disposition = parse_options_header(request.headers.get("Content-Disposition"))
         charset = request.mimetype_params.get("charset")
         yield Upload(cast(BinaryIO, file), _name(disposition.get("filename")), charset, _fields(request))
@@ -133,21 +133,3 @@ def _require_whole(request: Request, received: int) -> None:
             "incomplete-body",
             f"The body ended after {received} of {expected} bytes; nothing was imported.",
         )
-
-
-class _CountedStream:
-    """A request's body that knows how much of it came."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self.count = 0
-
-    def read(self, size: int = -1) -> bytes:
-        return self._counted(self._stream.read(size))
-
-    def readline(self, size: int = -1) -> bytes:
-        return self._counted(self._stream.readline(size))
-
-    def _counted(self, data: bytes) -> bytes:
-        self.count += len(data)
-        return data
