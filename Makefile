@@ -83,9 +83,12 @@ db-migrate-force: .venv/installed ## Set the recorded version by hand (VERSION=n
 	@$(RUN) dev migrate force "$(or $(VERSION),$(error name the version: make db-migrate-force VERSION=n))"
 
 .PHONY: lock
-lock: .venv/installed ## Renew requirements.lock from setup.cfg
+lock: .venv/installed ## Renew requirements.lock from setup.cfg, and of it what a server needs
 	$(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --extra dev --upgrade \
 		--generate-hashes --no-header --no-annotate --output-file requirements.lock setup.cfg
+	echo setuptools | $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 \
+		--constraint requirements.lock --generate-hashes --no-header --no-annotate \
+		--output-file deploy/requirements.lock setup.cfg -
 
 .PHONY: clean
 clean: ## Remove the environment, the development database and build output
