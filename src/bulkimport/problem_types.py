@@ -121,6 +121,12 @@ PROBLEM_TYPES = {
         "The method is not allowed here",
         "The URL has no such method. `Allow` lists those that it has.",
     ),
+    "request-timeout": ProblemType(
+        408,
+        "The body came too slowly",
+        "The body stopped coming, or took longer than this service waits. Nothing was imported; send the "
+        "request again.",
+    ),
     "job-unfinished": ProblemType(
         409,
         "The job is not finished",
@@ -179,6 +185,11 @@ PROBLEM_TYPES = {
         "The file has too many rows",
         "The file has more rows than this service takes. Split it.",
     ),
+    "uri-too-long": ProblemType(
+        414,
+        "The URL is too long",
+        "The URL is longer than this service takes. Options of an upload may be form fields, too.",
+    ),
     "unsupported-media-type": ProblemType(
         415,
         "The media type is not supported",
@@ -199,15 +210,32 @@ PROBLEM_TYPES = {
         "The account has too many unfinished jobs",
         "The account has as many unfinished jobs as it may have. Wait until one is finished, or cancel one.",
     ),
+    "headers-too-large": ProblemType(
+        431,
+        "The headers are too large",
+        "A header, or all of them together, are larger than this service takes.",
+    ),
     "internal-error": ProblemType(
         500,
         "Something went wrong here",
         "The fault is ours. Report the `request_id`.",
+    ),
+    "bad-gateway": ProblemType(
+        502,
+        "The service cannot be reached",
+        "nginx has no service behind it, or the service hung up. Send the request again in a few seconds; with "
+        "an Idempotency-Key that is always safe.",
     ),
     "unavailable": ProblemType(
         503,
         "The service cannot answer now",
         "The database cannot be reached. Send the request again after Retry-After seconds; with an "
         "Idempotency-Key that is always safe.",
+    ),
+    "gateway-timeout": ProblemType(
+        504,
+        "The service did not answer in time",
+        "Whether the service did what was asked is not known. Send the request again; with an Idempotency-Key "
+        "that is always safe.",
     ),
 }

@@ -1,0 +1,251 @@
+"""Requests that break HTTP/1.1, at gunicorn and at nginx: no success, and nothing smuggled behind them.
+
+The sections are RFC 9112's. Each request is followed on its connection by one that must not be answered.
+"""
+
+import re
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.conftest import bearer
+from tests.e2e.conftest import Service
+from tests.e2e.nginx import needs_nginx, running_nginx
+
+QUIET_S = 1.0
+TOKEN = bearer()["Authorization"].encode()
+MARK = b"marked-value"  # stands where a token might, or behind a question mark: it must not reach a log
+SMUGGLED = b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Request-ID: smuggled\r\n\r\n"
+FILE = b"identifier,name,type,valid_from,is_active\nA,B,device,2024-01-15,yes\n"
+LINE = b"POST /api/v1/assets/bulk HTTP/1.1"
+
+
+def upload(*fields: bytes, body: bytes = FILE, line: bytes = LINE, host: bytes = b"Host: x\r\n") -> bytes:
+    """An upload that would be accepted, but for these fields."""
+    common = host + b"Authorization: " + TOKEN + b"\r\nContent-Type: text/csv"
+    return b"\r\n".join((line, common, *fields, b"", b"")) + body
+
+
+def get(*fields: bytes, line: bytes = b"GET /livez HTTP/1.1") -> bytes:
+    return b"\r\n".join((line, b"Host: x", *fields, b"", b""))
+
+
+def encoded(coding: bytes, *fields: bytes, line: bytes = LINE) -> bytes:
+    return upload(b"Transfer-Encoding:" + coding, *fields, body=WHOLE, line=line)
+
+
+def chunked(body: bytes) -> bytes:
+    return upload(b"Transfer-Encoding: chunked", body=body)
+
+
+def of_length(size: bytes) -> bytes:
+    return upload(b"Content-Length: " + size)
+
+
+SIZE = b"%d" % len(FILE)
+LENGTH = b"Content-Length: " + SIZE
+CHUNK = b"%x\r\n%b\r\n" % (len(FILE), FILE)
+WHOLE = CHUNK + b"0\r\n\r\n"
+
+# Where such a request ends is not known, or not to be trusted: the connection ends with it.
+WITHOUT_END: dict[str, dict[str, bytes]] = {
+    "2.2 message format": {
+        "bare CR within a value": get(b"X-A: a\rb"),
+        "NUL within a value": get(b"X-A: a\0b"),
+        "white space before the first field": get().replace(b"\r\nHost", b"\r\n Host"),
+        "a TLS hello": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + MARK + b"\r\n\r\n",
+        "an SSH banner": b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+    },
+    "2.3 version": {
+        "no version": get(line=b"GET /livez"),
+        "another protocol": get(line=b"GET /livez HTTPS/1.1"),
+        "lower case": get(line=b"GET /livez http/1.1"),
+        "two digits": get(line=b"GET /livez HTTP/1.11"),
+        "major 0": get(line=b"GET /livez HTTP/0.9"),
+        "major 2": get(line=b"GET /livez HTTP/2.0"),
+        "no minor": get(line=b"GET /livez HTTP/1"),
+        "something behind it": get(line=b"GET /livez HTTP/1.1 x"),
+        "the preface of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    },
+    "3.1 method": {
+        "a separator": get(line=b"GE(T /livez HTTP/1.1"),
+        "lower case": get(line=b"get /livez HTTP/1.1"),
+        "none": get(line=b" /livez HTTP/1.1"),
+        "a colon": get(line=b"GET: /livez HTTP/1.1"),
+        "bytes beyond ASCII": get(line=b"G\xc3\x8bT /livez HTTP/1.1"),
+    },
+    "3.2 request target": {
+        "relative": get(line=b"GET livez HTTP/1.1"),
+        "asterisk": get(line=b"GET * HTTP/1.1"),
+        "authority": get(line=b"CONNECT x:443 HTTP/1.1"),
+        "a space": get(line=b"GET /livez livez HTTP/1.1"),
+        "a tab": get(line=b"GET\t/livez\tHTTP/1.1"),
+        "NUL": get(line=b"GET /livez\0 HTTP/1.1"),
+        "a control character": get(line=b"GET /livez\x01 HTTP/1.1"),
+        "empty": get(line=b"GET  HTTP/1.1"),
+        "too long": get(line=b"GET /livez?" + MARK * 2_000 + b" HTTP/1.1"),
+        "no Host": upload(LENGTH, host=b""),
+        "two Hosts": upload(LENGTH, host=b"Host: x\r\nHost: y\r\n"),
+    },
+    "5 field syntax": {
+        "a space before the colon": upload(b"Content-Length : " + SIZE),
+        "a tab before the colon": upload(b"Transfer-Encoding\t: chunked", body=WHOLE),
+        "a space within the name": get(b"X A: b"),
+        "no colon": get(b"Authorization Bearer " + MARK),
+        "no name": get(b": b"),
+        "NUL within the name": get(b"X\0A: b"),
+        "folded": get(b"X-A: a\r\n b"),
+        "folded Transfer-Encoding": encoded(b"\r\n chunked"),
+        "folded Content-Length": upload(b"Content-Length:\r\n\t" + SIZE),
+        "folded token": upload(b"X-A: a\r\n " + MARK, LENGTH),
+        "too large": get(b"X-A: " + MARK * 2_000),
+    },
+    "6.1 Transfer-Encoding": {
+        "and Content-Length": encoded(b" chunked", LENGTH),
+        "and Content-Length that ends sooner": encoded(b" chunked", b"Content-Length: 4"),
+        "twice": encoded(b" chunked", b"Transfer-Encoding: chunked"),
+        "chunked, chunked": encoded(b" chunked, chunked"),
+        "chunked, identity": encoded(b" chunked, identity"),
+        "chunked is not the last": encoded(b" chunked, gzip"),
+        "gzip alone": encoded(b" gzip"),
+        "identity": encoded(b" identity", LENGTH),
+        "unknown": encoded(b" xchunked"),
+        "quoted": encoded(b' "chunked"'),
+        "a vertical tab before it": encoded(b" \x0bchunked"),
+        "empty": encoded(b"", LENGTH),
+        "in HTTP/1.0": encoded(b" chunked", line=LINE.replace(b"1.1", b"1.0")),
+    },
+    "6.2 Content-Length": {
+        "two that differ": upload(LENGTH, b"Content-Length: 0"),
+        "two that agree": upload(LENGTH, LENGTH),
+        "a list": of_length(SIZE + b", " + SIZE),
+        "a sign": of_length(b"+" + SIZE),
+        "negative": of_length(b"-1"),
+        "hexadecimal": of_length(b"0x43"),
+        "an underscore": of_length(b"6_7"),
+        "a fraction": of_length(b"67.0"),
+        "a space within": of_length(b"6 7"),
+        "digits of another script": of_length("٦٧".encode()),
+        "a superscript": of_length(b"\xb2"),
+        "empty": of_length(b""),
+        "beyond 64 bits": of_length(b"9" * 30),
+    },
+    "7.1 chunked": {
+        "as it should be": chunked(WHOLE),  # which this service does not take
+        "a size that is no number": chunked(b"z\r\n%b\r\n0\r\n\r\n" % FILE),
+        "a sign": chunked(b"+" + WHOLE),
+        "negative": chunked(b"-" + WHOLE),
+        "a prefix": chunked(b"0x" + WHOLE),
+        "an underscore": chunked(b"4_" + WHOLE[1:]),
+        "a space before the size": chunked(b" " + WHOLE),
+        "no size": chunked(b"\r\n" + WHOLE),
+        "a size beyond 64 bits": chunked(b"1" + b"0" * 16 + WHOLE),
+        "data longer than the size": chunked(b"%x\r\n%b\r\n0\r\n\r\n" % (len(FILE) - 2, FILE)),
+        "no CRLF behind the data": chunked(b"%x\r\n%b0\r\n\r\n" % (len(FILE), FILE)),
+        "bare LF behind the size": chunked(WHOLE.replace(b"\r\n", b"\n", 1)),
+        "bare CR behind the size": chunked(WHOLE.replace(b"\r\n", b"\rX", 1)),
+        "a bare CR within an extension": chunked(b"%x;a\rb\r\n%b\r\n0\r\n\r\n" % (len(FILE), FILE)),
+        "a trailer without a colon": chunked(CHUNK + b"0\r\nContent-Length\r\n\r\n"),
+        "a trailer that says a length": chunked(CHUNK + b"0\r\nContent-Length: 4\r\n\r\n"),
+    },
+}
+# Refused, too; but where they end is clear, so that the connection may go on.
+WITH_AN_END: dict[str, dict[str, bytes]] = {
+    "3.1 method": {
+        "unknown": get(line=b"BREW /livez HTTP/1.1"),
+        "TRACE": get(line=b"TRACE /livez HTTP/1.1"),
+    },
+    "3.2 request target": {
+        "above the root": get(line=b"GET /../../etc/passwd HTTP/1.1"),
+        "a broken escape": get(line=b"GET /%zz HTTP/1.1"),
+    },
+    "5 field syntax": {
+        "a separator within the name": get(b"X(A): b"),
+        "bytes beyond ASCII within the name": get("X-Ä: b".encode()),
+        "a control character within the value": get(b"X-A: \x07"),
+        "DEL within the value": get(b"X-A: \x7f"),
+        "too many": get(*(b"X-%d: 1" % number for number in range(200))),
+    },
+}
+# Section 2.2 lets a recipient read a bare LF as the end of a line. nginx does, and hands on CRLF; gunicorn
+# does not. A Host that is none means nothing to the service. Only nginx counts large fields together.
+AT_GUNICORN_ONLY = {
+    "2.2 message format": {
+        "bare LF behind the request line": get().replace(b"\r\n", b"\n", 1),
+        "bare LF everywhere": get().replace(b"\r\n", b"\n"),
+    }
+}
+AT_NGINX_ONLY = {
+    "3.2 request target": {"a Host that is none": upload(LENGTH, host=b"Host: a b\r\n")},
+    "5 field syntax": {
+        "too large together": get(*(b"X-%d: %b" % (number, b"a" * 7_000) for number in range(20)))
+    },
+}
+
+
+def test_gunicorn_refuses_them_alone(service: Service) -> None:
+    web = service.start_web()
+    faults = [*faults_of(service.port, {**WITHOUT_END}), *faults_of(service.port, AT_GUNICORN_ONLY)]
+    faults += faults_of(service.port, WITH_AN_END, ends=False)
+    assert faults == []
+    assert web.poll() is None
+    require_nothing_left(service, service.log)
+
+
+@needs_nginx
+def test_nginx_refuses_them_before_gunicorn(service: Service, tmp_path: Path) -> None:
+    service.start_web()
+    with running_nginx(service, tmp_path / "nginx") as nginx:
+        faults = [*faults_of(nginx.port, WITHOUT_END), *faults_of(nginx.port, AT_NGINX_ONLY)]
+        assert not faults, "\n".join(faults)
+        assert "smuggled" not in nginx.access_log
+        faults += faults_of(nginx.port, WITH_AN_END, ends=False)
+        assert not faults, "\n".join(faults)
+        require_nothing_left(service, service.log, nginx.folder / "access.log")
+
+
+def faults_of(port: int, requests: Mapping[str, Mapping[str, bytes]], *, ends: bool = True) -> list[str]:
+    """What was answered other than it should be: by an error, and by nothing behind that."""
+    faults = []
+    for section, named in requests.items():
+        for name, request in named.items():
+            found = received(port, request + SMUGGLED, most=2)
+            answers = statuses(found)
+            if (
+                (found and not answers)
+                or min(answers[:1], default=400) < 400
+                or len(answers) > 1 + (not ends)
+            ):
+                faults.append(f"{section}, {name}: {found[:300]!r}")
+    return faults
+
+
+def received(port: int, request: bytes, *, most: int) -> bytes:
+    """All that comes back until the other side closes, is quiet, or has given `most` answers."""
+    found = b""
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.settimeout(QUIET_S)
+        try:
+            client.sendall(request)
+            while found.count(b"HTTP/1.") < most and (block := client.recv(65_536)):
+                found += block
+        except (TimeoutError, ConnectionError):
+            pass
+    return found
+
+
+def statuses(found: bytes) -> list[int]:
+    """The status of each answer; a bare document, as to HTTP/0.9, says its own."""
+    if found.startswith(b"{"):
+        return [int(status) for status in re.findall(rb'"status":(\d+)', found)]
+    return [int(status) for status in re.findall(rb"^HTTP/1\.[01] (\d{3}) ", found, re.MULTILINE)]
+
+
+def require_nothing_left(service: Service, *logs: Path) -> None:
+    assert service.db.value("SELECT count(*) FROM trakrf.bulk_import_jobs") == 0
+    for log in logs:
+        text = log.read_bytes()
+        assert MARK not in text
+        assert TOKEN not in text
+        assert b'"level": "error"' not in text
+        assert b"Traceback" not in text

@@ -1,0 +1,179 @@
+"""nginx before the service, with deploy/nginx.conf: what it keeps off, hands on, and answers itself."""
+
+import http.client
+import json
+import re
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from bulkimport.problem_types import PROBLEM_TYPES
+from tests.conftest import bearer, csv_of
+from tests.e2e.conftest import Service, csv_file, wait_until
+from tests.e2e.nginx import CONFIGURATION, Nginx, needs_nginx, running_nginx
+
+BULK = "/api/v1/assets/bulk"
+# As they stand in the file, so that a test need not wait so long.
+SHORTER = {
+    "client_header_timeout 10s;": "client_header_timeout 1s;",
+    "client_body_timeout 15s;": "client_body_timeout 1s;",
+    "proxy_read_timeout 60s;": "proxy_read_timeout 2s;",
+}
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
+@pytest.fixture
+def nginx(service: Service, tmp_path: Path) -> Iterator[Nginx]:
+    with running_nginx(service, tmp_path / "nginx", SHORTER) as nginx:
+        yield nginx
+
+
+def call(
+    nginx: Nginx, method: str, path: str, body: bytes | None = None, source: str = "127.0.0.1", **headers: str
+) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", nginx.port, timeout=30, source_address=(source, 0))
+    try:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request(method, path, body, {**bearer(), **named})
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read())
+    finally:
+        connection.close()
+
+
+def require_problem(answer: Answer, status: int, kind: str, path: str = "/livez") -> dict[str, Any]:
+    """An answer of nginx's own is as one of the service's."""
+    assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")
+    document: dict[str, Any] = json.loads(answer.body)
+    assert document["type"] == f"/problems/{kind}"
+    assert document["title"] == PROBLEM_TYPES[kind].title
+    assert document["status"] == status == PROBLEM_TYPES[kind].status
+    assert document["instance"] == path
+    assert document["request_id"] == answer.headers["X-Request-ID"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Server"] == "nginx"
+    assert set(document) == {"type", "title", "status", "detail", "instance", "request_id"}
+    return document
+
+
+def test_each_document_of_nginx_is_one_that_the_service_knows() -> None:
+    documents = re.findall(r"return (\d+) '(.*)';", CONFIGURATION.read_text("utf-8"))
+    assert len(documents) > 5
+    for status, text in documents:
+        document = json.loads(text)
+        kind = PROBLEM_TYPES[document["type"].removeprefix("/problems/")]
+        assert (document["title"], document["status"]) == (kind.title, kind.status)
+        assert int(status) == kind.status
+
+
+@needs_nginx
+def test_a_file_goes_through_it_and_is_followed(service: Service, nginx: Nginx) -> None:
+    service.start_web()
+    service.start_worker()
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    answer = call(
+        nginx, "POST", BULK, csv_of("A"), Content_Type="text/csv", X_Request_ID="mine-1", traceparent=trace
+    )
+    assert (answer.status, answer.headers.get_all("X-Request-ID")) == (202, ["mine-1"])
+    job_id = json.loads(answer.body)["job_id"]
+    job = service.wait_for(job_id)
+    assert (job["status"], job["request_id"], job["traceparent"]) == ("completed", "mine-1", trace)
+
+    answer = call(nginx, "GET", f"{BULK}/{job_id}?q=secret", X_Request_ID="not one")
+    (made,) = answer.headers.get_all("X-Request-ID") or []
+    assert re.fullmatch("[0-9a-f]{32}", made)
+    assert answer.headers.get_all("X-Content-Type-Options") == ["nosniff"]
+    assert answer.headers.get_all("Server") == ["nginx"]
+
+    def log() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in nginx.access_log.splitlines()]
+
+    wait_until(lambda: len(log()) == 2, "both requests are in the log")
+    assert [line["request_id"] for line in log()] == ["mine-1", made]
+    assert [line["method"] for line in log()] == ["POST", "GET"]
+    assert log()[1]["path"] == f"{BULK}/{job_id}"
+    assert "secret" not in nginx.access_log
+    assert bearer()["Authorization"] not in nginx.access_log + nginx.error_log
+
+
+@needs_nginx
+def test_metrics_are_for_those_on_the_list(service: Service, nginx: Nginx) -> None:
+    service.start_web()
+    assert b"at this path" not in call(nginx, "GET", "/metrics").body, "the service answers"
+    for path in ("/metrics", "//metrics", "/%6detrics", "/x/../metrics", "/metrics?x=1"):
+        outside = call(nginx, "GET", path, source="127.0.0.2")
+        document = require_problem(outside, 404, "not-found", path.partition("?")[0])
+        assert document["detail"] == "There is nothing at this path."
+
+
+@needs_nginx
+def test_what_is_too_large_ends_at_nginx(service: Service, nginx: Nginx) -> None:
+    service.start_web()
+    asked = service.log.read_bytes().count(b'"message": "request"')
+    for path, size in (("/api/v1/assets", 1024**2 + 1), (BULK, 101 * 1024**2 + 1), ("/livez", 2 * 1024**2)):
+        # The length alone decides: no byte of the body need come.
+        answer = raw(nginx, f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n")
+        require_problem(answer, 413, "too-large", path)
+    long = "/livez?" + "a" * 8_000
+    require_problem(raw(nginx, f"GET {long} HTTP/1.1\r\nHost: x\r\n\r\n"), 414, "uri-too-long")
+    require_problem(raw(nginx, f"GET /{'a' * 20_000} HTTP/1.1\r\nHost: x\r\n\r\n"), 414, "uri-too-long", "")
+    answer = raw(nginx, f"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: {'a' * 20_000}\r\n\r\n")
+    require_problem(answer, 431, "headers-too-large")
+    require_problem(raw(nginx, "GET /livez HTTP/1.1\r\n\r\n"), 400, "malformed-request")
+    answer = raw(nginx, f"POST {BULK} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
+    require_problem(answer, 411, "length-required", BULK)
+    assert service.log.read_bytes().count(b'"message": "request"') == asked
+
+
+@needs_nginx
+def test_a_service_that_is_away_or_hangs_is_told(service: Service, nginx: Nginx) -> None:
+    answer = call(nginx, "GET", "/livez?q=secret", X_Request_ID="mine-2")
+    assert require_problem(answer, 502, "bad-gateway")["request_id"] == "mine-2"
+    with socket.create_server(("127.0.0.1", service.port)):
+        require_problem(call(nginx, "GET", "/livez"), 504, "gateway-timeout")
+
+
+@needs_nginx
+def test_slow_and_half_uploads_never_reach_the_service(service: Service, nginx: Nginx) -> None:
+    """Nobody is answered, nothing is kept, and whoever is in time is served meanwhile."""
+    web = service.start_web()
+    asked = service.log.read_bytes().count(b'"message": "request"')
+    token = bearer()["Authorization"]
+    head = f"POST {BULK} HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nContent-Type: text/csv\r\n"
+    csv = csv_file(20_000)
+    half = f"{head}Content-Length: {len(csv)}\r\n\r\n".encode() + csv[: len(csv) // 2]
+    stalled = [connected(nginx, half) for _ in range(20)]
+    headless = [connected(nginx, head.encode()) for _ in range(20)]
+    for client in (connected(nginx, half) for _ in range(20)):
+        client.close()  # hung up in the middle
+    assert call(nginx, "GET", "/livez").status == 200
+    for client in (*stalled, *headless):
+        assert client.recv(1) == b"", "disconnected without an answer"
+        client.close()
+    wait_until(lambda: not any((nginx.folder / "body").rglob("*")), "no part of a body is on disk")
+    assert service.log.read_bytes().count(b'"message": "request"') == asked + 1
+    assert service.db.value("SELECT count(*) FROM trakrf.bulk_import_jobs") == 0
+    assert web.poll() is None
+
+
+def raw(nginx: Nginx, request: str) -> Answer:
+    with socket.create_connection(("127.0.0.1", nginx.port), timeout=30) as client:
+        client.sendall(request.encode())
+        response = http.client.HTTPResponse(client)
+        response.begin()
+        return Answer(response.status, response.headers, response.read())
+
+
+def connected(nginx: Nginx, sent: bytes) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", nginx.port), timeout=30)
+    client.sendall(sent)
+    return client
