@@ -66,6 +66,10 @@ chaos: .venv/installed ## Kill, stop, cut and restart everything many times, abo
 bench: .venv/installed ## Measure speed and memory against yardsticks, about 20 minutes
 	$(BIN)/python -m bench
 
+.PHONY: sizes
+sizes: .venv/installed ## Measure what a row, a job and a process cost, about 2 minutes
+	$(BIN)/python -m bench.sizes
+
 .PHONY: db-migrate-up
 db-migrate-up: .venv/installed ## Apply the migrations that are missing
 	@$(RUN) dev migrate up

@@ -12,7 +12,7 @@ GRACE_S = 7.0  # for the chunk in hand; then its statement is cancelled, and the
 
 
 def watch(stopping: threading.Event, wake: threading.Event, on_overdue: Callable[[], None]) -> None:
-    """Set both events at SIGTERM, SIGINT or the end of a piped standard input; call `on_overdue` after GRACE_S.
+    """Set both events at SIGTERM, SIGINT or the end of a piped standard input; `on_overdue` after GRACE_S.
 
     Signals are noticed by a thread: the main one may be inside libpq, where no Python handler runs.
     """
@@ -33,7 +33,7 @@ def watch(stopping: threading.Event, wake: threading.Event, on_overdue: Callable
 
 
 def _parent_pipe() -> list[int]:
-    """Standard input where it is a pipe, which the parent holds open; /dev/null, as under systemd, always ends."""
+    """Standard input, if a parent holds it open: a pipe. /dev/null, as under systemd, is at its end at once."""
     if sys.stdin is None or not stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
         return []
     return [sys.stdin.fileno()]

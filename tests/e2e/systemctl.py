@@ -1,14 +1,16 @@
 """What systemd does with the units that a page starts, where it does not run: the stand-in for `systemctl`.
 
-Reads the units in $UNITS, and runs what they say as they say it, as nobody, with nothing of the caller's environment but
-PYTHONPATH. It does not isolate: that is systemd's work. The process ids are added to $PIDS.
+Reads the units in $UNITS, and runs what they say as they say it, as nobody, with nothing of the caller's
+environment but PYTHONPATH. It does not isolate: that is systemd's work. The process ids are added to $PIDS.
 """
 
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 from bulkimport.devserver import postgres
@@ -21,14 +23,26 @@ def main() -> None:
     verb, *names = [argument for argument in sys.argv[1:] if argument != "--now"]
     if verb == "daemon-reload":
         return
-    if verb not in ("start", "enable", "restart"):
-        raise SystemExit(f"this stand-in knows no {verb}")
     for name in names:
         if name == "nginx":
             with (LOGS / "nginx.log").open("ab") as output:  # the daemon keeps its standard error
                 subprocess.run(["nginx", "-c", str(NGINX_CONF / "nginx.conf")], stderr=output, check=True)
-        else:
+        elif verb in ("start", "enable"):
             _start(name)
+        elif verb in ("restart", "reload"):
+            for pid, running in _matching(name):
+                os.kill(pid, signal.SIGHUP if verb == "reload" else signal.SIGTERM)
+                if verb == "restart":
+                    _start(running)
+        else:
+            raise SystemExit(f"this stand-in knows no {verb}")
+
+
+def _matching(pattern: str) -> list[tuple[int, str]]:
+    """Process id and name of what was started last under each name."""
+    started = {name: int(pid) for pid, name in map(str.split, PIDS.read_text().splitlines())}
+    found = [(pid, name) for name, pid in started.items() if fnmatch(name, pattern)]
+    return found or sys.exit(f"nothing runs that is named {pattern}")
 
 
 def _start(name: str) -> None:

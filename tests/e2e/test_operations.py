@@ -1,8 +1,8 @@
 """docs/operations.md, pasted into a shell as it stands, on a Debian machine.
 
-What is not as on a server: paths and ports; the PostgreSQL is one for this test, with passwords; `systemctl` runs the
-units' commands without systemd; `apt-get` finds its packages installed; and pip finds the packages of the lock in
-this environment, where `make setup` put them with the same hashes.
+What is not as on a server: paths and ports; the PostgreSQL is one for this test, with passwords; `systemctl`
+runs the units' commands without systemd; `apt-get` finds its packages installed; and pip finds the packages
+of the lock in this environment, where `make setup` put them with the same hashes.
 """
 
 import os
@@ -19,9 +19,10 @@ from pathlib import Path
 
 import pytest
 
+from bulkimport.database import Database, DatabaseUnavailableError
 from bulkimport.devserver import environment, postgres
 from bulkimport.devserver.run import free_port
-from tests.e2e.conftest import wait_until
+from tests.e2e.conftest import Service, wait_until
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
@@ -64,34 +65,40 @@ class Machine:
     """A place for the page: a copy of the release, and everything that the page writes."""
 
     folder: Path
-    server: postgres.Server
+    pgport: str
+    beginning: str
     environ: dict[str, str]
 
-    def paste(self, script: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", script],
+    def paste(self, script: str) -> str:
+        """What a script prints behind the page's first block."""
+        pasted = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", self.beginning + script],
             cwd=self.folder / "release",
             env=self.environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=60,
             check=False,
         )
+        assert pasted.returncode == 0, pasted.stdout + pasted.stderr + self._logs()
+        return pasted.stdout
 
-    def logs(self) -> str:
+    def _logs(self) -> str:
         return "".join(f"{path.name}:\n{path.read_text()}" for path in self.folder.glob("logs/*.log"))
 
 
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    """The page's set-up, pasted."""
     folder = Path(tempfile.mkdtemp(prefix="bulkimport-operations-"))
     folder.chmod(0o755)
     pgport = str(free_port())
-    monkeypatch.setenv("PGPORT", pgport)  # the server's socket is named after its port
     options = {"listen_addresses": "127.0.0.1", "port": pgport, "fsync": "off"}
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder)
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv("PGPORT", pgport)  # the server's socket is named after its port
         server = stack.enter_context(
             postgres.running(folder / "cluster", binaries=_debian_binaries(), options=options)
         )
@@ -99,13 +106,116 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
         yield _prepare(folder, server, pgport)
 
 
-def test_the_page_sets_the_service_up(machine: Machine) -> None:
-    done = machine.paste(_adapted(machine, "".join(blocks("sh", SET_UP))))
-    assert done.returncode == 0, done.stdout + done.stderr + machine.logs()
-    assert "240 of 240 rows imported" in done.stdout
+@pytest.fixture(scope="module")
+def set_up(machine: Machine) -> str:
+    """What the blocks of the set-up print, one after the other."""
+    return machine.paste("".join(blocks("sh", PAGE)[1:]))
 
 
-SET_UP = PAGE
+def test_the_set_up_can_be_pasted(set_up: str) -> None:
+    assert "240 of 240 rows imported" in set_up
+
+
+@pytest.mark.usefixtures("set_up")
+def test_each_process_has_a_login_of_its_own(machine: Machine) -> None:
+    shown = machine.paste(
+        "admin psql -XAt -d bulkimport -c 'SELECT DISTINCT usename, application_name FROM pg_stat_activity'"
+    )
+    assert "bulkimport_web_login|bulkimport-web" in shown
+    assert "bulkimport_worker_login|bulkimport-listener" in shown
+    assert "bulkimport_owner" not in shown
+
+
+@pytest.mark.usefixtures("set_up")
+def test_every_query_can_be_asked(machine: Machine) -> None:
+    queries = blocks("sql", PAGE)
+    assert len(queries) >= 8
+    for query in queries:
+        machine.paste(f"admin psql -qX -v ON_ERROR_STOP=1 -d bulkimport <<'SQL'\n{query}\nSQL\n")
+
+
+@pytest.mark.usefixtures("set_up")
+def test_a_backup_can_be_made(machine: Machine) -> None:
+    (backup,) = blocks("sh backup", PAGE)
+    machine.paste(backup.replace("/var/backups", str(machine.folder)))
+    assert (machine.folder / "bulkimport.dump").read_bytes().startswith(b"PGDMP")
+
+
+@pytest.mark.skipif(
+    shutil.which("pgbouncer") is None, reason="pgbouncer is not installed (Debian: pgbouncer)"
+)
+@pytest.mark.usefixtures("set_up")
+def test_web_can_go_through_pgbouncer(machine: Machine) -> None:
+    (ini,), (query,) = blocks("ini pgbouncer.ini", PAGE), blocks("sql userlist", PAGE)
+    users = machine.paste(f"admin psql -XAt -d bulkimport <<'SQL'\n{query}\nSQL\n")
+    (machine.folder / "userlist.txt").write_text(users)
+    port = str(free_port())
+    for old, new in {
+        "port=5432": f"port={machine.pgport}",
+        "listen_port = 6432": f"listen_port = {port}",
+        "/etc/pgbouncer/": f"{machine.folder}/",
+    }.items():
+        assert ini.count(old) == 1, old
+        ini = ini.replace(old, new)
+    path = machine.folder / "pgbouncer.ini"
+    path.write_text(ini)
+    with (machine.folder / "logs" / "pgbouncer.log").open("wb") as log:
+        pooler = subprocess.Popen(
+            [*postgres._as_unprivileged(machine.folder), "pgbouncer", str(path)], stdout=log, stderr=log
+        )
+    try:
+        web_env = (machine.folder / "etc" / "bulkimport" / "web.env").read_text()
+        url = re.findall(r"DATABASE_URL=(.*)", web_env)[0].replace(f":{machine.pgport}/", f":{port}/")
+        wait_until(lambda: _accepts(url), "PgBouncer lets web in")
+    finally:
+        pooler.terminate()
+        pooler.wait(10)
+
+
+@pytest.mark.usefixtures("set_up")
+def test_an_upgrade_takes_the_place_of_what_runs(machine: Machine) -> None:
+    health = machine.folder / "release" / "src" / "bulkimport" / "api" / "health.py"
+    health.write_text(health.read_text().replace('"ok"', '"of another release"'))
+    page = PAGE.partition("## 3. ")
+    install = blocks("sh", page[0])[1:]
+    units = blocks("sh", PAGE.partition("## 5. ")[2])[0]
+    machine.paste("".join([*install, units, *blocks("sh upgrade", PAGE)]))
+
+    def new_answers() -> bool:
+        return "of another release" in machine.paste("curl -sS http://127.0.0.1:$HTTP_PORT/livez")
+
+    wait_until(new_answers, "the new release answers")
+    assert len(list((machine.folder / "opt" / "releases").iterdir())) == 2
+
+
+def test_a_worker_without_a_pipe_for_its_standard_input_goes_on(service: Service) -> None:
+    """systemd gives /dev/null, which is at its end at once."""
+    environment = {**service.environment, "DATABASE_URL": service.db.worker_url}
+    command = [sys.executable, "-m", "bulkimport", "worker", "--single"]
+    with service.log.open("ab") as log:
+        worker = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        wait_until(lambda: worker.poll() is not None or service.worker_pids(), "it works, or has ended")
+        assert worker.poll() is None
+    finally:
+        worker.terminate()
+        assert worker.wait(10) == 0
+
+
+def test_every_alert_has_its_part() -> None:
+    alerts = re.findall(r"- alert: (\w+)", (ROOT / "deploy" / "alerts.yml").read_text())
+    assert alerts == re.findall(r"^## (Bulkimport\w+)$", PAGE, re.MULTILINE)
+
+
+def _accepts(url: str) -> bool:
+    """Whether the service may be connected so, and sees no tenant's rows where it names none."""
+    try:
+        database = Database(url, size=1, application_name="bulkimport-web")
+        with database.tenant_transaction(1) as cursor:
+            cursor.execute("SELECT count(*) FROM trakrf.assets")
+            return cursor.fetchone() == (0,)
+    except DatabaseUnavailableError:
+        return False
 
 
 def _prepare(folder: Path, server: postgres.Server, pgport: str) -> Machine:
@@ -116,34 +226,34 @@ def _prepare(folder: Path, server: postgres.Server, pgport: str) -> Machine:
     _add_command(folder, "apt-get", "exit 0")
     _add_command(folder, "systemctl", f'exec {sys.executable} {ROOT}/tests/e2e/systemctl.py "$@"')
     _require_passwords(server)
-    (site_packages,) = {str(Path(pytest.__file__).parents[1])}
     environ = {
         "PATH": f"{folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(folder),
-        "PYTHONPATH": site_packages,
+        "PYTHONPATH": str(Path(pytest.__file__).parents[1]),
         "PIDS": str(folder / "pids"),
         "LOGS": str(folder / "logs"),
-        "TEST_PGPORT": pgport,
     }
-    return Machine(folder, server, environ)
+    return Machine(folder, pgport, _beginning(folder, server, pgport), environ)
 
 
-def _adapted(machine: Machine, script: str) -> str:
-    """The page's paths, ports and administrator, replaced by the test's."""
-    folder = machine.folder
+def _beginning(folder: Path, server: postgres.Server, pgport: str) -> str:
+    """The page's first block, with paths, ports and the administrator replaced by the test's."""
+    block = blocks("sh", PAGE)[0]
     for old, new in {
-        "PREFIX=/opt/bulkimport CONF=/etc/bulkimport UNITS=/etc/systemd/system NGINX_CONF=/etc/nginx\n": (
-            f"PREFIX={folder}/opt CONF={folder}/etc/bulkimport; export UNITS={folder}/units NGINX_CONF={folder}/nginx\n"
+        "PREFIX=/opt/bulkimport ": f"PREFIX={folder}/opt ",
+        "CONF=/etc/bulkimport\n": f"CONF={folder}/etc/bulkimport\n",
+        "UNITS=/etc/systemd/system NGINX_CONF=/etc/nginx\n": (
+            f"export UNITS={folder}/units NGINX_CONF={folder}/nginx\n"
         ),
         "WEB_PORT=8000 HTTP_PORT=80\n": f"WEB_PORT={free_port()} HTTP_PORT={free_port()}\n",
-        "PGPORT=5432": f"PGPORT={machine.environ['TEST_PGPORT']}",
-        'admin() { runuser -u postgres -- env -u PGHOST "$@"; }': (
-            f'admin() {{ PGHOST="{_socket_dir(machine.server)}" PGUSER=postgres "$@"; }}'
+        "PGPORT=5432": f"PGPORT={pgport}",
+        'runuser -u postgres -- env -u PGHOST "$@"': (
+            f'PGHOST="{postgres.socket_dir_of(server.cluster)}" PGUSER=postgres "$@"'
         ),
     }.items():
-        assert script.count(old) == 1, old
-        script = script.replace(old, new)
-    return script
+        assert block.count(old) == 1, old
+        block = block.replace(old, new)
+    return block
 
 
 def _copy_release(folder: Path) -> None:
@@ -183,12 +293,6 @@ def _require_passwords(server: postgres.Server) -> None:
     hba = "local all postgres trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
     (server.cluster / "pg_hba.conf").write_text(hba)
     environment.execute(server.url("postgres", "postgres"), "SELECT pg_reload_conf()")
-
-
-def _socket_dir(server: postgres.Server) -> Path:
-    found = postgres.socket_dir_of(server.cluster)
-    assert found
-    return found
 
 
 def _debian_binaries() -> Path | None:
