@@ -33,7 +33,7 @@ def watch(stopping: threading.Event, wake: threading.Event, on_overdue: Callable
 
 
 def _parent_pipe() -> list[int]:
-    """Standard input, if a parent holds it open: a pipe. /dev/null, as under systemd, is at its end at once."""
+    """Standard input where it is a pipe, held by a parent. That of systemd, /dev/null, ends at once."""
     if sys.stdin is None or not stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
         return []
     return [sys.stdin.fileno()]

@@ -97,11 +97,12 @@ def machine() -> Iterator[Machine]:
     options = {"listen_addresses": "127.0.0.1", "port": pgport, "fsync": "off"}
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder)
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setenv("PGPORT", pgport)  # the server's socket is named after its port
-        server = stack.enter_context(
-            postgres.running(folder / "cluster", binaries=_debian_binaries(), options=options)
-        )
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PGPORT", pgport)  # the server's socket is named after its port
+            server = stack.enter_context(
+                postgres.running(folder / "cluster", binaries=_debian_binaries(), options=options)
+            )
+            _require_passwords(server)
         stack.callback(_end_processes, folder)
         yield _prepare(folder, server, pgport)
 
@@ -175,7 +176,7 @@ def test_web_can_go_through_pgbouncer(machine: Machine) -> None:
 @pytest.mark.usefixtures("set_up")
 def test_an_upgrade_takes_the_place_of_what_runs(machine: Machine) -> None:
     health = machine.folder / "release" / "src" / "bulkimport" / "api" / "health.py"
-    health.write_text(health.read_text().replace('"ok"', '"of another release"'))
+    _edit(health, '"ok"', '"of another release"')
     page = PAGE.partition("## 3. ")
     install = blocks("sh", page[0])[1:]
     units = blocks("sh", PAGE.partition("## 5. ")[2])[0]
@@ -225,7 +226,6 @@ def _prepare(folder: Path, server: postgres.Server, pgport: str) -> Machine:
     _copy_nginx(folder)
     _add_command(folder, "apt-get", "exit 0")
     _add_command(folder, "systemctl", f'exec {sys.executable} {ROOT}/tests/e2e/systemctl.py "$@"')
-    _require_passwords(server)
     environ = {
         "PATH": f"{folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(folder),
@@ -264,22 +264,24 @@ def _copy_release(folder: Path) -> None:
             shutil.copytree(source, target, symlinks=True, ignore=ignored)
         else:
             shutil.copy(source, target)
-    nginx = folder / "release" / "deploy" / "nginx.conf"
-    nginx.write_text(nginx.read_text().replace("/var/log/nginx/", f"{folder}/logs/"))
+    deploy = folder / "release" / "deploy"
+    _edit(deploy / "nginx.conf", "/var/log/nginx/", f"{folder}/logs/")
+    _edit(deploy / "systemd" / "bulkimport-worker@.service", "910%i", f"{free_port() // 10}%i")
 
 
 def _copy_nginx(folder: Path) -> None:
     """Debian's configuration, with what it writes in our folder."""
     shutil.copytree("/etc/nginx", folder / "nginx", symlinks=True)
     path = folder / "nginx" / "nginx.conf"
-    text = path.read_text()
-    for old, new in {
-        "/etc/nginx/": f"{folder}/nginx/",
-        "/var/log/nginx/": f"{folder}/logs/",
-        "/run/nginx.pid": f"{folder}/nginx.pid",
-    }.items():
-        text = text.replace(old, new)
-    path.write_text(text)
+    _edit(path, "/etc/nginx/", f"{folder}/nginx/")
+    _edit(path, "/var/log/nginx/", f"{folder}/logs/")
+    _edit(path, "/run/nginx.pid", f"{folder}/nginx.pid")
+
+
+def _edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert old in text, f"{old} is not in {path}"
+    path.write_text(text.replace(old, new), "utf-8")
 
 
 def _add_command(folder: Path, name: str, line: str) -> None:
