@@ -86,6 +86,10 @@ chaos: .venv/installed ## Kill, stop, cut and restart everything many times, abo
 bench: .venv/installed ## Measure speed and memory against yardsticks, about 20 minutes
 	$(BIN)/python -m bench
 
+.PHONY: sizes
+sizes: .venv/installed ## Measure what a row, a job and a process cost, about 2 minutes
+	$(BIN)/python -m bench.sizes
+
 .PHONY: db-migrate-up
 db-migrate-up: .venv/installed ## Apply the migrations that are missing
 	@$(RUN) dev migrate up
@@ -103,9 +107,12 @@ db-migrate-force: .venv/installed ## Set the recorded version by hand (VERSION=n
 	@$(RUN) dev migrate force "$(or $(VERSION),$(error name the version: make db-migrate-force VERSION=n))"
 
 .PHONY: lock
-lock: .venv/installed ## Renew requirements.lock from setup.cfg
+lock: .venv/installed ## Renew requirements.lock from setup.cfg, and of it what a server needs
 	$(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 --extra dev --upgrade \
 		--generate-hashes --no-header --no-annotate --output-file requirements.lock setup.cfg
+	echo setuptools | $(BIN)/python -m uv pip compile --quiet --universal --python-version 3.11 \
+		--constraint requirements.lock --generate-hashes --no-header --no-annotate \
+		--output-file deploy/requirements.lock setup.cfg -
 
 .PHONY: clean
 clean: ## Remove the environment, the development database and build output

@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import stat
 import sys
 import threading
 from collections.abc import Callable
@@ -11,7 +12,7 @@ GRACE_S = 7.0  # for the chunk in hand; then its statement is cancelled, and the
 
 
 def watch(stopping: threading.Event, wake: threading.Event, on_overdue: Callable[[], None]) -> None:
-    """Set both events at SIGTERM, SIGINT or the end of standard input; call `on_overdue` after GRACE_S.
+    """Set both events at SIGTERM, SIGINT or the end of a piped standard input; `on_overdue` after GRACE_S.
 
     Signals are noticed by a thread: the main one may be inside libpq, where no Python handler runs.
     """
@@ -22,10 +23,17 @@ def watch(stopping: threading.Event, wake: threading.Event, on_overdue: Callable
     signal.set_wakeup_fd(writer)
 
     def wait() -> None:
-        select.select([reader, sys.stdin], [], [])
+        select.select([reader, *_parent_pipe()], [], [])
         stopping.set()
         wake.set()
         threading.Event().wait(GRACE_S)
         on_overdue()
 
     threading.Thread(target=wait, name="shutdown", daemon=True).start()
+
+
+def _parent_pipe() -> list[int]:
+    """Standard input where it is a pipe, held by a parent. That of systemd, /dev/null, ends at once."""
+    if sys.stdin is None or not stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
+        return []
+    return [sys.stdin.fileno()]
