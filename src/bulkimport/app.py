@@ -20,6 +20,7 @@ from bulkimport.api import (
 from bulkimport.auth import TokenVerifier
 from bulkimport.database import Database
 from bulkimport.key_set import KeySet
+from bulkimport.proved_tokens import ProvedTokens
 from bulkimport.readiness import Readiness
 from bulkimport.settings import WEB_THREADS, Settings
 from bulkimport.signing_keys import FixedKey, KeySource
@@ -43,11 +44,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
 
     app.extensions["settings"] = settings
-    app.extensions["token_verifier"] = TokenVerifier(
-        keys=_keys(settings),
-        account_claim=settings.jwt_account_claim,
-        issuer=settings.jwt_issuer,
-        audience=settings.jwt_audience,
+    app.extensions["proved_tokens"] = ProvedTokens(
+        TokenVerifier(
+            keys=_keys(settings),
+            account_claim=settings.jwt_account_claim,
+            issuer=settings.jwt_issuer,
+            audience=settings.jwt_audience,
+        )
     )
     app.extensions["database"] = Database(
         settings.require_database_url(), size=WEB_THREADS, application_name="bulkimport-web"

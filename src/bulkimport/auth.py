@@ -5,7 +5,7 @@ import time
 import unicodedata
 from base64 import urlsafe_b64decode
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
@@ -46,11 +46,12 @@ class InsufficientScopeError(Exception):
 
 @dataclass(frozen=True)
 class Principal:
-    """Whom a token proves, and the scopes that it was given."""
+    """Whom a token proves, the scopes that it was given, and until when, in seconds since 1970."""
 
     account_id: int
     subject: str | None
     scopes: frozenset[str] = frozenset()
+    expires_at: float = field(default=0, compare=False)
 
     def require(self, scope: str) -> None:
         """Raise InsufficientScopeError unless the token has the scope."""
@@ -78,7 +79,7 @@ class TokenVerifier:
         if match is None:
             raise UnauthorizedError("the Authorization header is not of the form: Bearer TOKEN")
         claims = self._claims(match[1])
-        return Principal(self._account_id(claims), _subject(claims), _scopes(claims))
+        return Principal(self._account_id(claims), _subject(claims), _scopes(claims), claims["exp"])
 
     def _claims(self, token: str) -> dict[str, Any]:
         key = self.keys.find(*_header(token.partition(".")[0]))

@@ -22,6 +22,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "signing_keys": ({"faults"}, {"cryptography", "jwt"}),
     "key_set": ({"signing_keys", "strict_json"}, set()),
     "auth": ({"signing_keys", "strict_json"}, {"jwt"}),
+    "proved_tokens": ({"auth"}, set()),
     "trace_context": (set(), set()),
     "metrics": (set(), {"prometheus_client"}),
     "database": ({"faults", "metrics", "redaction"}, {"psycopg2"}),
@@ -78,14 +79,14 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         {
             *("api", "asset_body", "auth", "csvfile", "database", "exports", "idempotency", "intake"),
             *("job_actions", "metrics", "options", "pace", "problem_types", "problems", "readiness"),
-            *("settings", "store", "trace_context"),
+            *("proved_tokens", "settings", "store", "trace_context"),
         },
         {"apispec", "flask", "marshmallow", "prometheus_client", "psycopg2", "werkzeug"},
     ),
     "app": (
         {
             *("api", "auth", "database", "key_set", "migrate", "problems", "readiness", "settings"),
-            "signing_keys",
+            *("proved_tokens", "signing_keys"),
         },
         {"flask"},
     ),

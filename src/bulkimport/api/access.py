@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from flask import current_app, g, request
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.auth import READ_SCOPE, WRITE_SCOPE, Principal, TokenVerifier
+from bulkimport.auth import READ_SCOPE, WRITE_SCOPE, Principal
 from bulkimport.database import Database
+from bulkimport.proved_tokens import ProvedTokens
 from bulkimport.settings import Settings
 from bulkimport.store import accounts
 
@@ -16,8 +17,8 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110, section 9.2.1
 
 def authenticate() -> None:
     """Before each request of a protected blueprint: no valid token, or not the scope, no further."""
-    verifier: TokenVerifier = current_app.extensions["token_verifier"]
-    g.principal = verifier.verify(request.headers.get("Authorization"))
+    tokens: ProvedTokens = current_app.extensions["proved_tokens"]
+    g.principal = tokens.verify(request.headers.get("Authorization"))
     if settings().jwt_require_scopes:
         g.principal.require(READ_SCOPE if request.method in SAFE_METHODS else WRITE_SCOPE)
 
