@@ -103,13 +103,18 @@ class Service:
         found: dict[str, Any] = wait_until(finished, f"job {job_id} is finished", timeout_s)
         return found
 
-    def worker_pids(self) -> list[int]:
-        """The workers that are connected, by what PostgreSQL knows of them."""
+    def worker_pids(self, importing_for_s: float = 0) -> list[int]:
+        """The workers that are connected, or that deep in a transaction, by what PostgreSQL knows of them.
+
+        One that was killed counts until PostgreSQL has noticed.
+        """
         return [
             int(str(name).rpartition(" ")[2])
             for (name,) in self.db.rows(
                 "SELECT application_name FROM pg_stat_activity"
-                " WHERE datname = current_database() AND application_name LIKE 'bulkimport-worker %'"
+                " WHERE datname = current_database() AND application_name LIKE 'bulkimport-worker %%'"
+                " AND coalesce(clock_timestamp() - xact_start, '0 s') >= make_interval(secs => %s::float)",
+                importing_for_s,
             )
         ]
 
@@ -124,17 +129,12 @@ class Service:
         finally:
             connection.close()
 
-    def has_imported_for(self, seconds: float) -> bool:
-        """Whether a worker is that deep in a transaction."""
-        return bool(self._worker_sessions(f"xact_start < clock_timestamp() - interval '{seconds} s'"))
-
     def waits_for_lock(self) -> bool:
-        return bool(self._worker_sessions("wait_event_type = 'Lock'"))
-
-    def _worker_sessions(self, condition: str) -> object:
-        return self.db.value(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-            f" AND application_name LIKE 'bulkimport-worker %' AND {condition}"
+        return bool(
+            self.db.value(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND application_name LIKE 'bulkimport-worker %' AND wait_event_type = 'Lock'"
+            )
         )
 
     def _start(self, command: list[str], **environment: str) -> "subprocess.Popen[bytes]":

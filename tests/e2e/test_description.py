@@ -1,5 +1,6 @@
 """The running service does what its description says, and nothing else."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -37,5 +38,5 @@ def test_schemathesis_finds_nothing(service: Service, request: pytest.FixtureReq
         check=False,
     )
     assert found.returncode == 0, found.stdout
-    assert "Selected: 24/24" in found.stdout, found.stdout
+    assert re.search(r"Selected: (\d+)/\1\n", found.stdout), found.stdout
     assert b'"level": "error"' not in service.log.read_bytes()

@@ -14,10 +14,11 @@ def test_all_or_nothing_leaves_no_half_when_its_worker_is_killed(service: Servic
     service.start_worker(single=False, WORKER_CONCURRENCY="1")
     csv = csv_file(60_000) + last_row
     job_id = service.upload(csv, options="?on_error=abort")
+    killed: set[int] = set()
     for _ in range(2):
-        wait_until(lambda: service.has_imported_for(0.5), "the import is in the middle")
-        (pid,) = service.worker_pids()
+        (pid,) = wait_until(lambda: set(service.worker_pids(0.5)) - killed, "the import is in the middle")
         _kill(pid)
+        killed.add(pid)
         assert service.db.value("SELECT count(*) FROM trakrf.assets") == 0
         assert service.job(job_id)["processed_rows"] == 0
 
@@ -35,7 +36,7 @@ def test_sigterm_ends_a_worker_amid_all_or_nothing_and_charges_no_attempt(servic
     worker = service.start_worker()
     csv = csv_file(60_000)
     job_id = service.upload(csv, options="?on_error=abort")
-    wait_until(lambda: service.has_imported_for(0.5), "the import is in the middle")
+    wait_until(lambda: service.worker_pids(0.5), "the import is in the middle")
 
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(10) == 0
