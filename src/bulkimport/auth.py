@@ -11,14 +11,13 @@ from typing import Any
 import jwt
 
 from bulkimport import strict_json
-from bulkimport.signing_keys import HS256, KeySource
+from bulkimport.signing_keys import HS256, MAX_KEY_ID_CHARS, KeySource
 
 READ_SCOPE, WRITE_SCOPE = "assets:read", "assets:write"
 MAX_TOKEN_CHARS = 8 * 1024
 MAX_ACCOUNT_ID = 2**31 - 1  # accounts.id is an int
 MAX_TIME = 2**53  # seconds; beyond it a JSON number is no longer exact
 MAX_SUBJECT_CHARS = 255
-MAX_KEY_ID_CHARS = 256
 LEEWAY_S = 30
 BEARER = re.compile(r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.IGNORECASE)
 TYPES = ("jwt", "at+jwt")

@@ -15,13 +15,12 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
 from bulkimport import signing_keys, strict_json
-from bulkimport.signing_keys import UnusableKeyError, VerifyingKey
+from bulkimport.signing_keys import MAX_KEY_ID_CHARS, UnusableKeyError, VerifyingKey
 
 FETCH_INTERVAL_S = 30  # between two fetches, whatever arrives
 REFRESH_AFTER_S = 300  # a key that is withdrawn verifies no longer than this and a fetch
 FETCH_TIMEOUT_S = 3  # for all of it; also the longest that a request waits
 MAX_SET_BYTES = 256 * 1024
-MAX_KEY_ID_CHARS = 256
 MAX_WAITING = 2  # requests that hold a thread of the process while there are keys, only not theirs
 
 log = logging.getLogger(__name__)
@@ -96,7 +95,7 @@ class KeySet:
             self._fresh_until = self._clock() + REFRESH_AFTER_S
         except (OSError, HTTPException, ValueError) as error:
             # A ValueError of our own is a sentence; others name a place in the text.
-            log.error("JWT_JWKS_URL gave no keys: %s; those from before are kept", error)
+            log.error("JWT_JWKS_URL gave no keys: %s; any from before are kept", error)
         finally:
             with self._lock:
                 self._fetched = None

@@ -15,6 +15,7 @@ from bulkimport.faults import OperatorError
 HS256, RS256, ES256 = "HS256", "RS256", "ES256"
 MIN_RSA_BITS = 2048  # RFC 7518, section 3.3
 MIN_RSA_EXPONENT = 3
+MAX_KEY_ID_CHARS = 256
 ALGORITHM_OF_TYPE = {"RSA": RS256, "EC": ES256}
 
 
