@@ -46,6 +46,11 @@ def worker(worker_database: Database) -> Worker:
     return Worker(worker_database, stopping=threading.Event(), wake=threading.Event(), retention_days=30)
 
 
+@pytest.fixture
+def another_worker(worker_database: Database) -> Worker:
+    return Worker(worker_database, stopping=threading.Event(), wake=threading.Event(), retention_days=30)
+
+
 def finish(worker: Worker) -> None:
     while worker.work_once():
         pass
@@ -225,6 +230,12 @@ def test_the_queue_is_sampled_across_accounts(
     assert (sample.pending, sample.processing, sample.chunks) == (1, 1, 3)
     assert 60 <= sample.oldest_pending_s < 70
 
+    db.rows("UPDATE trakrf.bulk_import_queue SET attempts = 1 WHERE next_chunk = 0")  # a worker has it
+    monitor.look()
+    sample = monitor.latest()
+    assert sample
+    assert (sample.pending, sample.processing, sample.oldest_pending_s) == (0, 2, 0)
+
 
 def test_without_a_database_there_is_no_sample_and_none_is_kept(worker_database: Database) -> None:
     monitor = QueueMonitor(worker_database)
@@ -247,7 +258,11 @@ def test_a_worker_that_shows_no_sign_of_life_is_found(tmp_path: Path) -> None:
 
 
 def test_each_line_of_a_worker_about_a_job_names_its_request_and_trace(
-    app: Flask, worker: Worker, db: TestDatabase, caplog: pytest.LogCaptureFixture
+    app: Flask,
+    worker: Worker,
+    another_worker: Worker,
+    db: TestDatabase,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     headers = {
@@ -261,7 +276,8 @@ def test_each_line_of_a_worker_about_a_job_names_its_request_and_trace(
     doomed = client.post(URL, data=(HEADER + "x\n").encode(), headers={**headers, "X-Request-ID": "r-10"})
     db.rows("DELETE FROM trakrf.bulk_import_chunks WHERE job_id = %s::uuid", doomed.get_json()["job_id"])
     with caplog.at_level("INFO", "bulkimport.worker"):
-        finish(worker)
+        worker.work_once()
+        finish(another_worker)  # it was not there when the job began
     lines = [vars(record) for record in caplog.records]
     assert {(line["message"], line["request_id"]) for line in lines} == {
         ("chunk imported", "r-9"),
