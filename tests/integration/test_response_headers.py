@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
@@ -18,8 +19,12 @@ def call(importer: Importer, method: str, path: str, headers: Mapping[str, str])
     job = importer.run(csv_of(method, method), on_conflict="update")
     asset_id = importer.db.value("SELECT max(id) FROM trakrf.assets")
     url = path.format(job_id=job["job_id"], asset_id=asset_id, name="not-found")
-    body = {"data": csv_of("N"), "content_type": "text/csv"} if path.endswith("/bulk") else {"json": {}}
-    return importer.client.open(url, method=method, headers=headers, **(body if method != "GET" else {}))
+    body: dict[str, Any] = (
+        {"data": csv_of("N"), "content_type": "text/csv"} if path.endswith("/bulk") else {"json": {}}
+    )
+    if method == "GET":
+        body = {}
+    return importer.client.open(url, method=method, headers=headers, **body)
 
 
 @pytest.mark.parametrize("headers", [bearer(), {}], ids=["token", "no token"])

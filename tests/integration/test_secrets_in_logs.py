@@ -67,7 +67,7 @@ def test_an_error_of_the_database_quotes_no_cell(
 
 
 def test_an_error_of_ours_quotes_no_cell(app: Flask, client: FlaskClient, log: Callable[[], str]) -> None:
-    def broken() -> None:
+    def broken() -> str:
         try:
             int(MARK)
         except ValueError as error:
