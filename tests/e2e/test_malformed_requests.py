@@ -192,6 +192,13 @@ def test_gunicorn_refuses_them_alone(service: Service) -> None:
     require_nothing_left(service, service.log)
 
 
+def test_no_header_moves_the_application_to_another_path(service: Service) -> None:
+    """gunicorn would let loopback do so, and nginx is there."""
+    service.start_web()
+    for header in (b"SCRIPT_NAME: /elsewhere", b"SCRIPT_NAME: /livez", b"X-Forwarded-Proto: https"):
+        assert statuses(received(service.port, get(header), most=1)) == [200]
+
+
 @needs_nginx
 def test_nginx_refuses_them_before_gunicorn(service: Service, tmp_path: Path) -> None:
     service.start_web()

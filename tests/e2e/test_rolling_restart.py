@@ -99,7 +99,7 @@ class Load:
 
     def wait(self, number: int) -> None:
         """Requests that are long in hand: no worker ends the job that they wait for."""
-        self._repeat(number, "GET", f"{BULK}/{self.job_id}", lambda _: None, 200, Prefer="wait=2")
+        self._repeat(number, "GET", f"{BULK}/{self.job_id}", lambda _: None, 200, Prefer="wait=1")
 
     def upload(self, number: int) -> None:
         self._repeat(number, "POST", BULK, lambda turn: csv_of(f"U{number}-{turn}"), 202)
