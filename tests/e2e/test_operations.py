@@ -136,10 +136,43 @@ def test_every_query_can_be_asked(machine: Machine) -> None:
 
 
 @pytest.mark.usefixtures("set_up")
-def test_a_backup_can_be_made(machine: Machine) -> None:
-    (backup,) = blocks("sh backup", PAGE)
-    machine.paste(backup.replace("/var/backups", str(machine.folder)))
-    assert (machine.folder / "bulkimport.dump").read_bytes().startswith(b"PGDMP")
+def test_a_backup_can_be_made_and_restored(machine: Machine) -> None:
+    (backup,), (restore,) = blocks("sh backup", PAGE), blocks("sh restore", PAGE)
+    machine.paste((backup + restore).replace("/var/backups", str(machine.folder)))
+    applied = "admin psql -XAt -c 'SELECT version FROM public.schema_migrations'"
+    assert (
+        machine.paste(f"{applied} -d bulkimport_restored") == machine.paste(f"{applied} -d bulkimport") != ""
+    )
+
+
+@pytest.mark.usefixtures("set_up")
+def test_the_accounts_of_a_platform_can_stay(machine: Machine) -> None:
+    (grants,) = blocks("sql accounts", PAGE)
+    machine.paste(
+        "admin psql -qX -v ON_ERROR_STOP=1 -c 'CREATE DATABASE platform OWNER bulkimport_owner'\n"
+        "admin psql -qX -v ON_ERROR_STOP=1 -d platform <<'SQL'\n"
+        "CREATE SCHEMA trakrf;\n"
+        "CREATE TABLE trakrf.accounts (id int PRIMARY KEY, name text, is_active boolean, more text);\n"
+        f"{grants.replace('DATABASE bulkimport ', 'DATABASE platform ')}\n"
+        "SQL\n"
+        "set -a; . $CONF/release.env\n"
+        "MIGRATION_DATABASE_URL=${MIGRATION_DATABASE_URL%bulkimport}platform\n"
+        "$PREFIX/current/venv/bin/bulkimport migrate force 2\n"
+        "$PREFIX/current/venv/bin/bulkimport migrate up\n"
+    )
+
+
+@pytest.mark.usefixtures("set_up")
+def test_a_server_that_is_away_is_passed_over(machine: Machine) -> None:
+    (url,) = re.findall(r"^postgresql://\S+:5432,\S+$", PAGE, re.MULTILINE)
+    for old, new in {
+        "login:…": f"login:{_password(machine)}",
+        "db1:5432": f"127.0.0.1:{free_port()}",
+        "db2:5432": f"127.0.0.1:{machine.pgport}",
+    }.items():
+        assert url.count(old) == 1, old
+        url = url.replace(old, new)
+    assert _accepts(url)
 
 
 @pytest.mark.skipif(
@@ -165,8 +198,7 @@ def test_web_can_go_through_pgbouncer(machine: Machine) -> None:
             [*postgres._as_unprivileged(machine.folder), "pgbouncer", str(path)], stdout=log, stderr=log
         )
     try:
-        web_env = (machine.folder / "etc" / "bulkimport" / "web.env").read_text()
-        url = re.findall(r"DATABASE_URL=(.*)", web_env)[0].replace(f":{machine.pgport}/", f":{port}/")
+        url = f"postgresql://bulkimport_web_login:{_password(machine)}@127.0.0.1:{port}/bulkimport"
         wait_until(lambda: _accepts(url), "PgBouncer lets web in")
     finally:
         pooler.terminate()
@@ -177,8 +209,7 @@ def test_web_can_go_through_pgbouncer(machine: Machine) -> None:
 def test_an_upgrade_takes_the_place_of_what_runs(machine: Machine) -> None:
     health = machine.folder / "release" / "src" / "bulkimport" / "api" / "health.py"
     _edit(health, '"ok"', '"of another release"')
-    page = PAGE.partition("## 3. ")
-    install = blocks("sh", page[0])[1:]
+    install = blocks("sh", PAGE.partition("## 3. ")[0])[1:]
     units = blocks("sh", PAGE.partition("## 5. ")[2])[0]
     machine.paste("".join([*install, units, *blocks("sh upgrade", PAGE)]))
 
@@ -206,6 +237,13 @@ def test_a_worker_without_a_pipe_for_its_standard_input_goes_on(service: Service
 def test_every_alert_has_its_part() -> None:
     alerts = re.findall(r"- alert: (\w+)", (ROOT / "deploy" / "alerts.yml").read_text())
     assert alerts == re.findall(r"^## (Bulkimport\w+)$", PAGE, re.MULTILINE)
+
+
+def _password(machine: Machine) -> str:
+    """Of web's login."""
+    text = (machine.folder / "etc" / "bulkimport" / "web.env").read_text()
+    (password,) = re.findall(r"bulkimport_web_login:(\w+)@", text)
+    return str(password)
 
 
 def _accepts(url: str) -> bool:
