@@ -8,6 +8,7 @@ import json
 import random
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tests.bad_values import ALGORITHMS, KIDS, NO_ACCOUNTS, NO_ALGORITHMS, NO_KIDS, NO_TIMES, NO_TYPES
@@ -17,6 +18,7 @@ from tests.issuer import Issued, b64, ec_key, good_claims, jwk, rsa_key, to_json
 Headers = list[tuple[str, str]]
 Bad = tuple[str, str]
 HMACS = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}
+SIBLINGS = {"HS256": ("HS384", "HS512"), "RS256": ("RS384", "RS512", "PS256", "PS384", "PS512"), "ES256": ()}
 EVIL_URL = "http://127.0.0.1:1/keys"
 
 
@@ -61,6 +63,8 @@ def _confused(issued: Issued) -> Iterator[Bad]:
                     f"{name} with the bytes of a public key, {number}",
                     _hmac(secret, digest, to_json(issued.header({"alg": name, **more}))),
                 )
+    for sibling in SIBLINGS[issued.algorithm]:
+        yield f"{sibling} with the right key", replace(issued, algorithm=sibling).token()
     good = issued.token()
     for algorithm in (*ALGORITHMS, *NO_ALGORITHMS):
         if algorithm == issued.algorithm:

@@ -1,0 +1,69 @@
+"""gunicorn and an issuer: keys over HTTP, and what only a real server makes of a request's headers."""
+
+import http.client
+import subprocess
+import sys
+
+import pytest
+
+from tests import issuer
+from tests.e2e.conftest import Service
+from tests.issuer import Issued, ec_key, jwk, rsa_key
+
+GOOD = Issued("RS256", rsa_key(), "rsa")
+FORGED = Issued("ES256", ec_key(1), "ec")
+
+
+def status_of(service: Service, *authorization: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+    try:
+        connection.putrequest("GET", "/api/v1/assets")
+        for value in authorization:
+            connection.putheader("Authorization", value)
+        connection.endheaders()
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_a_key_set_verifies_tokens_and_two_headers_are_none(service: Service) -> None:
+    with issuer.serving() as server:
+        server.body = issuer.key_set(jwk(rsa_key(), "rsa"), jwk(ec_key(), "ec"))
+        del service.environment["JWT_SECRET"]
+        service.start_web(JWT_JWKS_URL=server.url)
+        good, forged = f"Bearer {GOOD.token()}", f"Bearer {FORGED.token()}"
+        assert status_of(service, good) == 200
+        for headers in ([], [forged], [good, good], [good, forged], [forged, good], ["", good], [good, ""]):
+            assert status_of(service, *headers) == 401, headers
+        assert server.fetches == 1
+    assert status_of(service, good) == 200, "the issuer is gone, its keys are not"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "JWT_SECRET is not set, nor is JWT_PUBLIC_KEY or JWT_JWKS_URL"),
+        ({"JWT_PUBLIC_KEY": "rubbish"}, "JWT_PUBLIC_KEY is no public key in PEM"),
+    ],
+)
+def test_web_does_not_start_without_a_key_and_says_why(
+    service: Service, given: dict[str, str], message: str
+) -> None:
+    del service.environment["JWT_SECRET"]
+    started = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "--config",
+            "deploy/gunicorn.conf.py",
+            "bulkimport.app:create_app()",
+        ],
+        env={**service.environment, "DATABASE_URL": service.db.web_url, **given},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert started.returncode != 0
+    assert message in started.stdout + started.stderr
