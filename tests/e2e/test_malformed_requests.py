@@ -245,7 +245,7 @@ def statuses(found: bytes) -> list[int]:
     """The status of each answer; a bare document, as to HTTP/0.9, says its own."""
     if found.startswith(b"{"):
         return [int(status) for status in re.findall(rb'"status":(\d+)', found)]
-    return [int(status) for status in re.findall(rb"^HTTP/1\.[01] (\d{3}) ", found, re.MULTILINE)]
+    return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", found)]
 
 
 def require_nothing_left(service: Service, *logs: Path) -> None:

@@ -69,7 +69,7 @@ def test_an_error_of_the_database_quotes_no_cell(
 def test_an_error_of_ours_quotes_no_cell(app: Flask, client: FlaskClient, log: Callable[[], str]) -> None:
     def broken() -> str:
         try:
-            int(MARK)
+            return str(int(MARK))
         except ValueError as error:
             raise KeyError(MARK) from error
         return "never"
