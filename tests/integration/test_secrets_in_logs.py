@@ -72,7 +72,6 @@ def test_an_error_of_ours_quotes_no_cell(app: Flask, client: FlaskClient, log: C
             return str(int(MARK))
         except ValueError as error:
             raise KeyError(MARK) from error
-        return "never"
 
     app.add_url_rule("/broken", view_func=broken)
     answer = client.get("/broken", headers=bearer())
