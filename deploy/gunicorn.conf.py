@@ -38,7 +38,7 @@ for name in [name for name in sys.modules if name.partition(".")[0] == "bulkimpo
 
 def post_worker_init(_worker: object) -> None:
     """One format for the application's lines and gunicorn's own in this process."""
-    from bulkimport import logs
+    from bulkimport.telemetry import logs
 
     logs.configure(settings.log_level, settings.log_format)
     for name in ("gunicorn.error", "gunicorn.access"):

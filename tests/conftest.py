@@ -15,15 +15,18 @@ from flask.testing import FlaskClient
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport import idempotency, intake, migrate, settings
+from bulkimport import settings
 from bulkimport.app import create_app
-from bulkimport.auth import issue_token
-from bulkimport.database import Database
-from bulkimport.database import connect as connect_as_the_service
+from bulkimport.auth.tokens import issue_token
+from bulkimport.database import migrations
+from bulkimport.database.connections import Database
+from bulkimport.database.connections import connect as connect_as_the_service
 from bulkimport.devserver import environment, postgres
-from bulkimport.idempotency import Answer
-from bulkimport.options import Asked
+from bulkimport.jobs import intake
+from bulkimport.jobs.options import Asked
 from bulkimport.settings import Settings
+from bulkimport.web import idempotency
+from bulkimport.web.idempotency import Answer
 
 SECRET = "a secret of tests, long enough for HS256"
 OWN, FOREIGN, INACTIVE, ABSENT = 1, 2, 3, 999
@@ -77,7 +80,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Server
 def template(server: postgres.Server) -> str:
     """A database with all migrations and the accounts of the tests, to be cloned."""
     environment.create_database(server, "template")
-    migrate.up(server.url(environment.OWNER, "template"))
+    migrations.up(server.url(environment.OWNER, "template"))
     environment.grant_roles(server)
     environment.execute(
         server.url("postgres", "template"),

@@ -7,7 +7,7 @@ commit: so each of them is itself put to the test.
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.database import Database
+from bulkimport.database.connections import Database
 from bulkimport.devserver import environment
 from tests.conftest import FOREIGN, OWN
 

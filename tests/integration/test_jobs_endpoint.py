@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from bulkimport.api import waiting
-from bulkimport.auth import issue_token
+from bulkimport.api import long_polling
+from bulkimport.auth.tokens import issue_token
 from tests.conftest import FOREIGN, OWN, SECRET, TestDatabase, bearer, csv_of
 from tests.integration.conftest import URL, Importer
 
@@ -163,7 +163,7 @@ def test_those_who_wait_leave_room_for_others_and_hold_no_connection(importer: I
     found: list[tuple[Any, float]] = []
     threads = [
         threading.Thread(target=lambda: found.append(waited(importer, job_id, 4)))
-        for _ in range(waiting.PLACES)
+        for _ in range(long_polling.PLACES)
     ]
     for thread in threads:
         thread.start()

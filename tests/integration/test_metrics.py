@@ -13,12 +13,14 @@ from prometheus_client import CollectorRegistry
 from psycopg2.extensions import connection as Connection
 from werkzeug.test import Client
 
-from bulkimport import database, metrics, monitoring
-from bulkimport.crew import Crew
-from bulkimport.database import Database, DatabaseUnavailableError
-from bulkimport.queue_monitor import QueueMonitor
-from bulkimport.readiness import Readiness
-from bulkimport.worker import Worker
+from bulkimport.database import connections
+from bulkimport.database.connections import Database, DatabaseUnavailableError
+from bulkimport.database.readiness import Readiness
+from bulkimport.telemetry import metrics
+from bulkimport.worker import monitoring
+from bulkimport.worker.loop import Worker
+from bulkimport.worker.queue_monitor import QueueMonitor
+from bulkimport.worker.registry import Crew
 from tests.conftest import FOREIGN, HEADER, OWN, TestDatabase, bearer, csv_of, submit
 
 URL = "/api/v1/assets/bulk"
@@ -113,7 +115,7 @@ def test_a_problem_elsewhere_is_no_refused_upload(client: FlaskClient, counted: 
 def test_the_pool_tells_what_is_in_use_and_who_waited(
     db: TestDatabase, counted: Callable[..., float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "CHECKOUT_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(connections, "CHECKOUT_TIMEOUT_S", 0.05)
     pool = Database(db.web_url, size=2, application_name="test")
     with ExitStack() as busy:
         for _ in range(2):
@@ -190,7 +192,7 @@ def test_a_claim_that_is_given_back_is_counted_with_its_reason(
     counted: Callable[..., float],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(database.LIMITS, "lock_timeout", "50ms")
+    monkeypatch.setitem(connections.LIMITS, "lock_timeout", "50ms")
     submit(web_database, csv_of("A"))
     holder = connect(db.admin_url)
     holder.cursor().execute("LOCK TABLE trakrf.assets")
@@ -275,7 +277,7 @@ def test_each_line_of_a_worker_about_a_job_names_its_request_and_trace(
     traced = client.post(URL, data=csv_of(*"ABCD"), headers=headers).get_json()["job_id"]
     doomed = client.post(URL, data=(HEADER + "x\n").encode(), headers={**headers, "X-Request-ID": "r-10"})
     db.rows("DELETE FROM trakrf.bulk_import_chunks WHERE job_id = %s::uuid", doomed.get_json()["job_id"])
-    with caplog.at_level("INFO", "bulkimport.worker"):
+    with caplog.at_level("INFO", "bulkimport.worker.loop"):
         worker.work_once()
         finish(another_worker)  # it was not there when the job began
     lines = [vars(record) for record in caplog.records]

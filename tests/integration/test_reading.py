@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from bulkimport.database import Database
-from bulkimport.worker import Worker
+from bulkimport.database.connections import Database
+from bulkimport.worker.loop import Worker
 from tests.conftest import HEADER, TestDatabase, bearer, submit
 from tests.integration.conftest import OWN_OF_EACH_JOB, URL, Importer, counts
 

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from bulkimport import exports
+from bulkimport.jobs import exports
 from tests.conftest import FOREIGN, HEADER, TestDatabase, csv_of
 from tests.integration.conftest import URL, Importer, counts
 

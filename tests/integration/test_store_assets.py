@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from bulkimport.database import Database
+from bulkimport.database.connections import Database
 from bulkimport.store import assets, staged_assets, staging
 from bulkimport.store.staged_assets import Refused
 from bulkimport.store.staging import StagedRow

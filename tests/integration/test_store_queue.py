@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from bulkimport.database import Database
+from bulkimport.database.connections import Database
 from bulkimport.store import queue
 from bulkimport.store.queue import Claim
 from tests.conftest import FOREIGN, OWN, TestDatabase, csv_of, submit

@@ -8,13 +8,13 @@ import pytest
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import parse_dsn
 
-from bulkimport import database
-from bulkimport.database import Database, DatabaseUnavailableError, UnknownOutcomeError
-from bulkimport.worker import Worker
+from bulkimport.database import connections
+from bulkimport.database.connections import Database, DatabaseUnavailableError, UnknownOutcomeError
+from bulkimport.worker.loop import Worker
 from tests.conftest import TestDatabase, csv_of, submit
 from tests.e2e.chaos.proxy import cutting_commits
 
-COMMIT = database._commit
+COMMIT = connections._commit
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def first_answer_lost(monkeypatch: pytest.MonkeyPatch) -> None:
             connection.close()
             raise UnknownOutcomeError("the line was cut")
 
-    monkeypatch.setattr(database, "_commit", commit)
+    monkeypatch.setattr(connections, "_commit", commit)
 
 
 @pytest.mark.usefixtures("first_answer_lost")
@@ -61,5 +61,5 @@ def test_a_line_cut_while_the_login_is_checked_is_a_database_that_is_away(db: Te
         cutting_commits(Path(folder), server_socket, chance=1, seed=0) as cutter,
         pytest.raises(DatabaseUnavailableError),
     ):
-        database.connect(cutter.url(db.worker_url), "test")
+        connections.connect(cutter.url(db.worker_url), "test")
     assert cutter.cuts == 1

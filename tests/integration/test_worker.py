@@ -7,9 +7,9 @@ from uuid import UUID
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from bulkimport import database
-from bulkimport.database import Database
-from bulkimport.worker import MAX_ATTEMPTS, Worker
+from bulkimport.database import connections
+from bulkimport.database.connections import Database
+from bulkimport.worker.loop import MAX_ATTEMPTS, Worker
 from tests.conftest import FOREIGN, HEADER, OWN, TestDatabase, csv_of, submit
 
 MIXED = HEADER + (
@@ -158,7 +158,7 @@ def test_a_lock_that_is_not_to_be_had_costs_no_attempt(
     connect: Callable[[str], Connection],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(database.LIMITS, "lock_timeout", "50ms")
+    monkeypatch.setitem(connections.LIMITS, "lock_timeout", "50ms")
     job_id = submit(web_database, csv_of("A"))
     holder = connect(db.admin_url)
     with holder.cursor() as cursor:

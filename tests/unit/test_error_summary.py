@@ -1,7 +1,7 @@
 """Row errors, counted."""
 
-from bulkimport import error_summary
-from bulkimport.csvfile.rows import RowError
+from bulkimport.assets.rows import RowError
+from bulkimport.importing import error_summary
 
 
 def error(row: int, field: str | None, code: str) -> RowError:

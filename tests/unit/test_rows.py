@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulkimport.assets.rows import Asset, RowError, RowRules
 from bulkimport.csvfile.header import FIELDS
 from bulkimport.csvfile.records import Record, Records
-from bulkimport.csvfile.rows import Asset, RowError, RowRules
 
 GOOD = {
     "identifier": "LT-1",

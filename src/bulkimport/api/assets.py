@@ -6,8 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, json, request, url_for
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport import asset_body
-from bulkimport.api import access, bodies, ids, queries
+from bulkimport.api import ids
 from bulkimport.api.asset_schemas import (
     AssetPageSchema,
     AssetPatchSchema,
@@ -15,12 +14,14 @@ from bulkimport.api.asset_schemas import (
     AssetSchema,
     NewAssetSchema,
 )
-from bulkimport.api.once import OF_A_KEY, answer_once
-from bulkimport.api.operations import Success, operation
-from bulkimport.idempotency import Answer
-from bulkimport.problems import Problem
+from bulkimport.assets import documents
 from bulkimport.store import accounts, assets
 from bulkimport.store.assets import Asset, Key, NewAsset
+from bulkimport.web import access, json_bodies, parameters
+from bulkimport.web.idempotency import Answer
+from bulkimport.web.once import OF_A_KEY, answer_once
+from bulkimport.web.operations import Success, operation
+from bulkimport.web.problems import Problem
 
 ASSET_SCHEMA = AssetSchema()
 ASSET_PAGE_SCHEMA = AssetPageSchema()
@@ -51,7 +52,7 @@ blueprint.before_request(access.authenticate)
 )
 def page() -> Response:
     """The account's live assets in pages."""
-    query: dict[str, Any] = queries.of_request(ASSET_QUERY_SCHEMA)
+    query: dict[str, Any] = parameters.of_request(ASSET_QUERY_SCHEMA)
     key = query.pop("cursor")
     limit: int = query.pop("limit")
     with access.reading() as cursor:
@@ -64,25 +65,25 @@ def page() -> Response:
         )
     shown = found[:limit]
     next_key = Key(shown[-1].identifier, shown[-1].id) if len(found) > limit else None
-    return queries.page_answer(ASSET_PAGE_SCHEMA.dump({"assets": shown, "next_cursor": next_key}))
+    return parameters.page_answer(ASSET_PAGE_SCHEMA.dump({"assets": shown, "next_cursor": next_key}))
 
 
 @blueprint.post("")
 @operation(
     {201: Success("The asset", AssetSchema, headers=("ETag", "Location", "Idempotency-Replayed"))},
     headers=("Idempotency-Key",),
-    body={bodies.JSON: {"schema": NewAssetSchema, "example": EXAMPLE}},
+    body={json_bodies.JSON: {"schema": NewAssetSchema, "example": EXAMPLE}},
     problems=(*OF_A_BODY, *OF_A_KEY),
 )
 def create() -> Response:
     """Create one asset."""
-    new = asset_body.asset_of(bodies.json_object(bodies.JSON))
+    new = documents.asset_of(json_bodies.json_object(json_bodies.JSON))
 
     def act(cursor: Cursor) -> Answer:
         asset = assets.insert(cursor, account_id=access.principal().account_id, asset=new)
         return _answer(asset, 201, {"Location": url_for(".get", asset_id=asset.id)})
 
-    return answer_once(act, body=bodies.raw())
+    return answer_once(act, body=json_bodies.raw())
 
 
 @blueprint.get("/<asset:asset_id>")
@@ -111,13 +112,13 @@ def get(asset_id: str) -> Response:
 @operation(
     {200: Success("The asset", AssetSchema, headers=("ETag",))},
     headers=("If-Match",),
-    body={bodies.JSON: {"schema": NewAssetSchema, "example": EXAMPLE}},
+    body={json_bodies.JSON: {"schema": NewAssetSchema, "example": EXAMPLE}},
     problems=(*OF_AN_ASSET, *OF_A_BODY, "precondition-failed"),
 )
 def replace(asset_id: str) -> Response:
     """Put another asset in its place; what is not said is empty."""
     wanted = ids.asset_id(asset_id)
-    new = asset_body.asset_of(bodies.json_object(bodies.JSON))
+    new = documents.asset_of(json_bodies.json_object(json_bodies.JSON))
     return _change(wanted, lambda _: new)
 
 
@@ -127,15 +128,15 @@ def replace(asset_id: str) -> Response:
     headers=("If-Match",),
     body={
         kind: {"schema": AssetPatchSchema, "example": {"name": "Screen", "description": None}}
-        for kind in (bodies.MERGE_PATCH, bodies.JSON)
+        for kind in (json_bodies.MERGE_PATCH, json_bodies.JSON)
     },
     problems=(*OF_AN_ASSET, *OF_A_BODY, "precondition-failed"),
 )
 def patch(asset_id: str) -> Response:
     """Change what is said, and leave the rest (RFC 7396)."""
     wanted = ids.asset_id(asset_id)
-    changes = bodies.json_object(bodies.MERGE_PATCH, bodies.JSON)
-    return _change(wanted, lambda asset: asset_body.patched(asset, changes))
+    changes = json_bodies.json_object(json_bodies.MERGE_PATCH, json_bodies.JSON)
+    return _change(wanted, lambda asset: documents.patched(asset, changes))
 
 
 @blueprint.delete("/<asset:asset_id>")

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from werkzeug.routing import BaseConverter
 
-from bulkimport.problems import Problem
+from bulkimport.web.problems import Problem
 
 # uuid.UUID alone also takes braces, urn:uuid: and no dashes at all.
 UUID_PATTERN = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")

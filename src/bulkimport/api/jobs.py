@@ -8,15 +8,16 @@ from uuid import UUID, uuid4
 from flask import Blueprint, Response, json, request, url_for
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport import job_actions, pace
-from bulkimport.api import access, ids, queries, waiting
-from bulkimport.api.accepted import ACCEPTED, accepted, limits, receipt
+from bulkimport.api import ids, long_polling
 from bulkimport.api.job_schemas import JobPageSchema, JobQuerySchema, JobSchema
-from bulkimport.api.once import OF_A_KEY, answer_once
-from bulkimport.api.operations import Success, operation
-from bulkimport.idempotency import Answer
-from bulkimport.problems import Problem
+from bulkimport.api.new_job import ACCEPTED, accepted, limits, receipt
+from bulkimport.jobs import actions, estimates
 from bulkimport.store import jobs, queue
+from bulkimport.web import access, parameters
+from bulkimport.web.idempotency import Answer
+from bulkimport.web.once import OF_A_KEY, answer_once
+from bulkimport.web.operations import Success, operation
+from bulkimport.web.problems import Problem
 
 JOB_SCHEMA = JobSchema()
 JOB_PAGE_SCHEMA = JobPageSchema()
@@ -37,7 +38,7 @@ blueprint.before_request(access.authenticate)
 )
 def page() -> Response:
     """The account's jobs in pages, newest first."""
-    query: dict[str, Any] = queries.of_request(JOB_QUERY_SCHEMA)
+    query: dict[str, Any] = parameters.of_request(JOB_QUERY_SCHEMA)
     before: tuple[datetime, UUID] | None = query.pop("cursor")
     limit: int = query.pop("limit")
     with access.reading() as cursor:
@@ -46,7 +47,7 @@ def page() -> Response:
         )
     shown = found[:limit]
     next_key = (shown[-1].created_at, shown[-1].id) if len(found) > limit else None
-    return queries.page_answer(JOB_PAGE_SCHEMA.dump({"jobs": shown, "next_cursor": next_key}))
+    return parameters.page_answer(JOB_PAGE_SCHEMA.dump({"jobs": shown, "next_cursor": next_key}))
 
 
 @blueprint.get("/<job:job_id>")
@@ -62,7 +63,7 @@ def status(job_id: str) -> Response:
     """How far a job is, and its first row errors; 304 where the caller has that already."""
     wanted = ids.job_id(job_id)
     known_etag = _known_etag(wanted)
-    waited = waiting.wait_for_change(wanted, known_version=_version(known_etag))
+    waited = long_polling.wait_for_change(wanted, known_version=_version(known_etag))
     headers = dict(CACHING)
     if waited is not None:
         headers["Preference-Applied"] = f"wait={waited}"
@@ -72,7 +73,7 @@ def status(job_id: str) -> Response:
     job, position = _job_and_position(wanted)
     headers["ETag"] = _etag(job.version, position)
     if job.status not in jobs.FINAL_STATUSES:
-        headers["Retry-After"] = str(pace.poll_after(job))
+        headers["Retry-After"] = str(estimates.poll_after(job))
     return Response(json.dumps(_document(job, position)), 200, headers, content_type="application/json")
 
 
@@ -83,7 +84,7 @@ def delete(job_id: str) -> Response:
     wanted = ids.job_id(job_id)
 
     def act(cursor: Cursor) -> Answer:
-        job_actions.delete(cursor, account_id=access.principal().account_id, job_id=wanted)
+        actions.delete(cursor, account_id=access.principal().account_id, job_id=wanted)
         return Answer(204, {}, "")
 
     return answer_once(act)
@@ -105,7 +106,7 @@ def cancel(job_id: str) -> Response:
     wanted = ids.job_id(job_id)
 
     def act(cursor: Cursor) -> Answer:
-        job = job_actions.cancel(cursor, account_id=access.principal().account_id, job_id=wanted)
+        job = actions.cancel(cursor, account_id=access.principal().account_id, job_id=wanted)
         done = job.status == jobs.CANCELLED
         headers = {} if done else {"Retry-After": "1", "Location": url_for(".status", job_id=wanted)}
         return Answer(200 if done else 202, headers, json.dumps(_document(job, None)))
@@ -121,7 +122,7 @@ def cancel(job_id: str) -> Response:
 )
 def retry(job_id: str) -> Response:
     """Try the failed rows again, and those that were never reached, as a new job."""
-    return _begin(job_actions.retry, job_id, "The rows will be tried again")
+    return _begin(actions.retry, job_id, "The rows will be tried again")
 
 
 @blueprint.post("/<job:job_id>/revert")
@@ -135,7 +136,7 @@ def retry(job_id: str) -> Response:
 )
 def revert(job_id: str) -> Response:
     """Undo what a job did to the assets, as a new job."""
-    return _begin(job_actions.revert, job_id, "The job will be undone")
+    return _begin(actions.revert, job_id, "The job will be undone")
 
 
 def _begin(action: Callable[..., None], job_id: str, what: str) -> Response:

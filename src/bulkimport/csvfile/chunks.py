@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from bulkimport.csvfile import encoding, foreign, header
+from bulkimport.csvfile import encoding, header, signatures
 from bulkimport.csvfile.dates import FormatEvidence
 from bulkimport.csvfile.header import Columns
 from bulkimport.csvfile.records import (
@@ -46,7 +46,7 @@ class CsvFile:
         What is None is found out; the foreign names in `mapping` help to find the delimiter. Raises
         RefusedFileError where there is no CSV, or no header that can be read.
         """
-        foreign.refuse(stream.read(foreign.PEEK_BYTES))
+        signatures.refuse(stream.read(signatures.PEEK_BYTES))
         stream.seek(0)
         text = encoding.open_text(stream, charset)
         self.charset = text.encoding.removesuffix("-sig")

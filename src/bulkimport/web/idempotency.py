@@ -1,0 +1,124 @@
+"""A request that changes something is carried out once, however often it comes.
+
+What is done and the answer that is kept for its Idempotency-Key commit together. So the answer is there if
+and only if the work is done, whoever died in between, and a repeated request finds it.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from psycopg2.errors import LockNotAvailable
+from psycopg2.extensions import cursor as Cursor
+
+from bulkimport.database.connections import Database, DatabaseUnavailableError, UnknownOutcomeError
+from bulkimport.store import accounts, idempotency_keys, jobs
+
+KEPT_HOURS = 24
+SETTLE_ATTEMPTS, SETTLE_INTERVAL_S = 10, 0.5
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer over HTTP; `replayed` where it was given before."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class Key:
+    """An Idempotency-Key, and the SHA-256 of all that makes up its request."""
+
+    text: str
+    fingerprint: bytes
+
+
+class KeyReusedError(Exception):
+    """Another request has had this key."""
+
+
+class KeyInUseError(Exception):
+    """The first request with this key is still being worked on."""
+
+
+def once(
+    database: Database,
+    act: Callable[[Cursor], Answer],
+    *,
+    account_id: int,
+    key: Key | None = None,
+    creates_job: UUID | None = None,
+) -> Answer:
+    """Do `act` in a transaction and return its answer, or the one that is kept for the key.
+
+    Where the answer to the commit is lost, the key, or else the job that is created, tells whether it was
+    done. Raises what `act` raises, InactiveAccountError, KeyReusedError, KeyInUseError, or
+    DatabaseUnavailableError; then nothing was done, unless the database could not be asked again.
+    """
+    transaction_id = creates_job or uuid4()
+    answer: Answer | None = None
+    try:
+        with database.tenant_transaction(account_id) as cursor:
+            jobs.lock_id(cursor, transaction_id)
+            accounts.require_active(cursor, account_id=account_id)
+            answer = _kept(cursor, account_id, key) if key else None
+            if answer is None:
+                answer = act(cursor)
+                if key:
+                    _keep(cursor, account_id, key, answer)
+    except UnknownOutcomeError:
+        if answer is None or not _was_done(database, account_id, transaction_id, key, creates_job):
+            raise
+    return answer
+
+
+def _kept(cursor: Cursor, account_id: int, key: Key) -> Answer | None:
+    """The answer to the first request with this key; None if this one is the first."""
+    idempotency_keys.forget_expired(cursor, account_id=account_id, hours=KEPT_HOURS)
+    try:
+        if idempotency_keys.reserve(cursor, account_id=account_id, key=key.text, fingerprint=key.fingerprint):
+            return None
+    except LockNotAvailable as error:
+        raise KeyInUseError("the first request with this Idempotency-Key is still being worked on") from error
+    kept = idempotency_keys.get(cursor, account_id=account_id, key=key.text)
+    if kept is None:
+        raise KeyInUseError("the first request with this Idempotency-Key has just expired")
+    if kept.fingerprint != key.fingerprint:
+        raise KeyReusedError("another request has had this Idempotency-Key; each request needs its own")
+    return Answer(kept.status, kept.headers, kept.body, replayed=True)
+
+
+def _keep(cursor: Cursor, account_id: int, key: Key, answer: Answer) -> None:
+    idempotency_keys.record(
+        cursor,
+        account_id=account_id,
+        key=key.text,
+        status=answer.status,
+        headers=answer.headers,
+        body=answer.body,
+    )
+
+
+def _was_done(
+    database: Database, account_id: int, transaction_id: UUID, key: Key | None, creates_job: UUID | None
+) -> bool:
+    """Whether the transaction was committed whose connection was lost; False where that cannot be known yet.
+
+    Its lock is waited for: it may still be committing.
+    """
+    for _ in range(SETTLE_ATTEMPTS):
+        try:
+            with database.tenant_transaction(account_id) as cursor:
+                jobs.lock_id(cursor, transaction_id)
+                if key:
+                    return idempotency_keys.get(cursor, account_id=account_id, key=key.text) is not None
+                return creates_job is not None and (
+                    jobs.get_state(cursor, account_id=account_id, job_id=creates_job) is not None
+                )
+        except DatabaseUnavailableError:
+            time.sleep(SETTLE_INTERVAL_S)
+    return False
