@@ -23,7 +23,7 @@ ALLOWED: dict[str, set[str]] = {
     "assets": {"csvfile", "store", "errors"},
     "jobs": {"csvfile", "store", "database", "telemetry", "errors"},
     "web": {
-        *("api", "assets", "csvfile", "jobs"),
+        *("assets", "csvfile", "jobs"),
         *("auth", "store", "database", "telemetry", "settings", "errors"),
     },
     "importing": {"assets", "jobs", "csvfile", "store", "telemetry"},

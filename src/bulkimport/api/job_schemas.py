@@ -11,12 +11,12 @@ from bulkimport.jobs import estimates
 from bulkimport.jobs.options import ON_CONFLICT, ON_ERROR, Asked
 from bulkimport.store import jobs
 from bulkimport.web.pagination import INSTANT, NUMBER, UNIQUE_ID, CursorField
-from bulkimport.web.schemas import MAX_PAGE, PRINTABLE, Answered, GivenInstant, Instant, shown
+from bulkimport.web.schemas import MAX_PAGE, PRINTABLE, Answered, GivenInstant, Instant, TextField, shown
 
 MAX_MAPPED_COLUMNS = 500
 
 
-class Delimiter(fields.Field[str]):
+class Delimiter(TextField[str]):
     """A delimiter as itself, or by its name."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -27,7 +27,7 @@ class Delimiter(fields.Field[str]):
         return str(delimiter)
 
 
-class ColumnMapping(fields.Field[dict[str, str]]):
+class ColumnMapping(TextField[dict[str, str]]):
     """A JSON object: header of the file → field."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from apispec import APISpec
@@ -12,13 +12,10 @@ from flask import Flask
 from marshmallow import Schema
 from werkzeug.routing import Rule
 
-from bulkimport.api import ids
-from bulkimport.api.job_schemas import ColumnMapping, Delimiter
 from bulkimport.web import once, operations
 from bulkimport.web.operations import Operation, Success
-from bulkimport.web.pagination import CursorField
 from bulkimport.web.problem_types import PROBLEM_TYPES
-from bulkimport.web.schemas import GivenInstant, Instant, ProblemSchema
+from bulkimport.web.schemas import InstantField, ProblemSchema, TextField
 
 PROBLEM_JSON = "application/problem+json"
 BY_NGINX = ("uri-too-long", "headers-too-large", "bad-gateway", "gateway-timeout")
@@ -32,11 +29,7 @@ TOKEN = {
     "description": "Where scopes are required: assets:read to read, assets:write for everything else.",
 }
 WITHOUT_BODY = (204, 304)
-PATH_PARAMETERS = {
-    "job_id": {"type": "string", "format": "uuid", "pattern": f"^{ids.UUID_PATTERN.pattern}$"},
-    "asset_id": {"type": "integer", "minimum": 1, "maximum": ids.MAX_NUMBER},
-    "name": {"type": "string", "pattern": "^[a-z-]+$"},
-}
+PATH_PARAMETER = re.compile(r"<(?:([a-z_]+):)?([a-z_]+)>")
 ETAGS = {"type": "string", "examples": ['"1"']}
 REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Idempotency-Key": (
@@ -73,11 +66,8 @@ def description(app: Flask) -> dict[str, Any]:
         info={"description": "Bulk import of assets: hand a CSV file in, follow the job, mend what failed."},
         plugins=[plugin],
     )
-    for field_class, kind, form in (
-        *((Instant, "string", "date-time"), (GivenInstant, "string", "date-time")),
-        *((CursorField, "string", None), (Delimiter, "string", None), (ColumnMapping, "string", None)),
-    ):
-        plugin.map_to_openapi_type(field_class, kind, form)  # type: ignore[no-untyped-call]
+    plugin.map_to_openapi_type(TextField, "string", None)  # type: ignore[no-untyped-call]
+    plugin.map_to_openapi_type(InstantField, "string", "date-time")  # type: ignore[no-untyped-call]
     spec.components.security_scheme(SECURITY, TOKEN)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for rule in app.url_map.iter_rules():
@@ -91,7 +81,7 @@ def description(app: Flask) -> dict[str, Any]:
 
 
 def _path(rule: Rule) -> str:
-    return re.sub(r"<(?:[a-z_]+:)?([a-z_]+)>", r"{\1}", rule.rule)
+    return PATH_PARAMETER.sub(r"{\2}", rule.rule)
 
 
 def _operation(rule: Rule, described: Operation, text: str, plugin: MarshmallowPlugin) -> dict[str, Any]:
@@ -114,8 +104,8 @@ def _operation(rule: Rule, described: Operation, text: str, plugin: MarshmallowP
 
 def _parameters(rule: Rule, described: Operation, plugin: MarshmallowPlugin) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
-        {"in": "path", "name": name, "required": True, "schema": PATH_PARAMETERS[name]}
-        for name in sorted(rule.arguments)
+        {"in": "path", "name": name, "required": True, "schema": _schema_of_text(rule, converter)}
+        for converter, name in PATH_PARAMETER.findall(rule.rule)
     ]
     if described.query and plugin.converter:
         found += plugin.converter.schema2parameters(described.query, location="query")
@@ -123,6 +113,13 @@ def _parameters(rule: Rule, described: Operation, plugin: MarshmallowPlugin) -> 
         what, schema = REQUEST_HEADERS[name]
         found.append({"in": "header", "name": name, "description": what, "schema": schema})
     return found
+
+
+def _schema_of_text(rule: Rule, converter: str) -> Mapping[str, Any]:
+    """What a URL converter says of the texts that it takes."""
+    converters = rule.map.converters if rule.map else {}
+    schema: Mapping[str, Any] = getattr(converters.get(converter), "schema", {"type": "string"})
+    return schema
 
 
 def _responses(described: Operation) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError
+
+from bulkimport.web.schemas import TextField
 
 MAX_KEY = 2**63 - 1
 
@@ -48,7 +50,7 @@ UNIQUE_ID = Part(str, UUID)
 TEXT = Part(str, _text)
 
 
-class CursorField(fields.Field[Key]):
+class CursorField(TextField[Key]):
     """The key of the last row of a page as URL-safe text."""
 
     def __init__(self, *parts: Part, **kwargs: Any) -> None:

@@ -2,26 +2,36 @@
 
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, TypeVar
 
 from marshmallow import Schema, ValidationError, fields, missing, validate
 
 from bulkimport.web.problem_types import PROBLEM_TYPES
+
+T = TypeVar("T")
 
 MAX_PAGE = 100
 NO_NUL = validate.ContainsNoneOf("\0", error="holds the character NUL")
 PRINTABLE = validate.Predicate("isprintable", error="holds characters that cannot be printed")
 
 
-class Instant(fields.Field[datetime]):
-    """A time as RFC 3339, section 5.6, has it: in UTC, with Z."""
+class TextField(fields.Field[T]):
+    """A value that JSON and query parameters write as text; the description calls it a string."""
+
+
+class InstantField(TextField[datetime]):
+    """A time; the description calls it a string of the format date-time."""
+
+
+class Instant(InstantField):
+    """A time as RFC 3339, section 5.6, writes it: in UTC, with Z."""
 
     def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return shown(value)
 
 
-class GivenInstant(fields.Field[datetime]):
-    """A time as RFC 3339, section 5.6, has it: with Z or an offset."""
+class GivenInstant(InstantField):
+    """A time as RFC 3339, section 5.6, writes it: with Z or an offset."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
         try:
