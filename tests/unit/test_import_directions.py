@@ -28,7 +28,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "importing": {"assets", "jobs", "csvfile", "store", "telemetry"},
     "api": {"web", "assets", "jobs", "csvfile", "store", "telemetry", "settings"},
-    "worker": {"importing", "web", "jobs", "store", "database", "telemetry", "errors"},
+    "worker": {"importing", "jobs", "store", "database", "telemetry", "errors"},
     "app": {"api", "web", "auth", "database", "settings"},
     "devserver": {"worker", "database", "auth", "client", "settings", "errors"},
     "cli": {"worker", "devserver", "database", "auth", "client", "telemetry", "settings", "errors"},

@@ -12,7 +12,7 @@ from bulkimport.database import migrations
 from bulkimport.database.migrations import Migration
 from bulkimport.errors import OperatorError
 from bulkimport.telemetry import logs
-from bulkimport.worker import loop as worker_process
+from bulkimport.worker import loop, supervisor
 
 
 def main() -> None:
@@ -122,9 +122,9 @@ def worker(single: bool) -> None:
     logs.configure(given.log_level, given.log_format)
     url = given.require_database_url()
     if single:
-        worker_process.serve(url, retention_days=given.retention_days)
+        loop.serve(url, retention_days=given.retention_days)
     else:
-        worker_process.serve_all(
+        supervisor.supervise(
             url, given.worker_concurrency, os.environ, host=given.host, port=given.worker_http_port
         )
 

@@ -7,11 +7,9 @@ instant rolls back to the last chunk, and PostgreSQL itself frees the job when t
 import logging
 import os
 import random
-import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from uuid import UUID
 
 import psycopg2
@@ -22,7 +20,6 @@ from bulkimport.database.connections import (
     DatabaseUnavailableError,
     UnknownOutcomeError,
     commit_without_waiting,
-    connect,
     set_tenant,
 )
 from bulkimport.importing.check import Lookahead
@@ -35,7 +32,7 @@ from bulkimport.store.jobs import Origin
 from bulkimport.store.queue import Claim
 from bulkimport.telemetry import metrics, redaction
 from bulkimport.telemetry.trace_context import trace_id
-from bulkimport.worker import listener, monitoring, processes, shutdown
+from bulkimport.worker import listener, shutdown
 
 POLL_INTERVAL_S = 1.0
 MAX_ATTEMPTS = 5  # claims of one chunk with no progress; then the chunk is taken to kill its workers
@@ -50,31 +47,6 @@ SWITCH_INTERVAL_S = 0.0005
 TRANSIENT_SQLSTATES = ("40001", "40P01", "55P03", "53100", "53300")
 
 log = logging.getLogger(__name__)
-
-
-def serve_all(url: str, count: int, environ: Mapping[str, str], *, host: str, port: int | None) -> None:
-    """Keep `count` workers running, each a process of its own, until SIGTERM or SIGINT.
-
-    They are watched over on the port, if there is one. Raises PrivilegedRoleError at once, and OperatorError
-    for a port that is taken; a database that cannot be reached yet is waited for.
-    """
-    try:
-        connect(url, "bulkimport-worker").close()
-    except DatabaseUnavailableError as error:
-        log.warning("the database cannot be reached", extra={"reason": str(error)})
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    single = (sys.executable, "-m", "bulkimport", "worker", "--single")
-    with monitoring.monitored(url, count, host=host, port=port) as crew:
-        environment = {**environ, **crew.environment}
-        commands = [
-            processes.Command(
-                f"worker {number}", single, environment, on_start=crew.started, on_end=crew.ended
-            )
-            for number in range(1, count + 1)
-        ]
-        processes.keep_running(commands, stopping=stopping)
 
 
 def serve(url: str, *, retention_days: int) -> None:

@@ -21,7 +21,6 @@ from bulkimport.database.connections import Database
 from bulkimport.database.readiness import NotReadyError, Readiness
 from bulkimport.errors import OperatorError
 from bulkimport.telemetry import metrics
-from bulkimport.web.problem_types import PROBLEM_TYPES
 from bulkimport.worker.queue_monitor import QueueMonitor
 from bulkimport.worker.registry import Crew
 
@@ -61,13 +60,15 @@ def application(crew: Crew, readiness: Readiness, registry: CollectorRegistry) -
             case "GET", "/metrics":
                 return exposition(environ, start_response)
             case "GET", "/livez":
-                return _verdict(start_response, "/livez", _find_hung(crew))
+                return _verdict(start_response, _find_hung(crew))
             case "GET", "/readyz":
-                return _verdict(start_response, "/readyz", _find_unready(readiness))
-            case "GET", path:
-                return _problem(start_response, "not-found", path, "There are /livez, /readyz and /metrics.")
-            case _, path:
-                return _problem(start_response, "method-not-allowed", path, "GET is.", ("Allow", "GET"))
+                return _verdict(start_response, _find_unready(readiness))
+            case "GET", _:
+                return _answer(start_response, "404 Not Found", "There are /livez, /readyz and /metrics.")
+            case _:
+                return _answer(
+                    start_response, "405 Method Not Allowed", "Only GET is allowed.", ("Allow", "GET")
+                )
 
     return answer
 
@@ -133,27 +134,18 @@ def _find_unready(readiness: Readiness) -> str:
     return ""
 
 
-def _verdict(start_response: StartResponse, path: str, fault: str) -> Iterable[bytes]:
+def _verdict(start_response: StartResponse, fault: str) -> Iterable[bytes]:
     if fault:
-        return _problem(start_response, "unavailable", path, fault)
-    start_response("200 OK", [("Content-Type", "application/json")])
-    return [b'{"status": "ok"}']
+        return _answer(start_response, "503 Service Unavailable", fault)
+    return _answer(start_response, "200 OK", "ok")
 
 
-def _problem(
-    start_response: StartResponse, name: str, path: str, detail: str, *headers: tuple[str, str]
+def _answer(
+    start_response: StartResponse, status: str, text: str, *headers: tuple[str, str]
 ) -> Iterable[bytes]:
-    """A problem document (RFC 9457)."""
-    kind = PROBLEM_TYPES[name]
-    document = {
-        "type": f"/problems/{name}",
-        "title": kind.title,
-        "status": kind.status,
-        "detail": detail,
-        "instance": path,
-    }
-    start_response(f"{kind.status} {kind.title}", [("Content-Type", "application/problem+json"), *headers])
-    return [json.dumps(document).encode()]
+    """JSON as web answers it at these paths: the one word "ok", or what is wrong."""
+    start_response(status, [("Content-Type", "application/json"), *headers])
+    return [json.dumps({"status": text}).encode()]
 
 
 @contextmanager
