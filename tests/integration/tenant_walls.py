@@ -16,10 +16,11 @@ POLICY = (
     "({key} = ( SELECT (NULLIF(current_setting('app.current_account_id'::text, true), ''::text))::integer"
     ' AS "nullif"))'
 )
-# A worker picks the next job before it knows whose it is.
+# A worker picks the next job, and what is old enough to be purged, before it knows whose it is.
 EVERY_TENANT = {
     ("bulk_import_finished", "every_tenant_for_workers", "{bulkimport_worker}"),
     ("bulk_import_queue", "every_tenant_for_workers", "{bulkimport_worker}"),
+    ("idempotency_keys", "every_tenant_for_workers", "{bulkimport_worker}"),
 }
 
 TABLES = """

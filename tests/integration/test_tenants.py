@@ -182,5 +182,6 @@ def test_roles_have_the_least_rights(db: TestDatabase) -> None:
         ("bulk_import_identifiers", "DELETE INSERT SELECT"),
         ("bulk_import_jobs", "DELETE SELECT UPDATE"),
         ("bulk_import_queue", "DELETE SELECT UPDATE"),
+        ("idempotency_keys", "DELETE"),
         ("schema_migrations", "SELECT"),
     ]

@@ -170,6 +170,7 @@ PARAMETERS_OF: dict[str, dict[str, Any]] = {
     "chunks.copy_undone": {"job_id": NEW},
     "finished.add": {"job_id": JOB},
     "finished.renew": {"job_id": PARENT},
+    "idempotency_keys.get": {"hours": 1_000_000},
     "idempotency_keys.reserve": {"key": "new"},
     "idempotency_keys.record": {"status": 200, "body": ""},
     "jobs.create": {"job_id": NEW},

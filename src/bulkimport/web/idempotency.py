@@ -14,8 +14,8 @@ from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.database.connections import Database, DatabaseUnavailableError, UnknownOutcomeError
 from bulkimport.store import accounts, idempotency_keys, jobs
+from bulkimport.store.idempotency_keys import Kept
 
-KEPT_HOURS = 24
 SETTLE_ATTEMPTS, SETTLE_INTERVAL_S = 10, 0.5
 
 
@@ -78,15 +78,15 @@ def once(
 
 def _kept(cursor: Cursor, account_id: int, key: Key) -> Answer | None:
     """The answer to the first request with this key; None if this one is the first."""
-    idempotency_keys.forget_expired(cursor, account_id=account_id, hours=KEPT_HOURS)
     try:
         if idempotency_keys.reserve(cursor, account_id=account_id, key=key.text, fingerprint=key.fingerprint):
             return None
     except LockNotAvailable as error:
         raise KeyInUseError("the first request with this Idempotency-Key is still being worked on") from error
-    kept = idempotency_keys.get(cursor, account_id=account_id, key=key.text)
-    if kept is None:
-        raise KeyInUseError("the first request with this Idempotency-Key has just expired")
+    return _again(idempotency_keys.require(cursor, account_id=account_id, key=key.text), key)
+
+
+def _again(kept: Kept, key: Key) -> Answer:
     if kept.fingerprint != key.fingerprint:
         raise KeyReusedError("another request has had this Idempotency-Key; each request needs its own")
     return Answer(kept.status, kept.headers, kept.body, replayed=True)
