@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID, uuid4
 
 import hypothesis
@@ -178,7 +179,7 @@ def csv_of(*identifiers: str) -> bytes:
 
 def submit(
     database: Database,
-    file: bytes,
+    file: bytes | BinaryIO,
     account_id: int = OWN,
     chunk_rows: int = 3,
     asked: Asked = Asked(),  # noqa: B008 - frozen
@@ -186,12 +187,15 @@ def submit(
     """Hand a file in, past HTTP."""
     limits = intake.Limits(chunk_rows=chunk_rows, max_rows=1_000, max_active_jobs=1_000)
     job_id = uuid4()
+    stream = io.BytesIO(file) if isinstance(file, bytes) else file
 
-    def store(cursor: Cursor) -> Answer:
-        intake.store_file(cursor, limits, asked, account_id=account_id, job_id=job_id, file=io.BytesIO(file))
-        return Answer(202, {}, "")
+    with intake.cut(database, limits, asked, account_id=account_id, file=stream) as cut_file:
 
-    idempotency.once(database, store, account_id=account_id, creates_job=job_id)
+        def act(cursor: Cursor) -> Answer:
+            intake.store(cursor, limits, cut_file, account_id=account_id, job_id=job_id)
+            return Answer(202, {}, "")
+
+        idempotency.once(database, act, account_id=account_id, creates_job=job_id)
     return job_id
 
 

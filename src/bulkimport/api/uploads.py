@@ -14,9 +14,9 @@ from bulkimport.csvfile.template import template
 from bulkimport.jobs import intake
 from bulkimport.jobs.options import Asked
 from bulkimport.telemetry import metrics
-from bulkimport.web import access, parameters
-from bulkimport.web.idempotency import Answer
-from bulkimport.web.once import OF_A_KEY, answer_once
+from bulkimport.web import access, idempotency, parameters
+from bulkimport.web.idempotency import Answer, Key
+from bulkimport.web.once import OF_A_KEY, request_key, responded
 from bulkimport.web.operations import CSV, Success, operation
 from bulkimport.web.responses import csv_attachment
 from bulkimport.web.upload import Upload, uploaded
@@ -56,31 +56,12 @@ blueprint.before_request(access.authenticate)
 )
 def hand_in() -> Response:
     """Take a file in: 202 and a job that will be finished, or a problem and nothing left behind."""
-    job_id, rows = uuid4(), 0
     with uploaded(request, max_bytes=access.settings().max_upload_bytes) as upload:
         asked: Asked = parameters.load(UPLOAD_OPTIONS_SCHEMA, upload.fields)
-        asked = replace(asked, charset=asked.charset or upload.charset)
-
-        def store(cursor: Cursor) -> Answer:
-            nonlocal rows
-            rows = intake.store_file(
-                cursor,
-                limits(),
-                asked,
-                account_id=access.principal().account_id,
-                job_id=job_id,
-                file=upload.file,
-                receipt=replace(
-                    receipt(), file_name=upload.name, file_bytes=upload.size, file_sha256=upload.sha256
-                ),
-            )
-            return accepted(job_id, "The file was accepted")
-
-        response = answer_once(store, body=_fingerprint(upload), creates_job=job_id)
-        if rows:  # not an answer that was given before
-            metrics.UPLOADED_ROWS.inc(rows)
-            metrics.UPLOADED_BYTES.inc(upload.size)
-        return response
+        key = request_key(_fingerprint(upload))
+        account_id = access.principal().account_id
+        earlier = key and idempotency.earlier_answer(access.database(), account_id=account_id, key=key)
+        return responded(earlier or _store(upload, asked, key))
 
 
 @blueprint.get("/template.csv")
@@ -88,6 +69,24 @@ def hand_in() -> Response:
 def template_csv() -> Response:
     """A file to begin with."""
     return csv_attachment(template(), "assets-template.csv")
+
+
+def _store(upload: Upload, asked: Asked, key: Key | None) -> Answer:
+    """Make a job of the file."""
+    database, account_id, job_id = access.database(), access.principal().account_id, uuid4()
+    asked = replace(asked, charset=asked.charset or upload.charset)
+    of_file = replace(receipt(), file_name=upload.name, file_bytes=upload.size, file_sha256=upload.sha256)
+    with intake.cut(database, limits(), asked, account_id=account_id, file=upload.file) as file:
+
+        def act(cursor: Cursor) -> Answer:
+            intake.store(cursor, limits(), file, account_id=account_id, job_id=job_id, receipt=of_file)
+            return accepted(job_id, "The file was accepted")
+
+        answer = idempotency.once(database, act, account_id=account_id, key=key, creates_job=job_id)
+        if not answer.replayed:
+            metrics.UPLOADED_ROWS.inc(file.chunks.rows)
+            metrics.UPLOADED_BYTES.inc(upload.size)
+        return answer
 
 
 def _fingerprint(upload: Upload) -> bytes:

@@ -1,17 +1,24 @@
-"""An upload becomes a job, in one transaction: all of it, or nothing."""
+"""An upload becomes a job: first it is read and cut, then stored in one transaction, all of it or nothing."""
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import BinaryIO
 from uuid import UUID
 
+from psycopg2.errors import ForeignKeyViolation
 from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.csvfile import dates, failed_rows, header
 from bulkimport.csvfile.chunks import CsvFile
+from bulkimport.csvfile.dates import FormatEvidence
 from bulkimport.csvfile.header import Columns
+from bulkimport.csvfile.records import Record
 from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.csvfile.spooled_chunks import SpooledChunks, spooled
+from bulkimport.database.connections import Database
 from bulkimport.jobs.options import Asked, Options
-from bulkimport.store import chunks, jobs, queue
+from bulkimport.store import accounts, chunks, jobs, queue
 from bulkimport.store.jobs import Receipt
 
 
@@ -28,50 +35,85 @@ class TooManyJobsError(Exception):
     """The account has as many unfinished jobs as it may have."""
 
 
-def store_file(
-    cursor: Cursor,
-    limits: Limits,
-    asked: Asked,
-    *,
-    account_id: int,
-    job_id: UUID,
-    file: BinaryIO,
-    receipt: Receipt = Receipt(),  # noqa: B008 - frozen
-) -> int:
-    """Store the file, read once as a stream, as a job that will be finished whatever happens next.
+@dataclass(frozen=True)
+class CutFile:
+    """A file that was read to its end and may be stored: its chunks, and what its job will be like."""
 
-    Returns how many rows it has. In the caller's transaction, which must be rolled back after
-    RefusedFileError or TooManyJobsError.
+    options: Options
+    header: Sequence[str]
+    columns: Columns
+    parent_job_id: UUID | None
+    blank_rows: int
+    chunks: SpooledChunks
+
+
+@contextmanager
+def cut(
+    database: Database, limits: Limits, asked: Asked, *, account_id: int, file: BinaryIO
+) -> Iterator[CutFile]:
+    """The file, read once as a stream, with no transaction open: how long that takes is up to the file.
+
+    Raises RefusedFileError, InactiveAccountError or TooManyJobsError.
     """
-    require_room(cursor, limits, account_id=account_id)
+    with database.tenant_read(account_id) as cursor:
+        accounts.require_active(cursor, account_id=account_id)
+        require_room(cursor, limits, account_id=account_id)
     csv_file = CsvFile(file, charset=asked.charset, delimiter=asked.delimiter, mapping=asked.columns or {})
-    parent = _parent(cursor, account_id, asked, csv_file)
+    parent = _parent(database, account_id, asked, csv_file)
     options = asked.in_force(
         Options.from_stored(parent.options) if parent else Options(),
         charset=csv_file.charset,
         delimiter=csv_file.delimiter,
     )
     columns = header.map_columns(csv_file.header, options.columns, options.required_fields)
-    if options.date_format == dates.AUTO:
-        csv_file.look_at_dates(columns)
-    total_rows, count = _store(cursor, limits, csv_file, account_id=account_id, job_id=job_id)
-    if options.date_format == dates.AUTO:
-        options = replace(options, date_format=csv_file.date_evidence.decide())
-    jobs.create(
-        cursor,
-        account_id=account_id,
-        job_id=job_id,
-        total_rows=total_rows,
-        blank_rows=csv_file.blank_rows,
-        options=options.stored(),
-        header=csv_file.header,
-        columns=columns,
-        ignored_columns=_ignored(csv_file, columns),
-        parent_job_id=parent.id if parent else None,
-        receipt=receipt,
-    )
-    enqueue(cursor, limits, account_id=account_id, job_id=job_id, chunks=count)
-    return total_rows
+    dates_seen = FormatEvidence() if options.date_format == dates.AUTO else None
+    on_row = [_adding_dates(dates_seen, columns)] if dates_seen else []
+    cutting = csv_file.chunks(chunk_rows=limits.chunk_rows, max_rows=limits.max_rows, on_row=on_row)
+    with spooled(cutting) as chunks_cut:
+        if dates_seen:
+            options = replace(options, date_format=dates_seen.decide())
+        yield CutFile(
+            options,
+            csv_file.header,
+            columns,
+            parent.id if parent else None,
+            csv_file.blank_rows,
+            chunks_cut,
+        )
+
+
+def store(
+    cursor: Cursor,
+    limits: Limits,
+    file: CutFile,
+    *,
+    account_id: int,
+    job_id: UUID,
+    receipt: Receipt = Receipt(),  # noqa: B008 - frozen
+) -> None:
+    """Store a file as a job that will be finished whatever happens next.
+
+    In the caller's transaction, which must be rolled back after RefusedFileError or TooManyJobsError.
+    """
+    for chunk in file.chunks:
+        chunks.insert(cursor, account_id=account_id, job_id=job_id, **vars(chunk))
+    try:
+        jobs.create(
+            cursor,
+            account_id=account_id,
+            job_id=job_id,
+            total_rows=file.chunks.rows,
+            blank_rows=file.blank_rows,
+            options=file.options.stored(),
+            header=file.header,
+            columns=file.columns,
+            ignored_columns=[asdict(column) for column in header.ignored_columns(file.header, file.columns)],
+            parent_job_id=file.parent_job_id,
+            receipt=receipt,
+        )
+    except ForeignKeyViolation as error:  # the parent was deleted while the file was read
+        raise _unknown_parent(file.parent_job_id) from error
+    enqueue(cursor, limits, account_id=account_id, job_id=job_id, chunks=len(file.chunks))
 
 
 def enqueue(cursor: Cursor, limits: Limits, *, account_id: int, job_id: UUID, chunks: int) -> None:
@@ -92,33 +134,35 @@ def require_room(cursor: Cursor, limits: Limits, *, account_id: int) -> int:
     return count
 
 
-def _parent(cursor: Cursor, account_id: int, asked: Asked, csv_file: CsvFile) -> jobs.Job | None:
+def _parent(database: Database, account_id: int, asked: Asked, csv_file: CsvFile) -> jobs.Job | None:
     """The job whose failed rows these are: by its id, or by what the file itself shows."""
     parent_id = asked.parent_job_id
     origin = failed_rows.origin(csv_file)
-    if parent_id is None and origin:
-        parent_id = jobs.find_with_error(
-            cursor, account_id=account_id, header=origin.header, row=origin.first_row
-        )
-    if parent_id is None:
+    if parent_id is None and origin is None:
         return None
-    parent = jobs.get(cursor, account_id=account_id, job_id=parent_id)
+    with database.tenant_read(account_id) as cursor:
+        if parent_id is None and origin:
+            parent_id = jobs.find_with_error(
+                cursor, account_id=account_id, header=origin.header, row=origin.first_row
+            )
+        if parent_id is None:
+            return None
+        parent = jobs.get(cursor, account_id=account_id, job_id=parent_id)
     if parent is None:
-        raise RefusedFileError("unknown-parent", f"parent_job_id={parent_id}: there is no such job.")
+        raise _unknown_parent(parent_id)
     return parent
 
 
-def _store(
-    cursor: Cursor, limits: Limits, csv_file: CsvFile, *, account_id: int, job_id: UUID
-) -> tuple[int, int]:
-    """Store the chunks; return how many rows and how many chunks that was."""
-    total_rows = count = 0
-    for chunk in csv_file.chunks(chunk_rows=limits.chunk_rows, max_rows=limits.max_rows):
-        chunks.insert(cursor, account_id=account_id, job_id=job_id, **vars(chunk))
-        total_rows += chunk.rows
-        count += 1
-    return total_rows, count
+def _unknown_parent(parent_id: UUID | None) -> RefusedFileError:
+    return RefusedFileError("unknown-parent", f"parent_job_id={parent_id}: there is no such job.")
 
 
-def _ignored(csv_file: CsvFile, columns: Columns) -> list[dict[str, object]]:
-    return [asdict(ignored) for ignored in header.ignored_columns(csv_file.header, columns)]
+def _adding_dates(evidence: FormatEvidence, columns: Columns) -> Callable[[Record], None]:
+    """Adds the dates of each row that has the columns."""
+    places = [columns.index(field) for field in header.DATE_FIELDS if field in columns]
+
+    def add(record: Record) -> None:
+        if len(record.cells) == len(columns):
+            evidence.add(record.cells[place] for place in places)
+
+    return add

@@ -45,6 +45,16 @@ class KeyInUseError(Exception):
     """The first request with this key is still being worked on."""
 
 
+def earlier_answer(database: Database, *, account_id: int, key: Key) -> Answer | None:
+    """The answer that is kept for the key, or None; does not wait for a first request in progress.
+
+    Raises KeyReusedError. once() decides; this spares a repeated request the work in front of it.
+    """
+    with database.tenant_read(account_id, accounts.HIDE_FROM_INACTIVE) as cursor:
+        kept = idempotency_keys.get(cursor, account_id=account_id, key=key.text)
+    return _again(kept, key) if kept else None
+
+
 def once(
     database: Database,
     act: Callable[[Cursor], Answer],

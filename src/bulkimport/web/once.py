@@ -24,20 +24,27 @@ def answer_once(
 
     `body`: what tells this request's body from others.
     """
-    answer = idempotency.once(
-        access.database(),
-        act,
-        account_id=access.principal().account_id,
-        key=_key(body),
-        creates_job=creates_job,
+    return responded(
+        idempotency.once(
+            access.database(),
+            act,
+            account_id=access.principal().account_id,
+            key=request_key(body),
+            creates_job=creates_job,
+        )
     )
+
+
+def responded(answer: Answer) -> Response:
+    """The answer as Flask sends it."""
     replayed = {"Idempotency-Replayed": "true"} if answer.replayed else {}
     return Response(
         answer.body, answer.status, {**answer.headers, **replayed}, content_type="application/json"
     )
 
 
-def _key(body: bytes) -> Key | None:
+def request_key(body: bytes) -> Key | None:
+    """The request's Idempotency-Key, or None. `body`: what tells this request's body from others."""
     given = request.headers.get(HEADER)
     if given is None:
         return None
