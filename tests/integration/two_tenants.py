@@ -110,6 +110,8 @@ PARAMETERS: dict[str, Any] = {
     "chunks": 2,
     "next_chunk": 0,
     "only_check": False,
+    "row_errors": "",
+    "separator": "; ",
     "days": 30,
     "delay_s": 0,
     "grace_s": 2,

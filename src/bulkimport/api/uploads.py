@@ -26,8 +26,8 @@ UPLOAD_OPTIONS_SCHEMA = UploadOptionsSchema()
 REFUSALS = (
     *("invalid-parameters", "malformed-request", "incomplete-body", "missing-file", "empty-file", "no-rows"),
     *("missing-columns", "doubled-columns", "too-many-columns", "unreadable-header", "ambiguous-delimiter"),
-    *("ambiguous-dates", "not-csv", "unknown-charset", "unknown-parent", "length-required", "too-large"),
-    *("too-many-rows", "unsupported-media-type", "request-timeout"),
+    *("ambiguous-dates", "not-csv", "unknown-charset", "unknown-parent", "ambiguous-parent"),
+    *("length-required", "too-large", "too-many-rows", "unsupported-media-type", "request-timeout"),
 )
 EXAMPLE = template().decode()
 BODY = {

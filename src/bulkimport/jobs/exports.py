@@ -33,7 +33,7 @@ def errors_csv(database: Database, *, account_id: int, job_id: UUID, formula_saf
 def failed_rows_csv(database: Database, *, account_id: int, job: Job, formula_safe: bool) -> Iterator[bytes]:
     """The failed rows of a job as they were, each with its errors."""
     options = Options.from_stored(job.options)
-    writer = FailedRowsWriter(job.header, options.delimiter, formula_safe=formula_safe)
+    writer = FailedRowsWriter(job.header, options.delimiter, job_id=job.id, formula_safe=formula_safe)
     yield writer.header()
     row = 0
     while first := _errors_behind(database, account_id, job.id, (row, MAX_POSITION), 1):

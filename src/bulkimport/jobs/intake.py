@@ -12,6 +12,7 @@ from psycopg2.extensions import cursor as Cursor
 from bulkimport.csvfile import dates, failed_rows, header
 from bulkimport.csvfile.chunks import CsvFile
 from bulkimport.csvfile.dates import FormatEvidence
+from bulkimport.csvfile.failed_rows import JobColumn
 from bulkimport.csvfile.header import Columns
 from bulkimport.csvfile.records import Record
 from bulkimport.csvfile.refusal import RefusedFileError
@@ -19,7 +20,7 @@ from bulkimport.csvfile.spooled_chunks import SpooledChunks, spooled
 from bulkimport.database.connections import Database
 from bulkimport.jobs.options import Asked, Options
 from bulkimport.store import accounts, chunks, jobs, queue
-from bulkimport.store.jobs import Receipt
+from bulkimport.store.jobs import Job, Receipt
 
 
 @dataclass(frozen=True)
@@ -59,15 +60,19 @@ def cut(
         accounts.require_active(cursor, account_id=account_id)
         require_room(cursor, limits, account_id=account_id)
     csv_file = CsvFile(file, charset=asked.charset, delimiter=asked.delimiter, mapping=asked.columns or {})
-    parent = _parent(database, account_id, asked, csv_file)
+    job_column = None if asked.parent_job_id else failed_rows.job_column(csv_file)
+    parent_id = asked.parent_job_id or _parent_id(database, account_id, csv_file, job_column)
+    parent = _parent(database, account_id, parent_id) if parent_id else None
     options = asked.in_force(
         Options.from_stored(parent.options) if parent else Options(),
         charset=csv_file.charset,
         delimiter=csv_file.delimiter,
     )
     columns = header.map_columns(csv_file.header, options.columns, options.required_fields)
+    on_row: list[Callable[[Record], None]] = [job_column.require_same] if job_column else []
     dates_seen = FormatEvidence() if options.date_format == dates.AUTO else None
-    on_row = [_adding_dates(dates_seen, columns)] if dates_seen else []
+    if dates_seen:
+        on_row.append(_adding_dates(dates_seen, columns))
     cutting = csv_file.chunks(chunk_rows=limits.chunk_rows, max_rows=limits.max_rows, on_row=on_row)
     with spooled(cutting) as chunks_cut:
         if dates_seen:
@@ -134,27 +139,43 @@ def require_room(cursor: Cursor, limits: Limits, *, account_id: int) -> int:
     return count
 
 
-def _parent(database: Database, account_id: int, asked: Asked, csv_file: CsvFile) -> jobs.Job | None:
-    """The job whose failed rows these are: by its id, or by what the file itself shows."""
-    parent_id = asked.parent_job_id
-    origin = failed_rows.origin(csv_file)
-    if parent_id is None and origin is None:
+def _parent_id(
+    database: Database, account_id: int, csv_file: CsvFile, job_column: JobColumn | None
+) -> UUID | None:
+    """The job whose failed rows these are, as far as the file itself shows it beyond doubt."""
+    if job_column:
+        return job_column.job_id()
+    failed_row = failed_rows.first_failed_row(csv_file)
+    if failed_row is None:
         return None
     with database.tenant_read(account_id) as cursor:
-        if parent_id is None and origin:
-            parent_id = jobs.find_with_error(
-                cursor, account_id=account_id, header=origin.header, row=origin.first_row
-            )
-        if parent_id is None:
-            return None
-        parent = jobs.get(cursor, account_id=account_id, job_id=parent_id)
+        candidates = jobs.with_failed_row(
+            cursor,
+            account_id=account_id,
+            header=failed_row.header,
+            row=failed_row.row,
+            errors=failed_row.errors,
+            separator=failed_rows.BETWEEN_ERRORS,
+        )
+    if len(candidates) > 1:
+        raise RefusedFileError(
+            "ambiguous-parent",
+            "These may be failed rows of more than one job. Name the job with parent_job_id=, or download "
+            "its failed rows again: each row then names it.",
+        )
+    return candidates[0] if candidates else None
+
+
+def _parent(database: Database, account_id: int, job_id: UUID) -> Job:
+    with database.tenant_read(account_id) as cursor:
+        parent = jobs.get(cursor, account_id=account_id, job_id=job_id)
     if parent is None:
-        raise _unknown_parent(parent_id)
+        raise _unknown_parent(job_id)
     return parent
 
 
-def _unknown_parent(parent_id: UUID | None) -> RefusedFileError:
-    return RefusedFileError("unknown-parent", f"parent_job_id={parent_id}: there is no such job.")
+def _unknown_parent(job_id: UUID | None) -> RefusedFileError:
+    return RefusedFileError("unknown-parent", f'There is no job "{job_id}". {failed_rows.WAY_OUT}')
 
 
 def _adding_dates(evidence: FormatEvidence, columns: Columns) -> Callable[[Record], None]:

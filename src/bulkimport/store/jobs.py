@@ -222,29 +222,39 @@ def require(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
     return job
 
 
-# The newest one, where the same file was handed in more than once. It may itself have been a file of failed
-# rows, with the two columns that those have more.
-FIND_WITH_ERROR = """
-/* jobs.find_with_error */
+# The header of a job may have our own columns, where its file was one of failed rows itself. Two
+# are enough to know that it is not one alone.
+WITH_FAILED_ROW = """
+/* jobs.with_failed_row */
 SELECT id
 FROM trakrf.bulk_import_jobs AS job
 WHERE account_id = %(account_id)s
-  AND array_remove(array_remove(header, '_row'), '_errors') = %(header)s
+  AND array_remove(array_remove(array_remove(header, '_row'), '_errors'), '_job') = %(header)s
   AND failed_rows > 0
-  AND EXISTS (SELECT FROM trakrf.bulk_import_errors AS error
-              WHERE error.account_id = %(account_id)s
-                AND error.job_id     = job.id
-                AND error.row_number = %(row)s)
-ORDER BY created_at DESC
-LIMIT 1
+  AND %(row_errors)s = (SELECT string_agg(message, %(separator)s ORDER BY position)
+                        FROM trakrf.bulk_import_errors AS error
+                        WHERE error.account_id = %(account_id)s
+                          AND error.job_id     = job.id
+                          AND error.row_number = %(row)s)
+LIMIT 2
 """
 
 
-def find_with_error(cursor: Cursor, *, account_id: int, header: Sequence[str], row: int) -> UUID | None:
-    """The account's newest job with this header in which this row failed."""
-    cursor.execute(FIND_WITH_ERROR, {"account_id": account_id, "header": list(header), "row": row})
-    found = cursor.fetchone()
-    return found[0] if found else None
+def with_failed_row(
+    cursor: Cursor, *, account_id: int, header: Sequence[str], row: int, errors: str, separator: str
+) -> list[UUID]:
+    """Jobs of the account with this header in which this row failed with these messages; two at most."""
+    cursor.execute(
+        WITH_FAILED_ROW,
+        {
+            "account_id": account_id,
+            "header": list(header),
+            "row": row,
+            "row_errors": errors,
+            "separator": separator,
+        },
+    )
+    return [job_id for (job_id,) in cursor]
 
 
 # Its chunks, errors and the rest go with it.

@@ -94,7 +94,14 @@ PROBLEM_TYPES = {
     "unknown-parent": ProblemType(
         400,
         "The parent job does not exist",
-        "`parent_job_id` names no job of the account.",
+        "`parent_job_id`, or the column `_job` of a file of failed rows, names no job of the account. Name "
+        "another, or leave `parent_job_id` and the columns `_row`, `_errors` and `_job` out.",
+    ),
+    "ambiguous-parent": ProblemType(
+        400,
+        "The parent job is not clear",
+        "The file has rows of more than one job, or its rows may be of more than one, and jobs can have "
+        "different options. Upload the rows of each job apart, or name one job with `parent_job_id`.",
     ),
     "invalid-idempotency-key": ProblemType(
         400,
