@@ -1,4 +1,4 @@
-"""The file of a job's failed rows, which its owner mends and hands in again."""
+"""The file of a job's failed rows, which its owner fixes and uploads again."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -71,7 +71,7 @@ def job_column(csv_file: CsvFile) -> JobColumn | None:
 
 
 class FailedRow(NamedTuple):
-    """A row of a file that does not name its job: what of it a job must have that it can have failed in."""
+    """What a job must have for this row, of a file that does not name its job, to be one of its failed rows."""
 
     header: list[str]
     row: int

@@ -20,7 +20,7 @@ from bulkimport.csvfile.spooled_chunks import SpooledChunks, spooled
 from bulkimport.database.connections import Database
 from bulkimport.jobs.options import Asked, Options
 from bulkimport.store import accounts, chunks, jobs, queue
-from bulkimport.store.jobs import Job, Receipt
+from bulkimport.store.jobs import Receipt
 
 
 @dataclass(frozen=True)
@@ -62,29 +62,18 @@ def cut(
     csv_file = CsvFile(file, charset=asked.charset, delimiter=asked.delimiter, mapping=asked.columns or {})
     job_column = None if asked.parent_job_id else failed_rows.job_column(csv_file)
     parent_id = asked.parent_job_id or _parent_id(database, account_id, csv_file, job_column)
-    parent = _parent(database, account_id, parent_id) if parent_id else None
-    options = asked.in_force(
-        Options.from_stored(parent.options) if parent else Options(),
-        charset=csv_file.charset,
-        delimiter=csv_file.delimiter,
-    )
+    inherited = _options_of(database, account_id, parent_id) if parent_id else Options()
+    options = asked.in_force(inherited, charset=csv_file.charset, delimiter=csv_file.delimiter)
     columns = header.map_columns(csv_file.header, options.columns, options.required_fields)
     on_row: list[Callable[[Record], None]] = [job_column.require_same] if job_column else []
-    dates_seen = FormatEvidence() if options.date_format == dates.AUTO else None
-    if dates_seen:
-        on_row.append(_adding_dates(dates_seen, columns))
+    evidence = FormatEvidence() if options.date_format == dates.AUTO else None
+    if evidence:
+        on_row.append(_adding_dates(evidence, columns))
     cutting = csv_file.chunks(chunk_rows=limits.chunk_rows, max_rows=limits.max_rows, on_row=on_row)
     with spooled(cutting) as chunks_cut:
-        if dates_seen:
-            options = replace(options, date_format=dates_seen.decide())
-        yield CutFile(
-            options,
-            csv_file.header,
-            columns,
-            parent.id if parent else None,
-            csv_file.blank_rows,
-            chunks_cut,
-        )
+        if evidence:
+            options = replace(options, date_format=evidence.decide())
+        yield CutFile(options, csv_file.header, columns, parent_id, csv_file.blank_rows, chunks_cut)
 
 
 def store(
@@ -166,12 +155,12 @@ def _parent_id(
     return candidates[0] if candidates else None
 
 
-def _parent(database: Database, account_id: int, job_id: UUID) -> Job:
+def _options_of(database: Database, account_id: int, job_id: UUID) -> Options:
     with database.tenant_read(account_id) as cursor:
-        parent = jobs.get(cursor, account_id=account_id, job_id=job_id)
-    if parent is None:
+        job = jobs.get(cursor, account_id=account_id, job_id=job_id)
+    if job is None:
         raise _unknown_parent(job_id)
-    return parent
+    return Options.from_stored(job.options)
 
 
 def _unknown_parent(job_id: UUID | None) -> RefusedFileError:

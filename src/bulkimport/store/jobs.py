@@ -222,8 +222,8 @@ def require(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
     return job
 
 
-# The header of a job may have our own columns, where its file was one of failed rows itself. Two
-# are enough to know that it is not one alone.
+# The header of a job has our own columns where its file was one of failed rows itself. Two jobs are enough to
+# know that it is not one alone.
 WITH_FAILED_ROW = """
 /* jobs.with_failed_row */
 SELECT id
