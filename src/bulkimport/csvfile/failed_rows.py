@@ -71,7 +71,7 @@ def job_column(csv_file: CsvFile) -> JobColumn | None:
 
 
 class FailedRow(NamedTuple):
-    """What a job must have for this row, of a file that does not name its job, to be one of its failed rows."""
+    """What a job must have for a row that names no job to be one of its failed rows."""
 
     header: list[str]
     row: int
