@@ -2,17 +2,15 @@
 
 import tempfile
 import threading
-from pathlib import Path
 
 import pytest
 from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import parse_dsn
 
 from bulkimport.database import connections
 from bulkimport.database.connections import Database, DatabaseUnavailableError, UnknownOutcomeError
 from bulkimport.worker.loop import Worker
 from tests.conftest import TestDatabase, csv_of, submit
-from tests.e2e.chaos.proxy import cutting_commits
+from tests.e2e.chaos.proxy import CommitCutter, running
 
 COMMIT = connections._commit
 
@@ -55,10 +53,9 @@ def test_a_claim_costs_no_attempt(
 
 
 def test_a_line_cut_while_the_login_is_checked_is_a_database_that_is_away(db: TestDatabase) -> None:
-    (server_socket,) = Path(parse_dsn(db.admin_url)["host"]).glob(".s.PGSQL.*[0-9]")
     with (
         tempfile.TemporaryDirectory() as folder,
-        cutting_commits(Path(folder), server_socket, chance=1, seed=0) as cutter,
+        running(CommitCutter(folder, db.admin_url, chance=1, seed=0)) as cutter,
         pytest.raises(DatabaseUnavailableError),
     ):
         connections.connect(cutter.url(db.worker_url), "test")

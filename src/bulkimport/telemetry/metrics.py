@@ -66,6 +66,11 @@ DATABASE_CONNECTIONS_DISCARDED = Counter(
     "Connections that were closed because they were broken, or might be.",
     registry=OWN,
 )
+DATABASE_SESSIONS_ENDED = Counter(
+    "bulkimport_database_sessions_ended",
+    "Sessions of any process that this one ended because their client had stopped reading.",
+    registry=OWN,
+)
 
 WORKER_HEARTBEAT_TIMESTAMP_SECONDS = Gauge(
     "bulkimport_worker_heartbeat_timestamp_seconds",
@@ -120,7 +125,7 @@ for _metric, _values in CLOSED_LABELS:
 
 OF_DATABASE = (
     *(DATABASE_POOL_SIZE, DATABASE_POOL_IN_USE, DATABASE_POOL_WAIT_SECONDS, DATABASE_POOL_TIMEOUTS),
-    *(DATABASE_CONNECT_SECONDS, DATABASE_CONNECTIONS_DISCARDED),
+    *(DATABASE_CONNECT_SECONDS, DATABASE_CONNECTIONS_DISCARDED, DATABASE_SESSIONS_ENDED),
 )
 OF_WEB = (*OF_DATABASE, HTTP_REQUEST_SECONDS, UPLOADED_ROWS, UPLOADED_BYTES, UPLOADS_REFUSED)
 OF_WORKER = (

@@ -1,12 +1,19 @@
-"""New jobs as PostgreSQL announces them: a hint that saves the wait for the next poll, and no more."""
+"""New jobs as PostgreSQL announces them: a hint that saves the wait for the next poll, and no more.
+
+The session that listens also looks after the others of this login, while the worker's own may be stuck.
+"""
 
 import logging
 import select
 import threading
+import time
 
 import psycopg2
+from psycopg2.extensions import connection as Connection
 
-from bulkimport.database.connections import DatabaseUnavailableError, connect
+from bulkimport import session_watch
+from bulkimport.database.connections import connect
+from bulkimport.errors import OperatorError
 from bulkimport.store import queue
 from bulkimport.telemetry import redaction
 
@@ -24,7 +31,7 @@ def _run(url: str, wake: threading.Event, stopping: threading.Event) -> None:
     while not stopping.is_set():
         try:
             _listen_once(url, wake, stopping)
-        except (psycopg2.Error, DatabaseUnavailableError) as error:
+        except (psycopg2.Error, OperatorError) as error:
             log.warning("not listening; polling goes on", extra={"reason": redaction.message(error)})
             stopping.wait(RECONNECT_DELAY_S)
 
@@ -35,12 +42,19 @@ def _listen_once(url: str, wake: threading.Event, stopping: threading.Event) -> 
         connection.autocommit = True
         with connection.cursor() as cursor:
             queue.listen(cursor)
-        wake.set()  # what came before is found by looking
-        while not stopping.is_set():
-            select.select([connection], [], [])
-            connection.poll()
-            if connection.notifies:
-                connection.notifies.clear()
-                wake.set()
+            wake.set()  # what came before is found by looking
+            while not stopping.is_set():
+                session_watch.look(cursor)
+                _hear(connection, wake, until=time.monotonic() + session_watch.INTERVAL_S)
     finally:
         connection.close()
+
+
+def _hear(connection: Connection, wake: threading.Event, *, until: float) -> None:
+    """Pass on what is announced until then."""
+    while (left_s := until - time.monotonic()) > 0:
+        if connection.notifies:
+            connection.notifies.clear()
+            wake.set()
+        select.select([connection], [], [], left_s)
+        connection.poll()

@@ -1,0 +1,57 @@
+"""Ends sessions of this login whose client has stopped reading, which PostgreSQL itself never does.
+
+Their client is another process, often on another machine, that was stopped, or that a middlebox has cut off;
+so every process watches over the sessions of all.
+"""
+
+import logging
+import threading
+import time
+
+import psycopg2
+from psycopg2.extensions import cursor as Cursor
+
+from bulkimport.database.connections import connect
+from bulkimport.errors import OperatorError
+from bulkimport.store import sessions
+from bulkimport.telemetry import metrics, redaction
+
+# A statement has 10 s, so an answer that is not read 12 s after its question will not be. Together with the
+# interval that makes 16 s, for which a stopped client can keep a lock.
+STUCK_AFTER_S = 12.0
+INTERVAL_S = 4.0
+
+log = logging.getLogger(__name__)
+
+
+def start(url: str) -> None:
+    """Look every few seconds, from a thread with a connection of its own, until the process ends."""
+    threading.Thread(target=_run, args=(url,), name="session-watch", daemon=True).start()
+
+
+def look(cursor: Cursor) -> None:
+    """End the sessions that are stuck now."""
+    for session in sessions.end_stuck(cursor, after_s=STUCK_AFTER_S):
+        metrics.DATABASE_SESSIONS_ENDED.inc()
+        log.warning("a session whose client did not read was ended", extra=session._asdict())
+
+
+def _run(url: str) -> None:
+    while True:
+        try:
+            _watch(url)
+        except (psycopg2.Error, OperatorError) as error:
+            log.warning("sessions are not watched", extra={"reason": redaction.message(error)})
+            time.sleep(INTERVAL_S)
+
+
+def _watch(url: str) -> None:
+    connection = connect(url, "bulkimport-watch")
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            while True:
+                look(cursor)
+                time.sleep(INTERVAL_S)
+    finally:
+        connection.close()
