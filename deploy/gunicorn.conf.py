@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 
+from gunicorn.errors import AppImportError
 from gunicorn.http.errors import InvalidHeader
 from gunicorn.http.message import Request
 from gunicorn.workers.base import Worker
@@ -37,7 +38,20 @@ for name in [name for name in sys.modules if name.partition(".")[0] == "bulkimpo
 
 
 def post_worker_init(_worker: object) -> None:
-    """One format for the application's lines and gunicorn's own in this process."""
+    """Log as the application does, refuse a privileged login, and watch over the login's sessions."""
+    from bulkimport import session_watch
+    from bulkimport.database import connections
+
+    _log_in_one_format()
+    url = settings.require_database_url()
+    try:
+        connections.refuse_privileged(url, "bulkimport-web")
+    except connections.PrivilegedRoleError as error:
+        raise AppImportError(f"bulkimport: {error}") from error  # of all errors it ends gunicorn in one line
+    session_watch.start(url)
+
+
+def _log_in_one_format() -> None:
     from bulkimport.telemetry import logs
 
     logs.configure(settings.log_level, settings.log_format)

@@ -1,9 +1,11 @@
 """Connections, and transactions that belong to one tenant.
 
-Nothing is ever set for a session: the tenant and the time-outs are set for one transaction at its start, so
-that a pooler which hands a session to another client after each transaction hands on nothing of ours.
+Nothing is ever set for a session: the tenant, the time-outs and the time zone are set for one transaction at
+its start, so that a pooler which hands a session to another client after each transaction hands on nothing of
+ours.
 """
 
+import logging
 import select
 import threading
 import time
@@ -28,6 +30,7 @@ LIMITS = {
     "lock_timeout": "5s",
     "client_check_interval": "1s",
 }
+READ_TIMEOUT = "5s"
 # What PostgreSQL says when it is going away, coming up or out of room (PostgreSQL manual, appendix A).
 UNAVAILABLE_SQLSTATES = ("57P01", "57P02", "57P03", "57P05", "53")
 
@@ -36,13 +39,23 @@ SET_TENANT = """
 SELECT set_config('app.current_account_id', %(tenant_account_id)s, true)
 """
 
+# The server, the database or the login may have another time zone, in which Python cannot represent a moment
+# at either end of the calendar.
 SET_LIMITS = """
 /* database.set_limits */
 SELECT set_config('statement_timeout',                   %(statement_timeout)s,           true),
        set_config('idle_in_transaction_session_timeout', %(idle_in_transaction_timeout)s, true),
        set_config('lock_timeout',                        %(lock_timeout)s,                true),
        set_config('client_connection_check_interval',    %(client_check_interval)s,       true),
-       set_config('client_min_messages',                 'warning',                       true)
+       set_config('client_min_messages',                 'warning',                       true),
+       set_config('TimeZone',                            'UTC',                           true)
+"""
+
+BEGIN_READ = """
+/* database.begin_read */
+SELECT set_config('app.current_account_id', %(tenant_account_id)s, true),
+       set_config('statement_timeout',      %(read_timeout)s,      true),
+       set_config('TimeZone',               'UTC',                 true)
 """
 
 SET_ASYNCHRONOUS_COMMIT = """
@@ -64,6 +77,9 @@ SELECT bool_or(rolsuper),
 FROM pg_roles
 WHERE rolname IN (session_user, current_user)
 """
+
+
+log = logging.getLogger(__name__)
 
 
 class DatabaseUnavailableError(OperatorError):
@@ -123,7 +139,8 @@ class Database:
     def tenant_read(self, account_id: int, preamble: str = "") -> Iterator[Cursor]:
         """A cursor for reads of one account: each statement is a transaction and one round trip.
 
-        `preamble` is a statement that is run in front of each, once the tenant is set.
+        A statement has READ_TIMEOUT. `preamble` is a statement that is run in front of each, once the tenant
+        is set.
         """
         with self._connection() as connection:
             connection.autocommit = True
@@ -226,6 +243,14 @@ def connect(url: str, application_name: str) -> Connection:
     return connection
 
 
+def refuse_privileged(url: str, application_name: str) -> None:
+    """Raise PrivilegedRoleError for such a login; a database that cannot be reached yet is only logged."""
+    try:
+        connect(url, application_name).close()
+    except DatabaseUnavailableError as error:
+        log.warning("the database cannot be reached", extra={"reason": str(error)})
+
+
 def set_tenant(cursor: Cursor, account_id: int) -> None:
     """From here to the end of the transaction this account's rows exist, and no others."""
     cursor.execute(SET_TENANT, {"tenant_account_id": str(account_id)})
@@ -275,14 +300,14 @@ def _commit(connection: Connection) -> None:
 
 
 class _TenantReadCursor(Cursor):
-    """Sends the tenant and the statement as one string: one round trip, and still one transaction."""
+    """Sends the settings and the statement as one string: one round trip, and still one transaction."""
 
     account_id: int
     preamble: str
 
     def execute(self, query: Any, vars: Any = None) -> None:
-        parameters: Mapping[str, Any] = {**(vars or {}), "tenant_account_id": str(self.account_id)}
-        super().execute(f"{SET_TENANT};{self.preamble};{query}", parameters)
+        settings = {"tenant_account_id": str(self.account_id), "read_timeout": READ_TIMEOUT}
+        super().execute(f"{BEGIN_READ};{self.preamble};{query}", {**(vars or {}), **settings})
 
 
 def _discard(connection: Connection) -> None:

@@ -12,7 +12,7 @@ from bulkimport.assets.documents import InvalidAssetError
 from bulkimport.auth.jwks import KeysUnavailableError
 from bulkimport.auth.tokens import InsufficientScopeError, UnauthorizedError
 from bulkimport.csvfile.refusal import RefusedFileError
-from bulkimport.database.connections import DatabaseUnavailableError
+from bulkimport.database.connections import DatabaseUnavailableError, PrivilegedRoleError
 from bulkimport.jobs.actions import JobStateError, UnknownJobError
 from bulkimport.jobs.intake import TooManyJobsError
 from bulkimport.store.accounts import InactiveAccountError
@@ -117,6 +117,9 @@ def _problem(error: Exception) -> Problem:
             )
         case DatabaseUnavailableError():
             detail = "The database cannot be reached; try again in a few seconds."
+            return Problem("unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+        case PrivilegedRoleError():
+            detail = "The database login is privileged, so it is not used; the log says how to fix it."
             return Problem("unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
         case HTTPException(code=int(status)) if status in TYPES_OF_STATUSES:
             return _http_problem(error, status)

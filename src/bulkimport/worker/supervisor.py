@@ -1,16 +1,12 @@
 """The supervisor: keeps worker processes running, and watches over them."""
 
-import logging
 import signal
 import sys
 import threading
 from collections.abc import Mapping
 
-from bulkimport.database.connections import DatabaseUnavailableError, connect
+from bulkimport.database.connections import refuse_privileged
 from bulkimport.worker import monitoring, processes
-
-log = logging.getLogger(__name__)
-
 
 def supervise(url: str, count: int, environ: Mapping[str, str], *, host: str, port: int | None) -> None:
     """Keep `count` workers running, each a process of its own, until SIGTERM or SIGINT.
@@ -18,10 +14,7 @@ def supervise(url: str, count: int, environ: Mapping[str, str], *, host: str, po
     They are watched over on the port, if there is one. Raises PrivilegedRoleError at once, and OperatorError
     for a port that is taken; a database that cannot be reached yet is waited for.
     """
-    try:
-        connect(url, "bulkimport-worker").close()
-    except DatabaseUnavailableError as error:
-        log.warning("the database cannot be reached", extra={"reason": str(error)})
+    refuse_privileged(url, "bulkimport-worker")
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
