@@ -107,6 +107,18 @@ def test_a_job_in_work_says_how_fast_it_is_and_when_it_will_be_done(
     assert "Retry-After" not in response.headers
 
 
+def test_a_job_that_the_clock_was_set_back_under_does_not_say_how_fast_it_is(
+    importer: Importer, db: TestDatabase
+) -> None:
+    job_id = upload(importer, csv_of(*"ABCDEFG"))
+    importer.worker.work_once()
+    db.rows("UPDATE trakrf.bulk_import_jobs SET advanced_at = started_at - interval '1 hour'")
+    response = importer.get(job_id)
+    job = response.get_json()
+    assert (job["progress"], job["rows_per_second"], job["estimated_completion"]) == (0.4286, None, None)
+    assert response.headers["Retry-After"] == "1"
+
+
 def waited(importer: Importer, job_id: str, seconds: int, **headers: str) -> tuple[Any, float]:
     started = time.monotonic()
     client = importer.client.application.test_client()

@@ -16,6 +16,7 @@ from werkzeug.test import Client
 from bulkimport.database import connections
 from bulkimport.database.connections import Database, DatabaseUnavailableError
 from bulkimport.database.readiness import Readiness
+from bulkimport.store import queue
 from bulkimport.telemetry import metrics
 from bulkimport.worker import monitoring
 from bulkimport.worker.loop import Worker
@@ -239,6 +240,15 @@ def test_the_queue_is_sampled_across_accounts(
     assert (sample.pending, sample.processing, sample.oldest_pending_s) == (0, 2, 0)
 
 
+def test_a_job_of_before_the_clock_was_set_back_has_not_waited(
+    db: TestDatabase, web_database: Database, worker_database: Database
+) -> None:
+    submit(web_database, csv_of("A"))
+    db.rows("UPDATE trakrf.bulk_import_queue SET enqueued_at = now() + interval '1 hour'")
+    with worker_database.transaction() as cursor:
+        assert queue.sample(cursor).oldest_pending_s == 0
+
+
 def test_without_a_database_there_is_no_sample_and_none_is_kept(worker_database: Database) -> None:
     monitor = QueueMonitor(worker_database)
     monitor.look()
@@ -257,6 +267,16 @@ def test_a_worker_that_shows_no_sign_of_life_is_found(tmp_path: Path) -> None:
     assert set(crew.hung(0.05)) == {1, 2}
     crew.ended(2)
     assert (set(crew.hung(0.05)), crew.running, crew.ended_processes) == ({1}, 1, 1)
+
+
+def test_a_worker_that_hangs_is_found_also_where_the_clock_was_set_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    crew = Crew(1, None)
+    crew.started(1)
+    crew._began[1] += 3600
+    monkeypatch.setattr(crew, "_heartbeats", lambda: {1: time.time() - 130})
+    assert set(crew.hung()) == {1}
 
 
 def test_each_line_of_a_worker_about_a_job_names_its_request_and_trace(

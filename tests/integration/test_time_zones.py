@@ -1,4 +1,4 @@
-"""Whatever time zone the server's settings name, times are in UTC, and dates at both ends of the calendar last."""
+"""Times are in UTC whatever the settings of the server say, and both ends of the calendar survive."""
 
 import pytest
 from psycopg2.extensions import parse_dsn

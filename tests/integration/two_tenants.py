@@ -115,6 +115,7 @@ PARAMETERS: dict[str, Any] = {
     "days": 30,
     "delay_s": 0,
     "grace_s": 2,
+    "max_wait_s": 4,
     "hours": 24,
     "channel": "bulkimport_queue",
     "key": "k",

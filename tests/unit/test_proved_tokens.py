@@ -54,6 +54,15 @@ def test_a_token_is_verified_once_a_minute(tokens: ProvedTokens, verifier: Verif
     assert verifier.asked == 2
 
 
+def test_a_token_is_verified_anew_where_the_clock_was_set_back(
+    tokens: ProvedTokens, verifier: Verifier, clock: Clock
+) -> None:
+    tokens.verify("a")
+    clock.now -= 300
+    tokens.verify("a")
+    assert verifier.asked == 2
+
+
 def test_a_token_counts_no_longer_than_it_says(
     tokens: ProvedTokens, verifier: Verifier, clock: Clock
 ) -> None:

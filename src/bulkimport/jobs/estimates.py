@@ -44,4 +44,5 @@ def _seconds_left(job: Job) -> float | None:
 def _seconds_at_work(job: Job) -> float | None:
     if job.started_at is None or job.advanced_at is None:
         return None
-    return (job.advanced_at - job.started_at).total_seconds()
+    seconds = (job.advanced_at - job.started_at).total_seconds()
+    return seconds if seconds > 0 else None  # the clock may have been set back meanwhile

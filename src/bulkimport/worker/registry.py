@@ -45,7 +45,7 @@ class Crew:
     def hung(self, limit_s: float = HUNG_AFTER_S) -> Mapping[int, float]:
         """Processes that have shown no sign of life for so long, and for how many seconds."""
         now, beats = time.time(), self._heartbeats()
-        silence = {pid: now - max(began, beats.get(pid, 0)) for pid, began in dict(self._began).items()}
+        silence = {pid: now - beats.get(pid, began) for pid, began in dict(self._began).items()}
         return {pid: seconds for pid, seconds in silence.items() if seconds > limit_s}
 
     def _heartbeats(self) -> Mapping[int, float]:
