@@ -37,7 +37,7 @@ for name in [name for name in sys.modules if name.partition(".")[0] == "bulkimpo
     del sys.modules[name]
 
 
-def post_worker_init(_worker: object) -> None:
+def post_worker_init(worker: Worker) -> None:
     """Log as the application does, refuse a privileged login, and watch over the login's sessions."""
     from bulkimport import session_watch
     from bulkimport.database import connections
@@ -48,7 +48,7 @@ def post_worker_init(_worker: object) -> None:
         connections.refuse_privileged(url, "bulkimport-web")
     except connections.PrivilegedRoleError as error:
         raise AppImportError(f"bulkimport: {error}") from error  # of all errors it ends gunicorn in one line
-    session_watch.start(url)
+    session_watch.start(url, worker.wsgi.extensions["database"])
 
 
 def _log_in_one_format() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import select
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import psycopg2
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from psycopg2.extensions import POLL_OK, POLL_READ
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
@@ -35,6 +37,8 @@ OWN, FOREIGN, INACTIVE, ABSENT = 1, 2, 3, 999
 hypothesis.settings.register_profile("fuzz", max_examples=5_000, deadline=None)
 
 _numbers = itertools.count()
+
+OpenUnread = Callable[[str, str, tuple[object, ...]], Connection]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -137,6 +141,25 @@ def connect() -> Iterator[Callable[[str], Connection]]:
         return opened[-1]
 
     yield open_one
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
+def unread() -> Iterator[OpenUnread]:
+    """Sends a statement, and does not read the answer."""
+    opened: list[Connection] = []
+
+    def ask(url: str, statement: str, parameters: tuple[object, ...]) -> Connection:
+        connection = psycopg2.connect(url, async_=True)
+        opened.append(connection)
+        while (wanted := connection.poll()) != POLL_OK:
+            ends = ([connection], []) if wanted == POLL_READ else ([], [connection])
+            select.select(*ends, [])
+        connection.cursor().execute(statement, parameters)
+        return connection
+
+    yield ask
     for connection in opened:
         connection.close()
 

@@ -11,7 +11,7 @@ import time
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.database.connections import connect
+from bulkimport.database.connections import Database, connect
 from bulkimport.errors import OperatorError
 from bulkimport.store import sessions
 from bulkimport.telemetry import metrics, redaction
@@ -24,34 +24,35 @@ INTERVAL_S = 4.0
 log = logging.getLogger(__name__)
 
 
-def start(url: str) -> None:
+def start(url: str, database: Database) -> None:
     """Look every few seconds, from a thread with a connection of its own, until the process ends."""
-    threading.Thread(target=_run, args=(url,), name="session-watch", daemon=True).start()
+    threading.Thread(target=_run, args=(url, database), name="session-watch", daemon=True).start()
 
 
-def look(cursor: Cursor) -> None:
-    """End the sessions that are stuck now."""
+def look(cursor: Cursor, database: Database) -> None:
+    """End the sessions that are stuck now, and this process's waits for an answer that is lost."""
+    database.give_up_lost_answers()
     for session in sessions.end_stuck(cursor, after_s=STUCK_AFTER_S):
         metrics.DATABASE_SESSIONS_ENDED.inc()
         log.warning("a session whose client did not read was ended", extra=session._asdict())
 
 
-def _run(url: str) -> None:
+def _run(url: str, database: Database) -> None:
     while True:
         try:
-            _watch(url)
+            _watch(url, database)
         except (psycopg2.Error, OperatorError) as error:
             log.warning("sessions are not watched", extra={"reason": redaction.message(error)})
             time.sleep(INTERVAL_S)
 
 
-def _watch(url: str) -> None:
+def _watch(url: str, database: Database) -> None:
     connection = connect(url, "bulkimport-watch")
     try:
         connection.autocommit = True
         with connection.cursor() as cursor:
             while True:
-                look(cursor)
+                look(cursor, database)
                 time.sleep(INTERVAL_S)
     finally:
         connection.close()

@@ -1,42 +1,16 @@
 """Sessions whose client does not read are ended, and no others."""
 
-import select
-from collections.abc import Callable, Iterator
-
-import psycopg2
 import pytest
-from psycopg2.extensions import POLL_OK, POLL_READ
 from psycopg2.extensions import connection as Connection
 
 from bulkimport.database.connections import Database
 from bulkimport.store import sessions
-from tests.conftest import TestDatabase
+from tests.conftest import OpenUnread, TestDatabase
 from tests.e2e.conftest import wait_until
 
 ANSWER = "SELECT repeat('x', %s)"
 MORE_THAN_ANY_BUFFER = 50_000_000
 UNREAD_END = "idle in transaction, ClientWrite"
-
-OpenUnread = Callable[[str, str, tuple[object, ...]], Connection]
-
-
-@pytest.fixture
-def unread() -> Iterator[OpenUnread]:
-    """Sends a statement, and does not read the answer."""
-    opened: list[Connection] = []
-
-    def ask(url: str, statement: str, parameters: tuple[object, ...]) -> Connection:
-        connection = psycopg2.connect(url, async_=True)
-        opened.append(connection)
-        while (wanted := connection.poll()) != POLL_OK:
-            ends = ([connection], []) if wanted == POLL_READ else ([], [connection])
-            select.select(*ends, [])
-        connection.cursor().execute(statement, parameters)
-        return connection
-
-    yield ask
-    for connection in opened:
-        connection.close()
 
 
 def state_of(db: TestDatabase, connection: Connection) -> str:

@@ -6,11 +6,14 @@ ours.
 """
 
 import logging
+import math
+import os
 import select
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg2
@@ -31,6 +34,7 @@ LIMITS = {
     "client_check_interval": "1s",
 }
 READ_TIMEOUT = "5s"
+ANSWER_TIMEOUT_S = 20.0  # above any statement's own, so the answer is lost on its way
 # What PostgreSQL says when it is going away, coming up or out of room (PostgreSQL manual, appendix A).
 UNAVAILABLE_SQLSTATES = ("57P01", "57P02", "57P03", "57P05", "53")
 
@@ -104,8 +108,8 @@ class Database:
         self._url = url
         self._application_name = application_name
         self._places = threading.BoundedSemaphore(size)
-        self._idle: list[Connection] = []
-        self._busy: set[Connection] = set()
+        self._idle: list[_Session] = []
+        self._busy: set[_Session] = set()
         metrics.DATABASE_POOL_SIZE.set(size)
 
     @contextmanager
@@ -158,13 +162,23 @@ class Database:
         for connection in list(self._busy):
             connection.cancel()
 
+    def give_up_lost_answers(self) -> None:
+        """End every wait for an answer that is lost, with an error; may be called from any thread.
+
+        A proxy that stands still loses answers and closes nothing: libpq would wait for ever.
+        """
+        for connection in list(self._busy):
+            if time.monotonic() - connection.asked_at > ANSWER_TIMEOUT_S:
+                log.warning("a connection was given up: an answer of the database is lost")
+                _shut_down(connection)
+
     def close(self) -> None:
         """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()
 
     @contextmanager
-    def _connection(self) -> Iterator[Connection]:
+    def _connection(self) -> Iterator["_Session"]:
         self._take_place()
         try:
             connection = self._checkout()
@@ -190,7 +204,7 @@ class Database:
                 raise DatabaseUnavailableError(f"no connection became free in {CHECKOUT_TIMEOUT_S} s")
         metrics.DATABASE_POOL_IN_USE.inc()
 
-    def _checkout(self) -> Connection:
+    def _checkout(self) -> "_Session":
         while self._idle:
             connection = self._idle.pop()
             if _is_silent(connection):
@@ -201,7 +215,7 @@ class Database:
         metrics.DATABASE_CONNECT_SECONDS.observe(time.perf_counter() - started)
         return connection
 
-    def _take_back(self, connection: Connection, error: BaseException | None) -> None:
+    def _take_back(self, connection: "_Session", error: BaseException | None) -> None:
         self._busy.discard(connection)
         # After an error with no SQLSTATE the connection may look open and be dead.
         broken = isinstance(error, UnknownOutcomeError) or (
@@ -213,7 +227,7 @@ class Database:
             self._idle.append(connection)
 
 
-def connect(url: str, application_name: str) -> Connection:
+def connect(url: str, application_name: str) -> "_Session":
     """A new connection as an unprivileged login.
 
     Raises DatabaseUnavailableError or PrivilegedRoleError.
@@ -221,6 +235,8 @@ def connect(url: str, application_name: str) -> Connection:
     try:
         connection = psycopg2.connect(
             url,
+            connection_factory=_Session,
+            cursor_factory=_Cursor,
             application_name=application_name,
             client_encoding="UTF8",
             connect_timeout=CONNECT_TIMEOUT_S,
@@ -299,7 +315,26 @@ def _commit(connection: Connection) -> None:
         raise
 
 
-class _TenantReadCursor(Cursor):
+class _Session(Connection):
+    """A connection that knows since when it has waited for the answer to a statement."""
+
+    asked_at = math.inf
+
+
+class _Cursor(Cursor):
+    """Notes when a statement is sent, for whoever looks from another thread."""
+
+    connection: _Session
+
+    def execute(self, query: Any, vars: Any = None) -> None:
+        self.connection.asked_at = time.monotonic()
+        try:
+            super().execute(query, vars)
+        finally:
+            self.connection.asked_at = math.inf
+
+
+class _TenantReadCursor(_Cursor):
     """Sends the settings and the statement as one string: one round trip, and still one transaction."""
 
     account_id: int
@@ -313,6 +348,15 @@ class _TenantReadCursor(Cursor):
 def _discard(connection: Connection) -> None:
     metrics.DATABASE_CONNECTIONS_DISCARDED.inc()
     connection.close()
+
+
+def _shut_down(connection: Connection) -> None:
+    """Have whoever reads from the connection find its end; it is closed where it is used."""
+    with (
+        suppress(psycopg2.InterfaceError, OSError),  # it was closed meanwhile
+        socket.socket(fileno=os.dup(connection.fileno())) as line,
+    ):
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def _is_silent(connection: Connection) -> bool:

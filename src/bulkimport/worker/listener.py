@@ -1,6 +1,6 @@
 """New jobs as PostgreSQL announces them: a hint that saves the wait for the next poll, and no more.
 
-The session that listens also looks after the others of this login, while the worker's own may be stuck.
+The session that listens also watches over the others of its login, for the worker's own may be stuck.
 """
 
 import logging
@@ -12,7 +12,7 @@ import psycopg2
 from psycopg2.extensions import connection as Connection
 
 from bulkimport import session_watch
-from bulkimport.database.connections import connect
+from bulkimport.database.connections import Database, connect
 from bulkimport.errors import OperatorError
 from bulkimport.store import queue
 from bulkimport.telemetry import redaction
@@ -22,21 +22,25 @@ RECONNECT_DELAY_S = 1.0
 log = logging.getLogger(__name__)
 
 
-def listen(url: str, wake: threading.Event, stopping: threading.Event) -> None:
-    """Set `wake` whenever a job is queued, from a thread of its own, until `stopping` is set."""
-    threading.Thread(target=_run, args=(url, wake, stopping), name="listener", daemon=True).start()
+def listen(url: str, database: Database, wake: threading.Event, stopping: threading.Event) -> None:
+    """Set `wake` whenever a job is queued, from a thread of its own, until `stopping` is set.
+
+    The thread also watches over the login's sessions, and the answers that `database` waits for.
+    """
+    arguments = url, database, wake, stopping
+    threading.Thread(target=_run, args=arguments, name="listener", daemon=True).start()
 
 
-def _run(url: str, wake: threading.Event, stopping: threading.Event) -> None:
+def _run(url: str, database: Database, wake: threading.Event, stopping: threading.Event) -> None:
     while not stopping.is_set():
         try:
-            _listen_once(url, wake, stopping)
+            _listen_once(url, database, wake, stopping)
         except (psycopg2.Error, OperatorError) as error:
             log.warning("not listening; polling goes on", extra={"reason": redaction.message(error)})
             stopping.wait(RECONNECT_DELAY_S)
 
 
-def _listen_once(url: str, wake: threading.Event, stopping: threading.Event) -> None:
+def _listen_once(url: str, database: Database, wake: threading.Event, stopping: threading.Event) -> None:
     connection = connect(url, "bulkimport-listener")
     try:
         connection.autocommit = True
@@ -44,7 +48,7 @@ def _listen_once(url: str, wake: threading.Event, stopping: threading.Event) -> 
             queue.listen(cursor)
             wake.set()  # what came before is found by looking
             while not stopping.is_set():
-                session_watch.look(cursor)
+                session_watch.look(cursor, database)
                 _hear(connection, wake, until=time.monotonic() + session_watch.INTERVAL_S)
     finally:
         connection.close()

@@ -56,7 +56,7 @@ def serve(url: str, *, retention_days: int) -> None:
     # The process id tells an operator which process a session in pg_stat_activity belongs to.
     database = Database(url, size=1, application_name=f"bulkimport-worker {os.getpid()}")
     shutdown.watch(stopping, wake, on_overdue=database.cancel)
-    listener.listen(url, wake, stopping)
+    listener.listen(url, database, wake, stopping)
     Worker(database, stopping=stopping, wake=wake, retention_days=retention_days).run()
     database.close()
 

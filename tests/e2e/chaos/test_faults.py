@@ -183,8 +183,9 @@ def test_answers_to_commits_cut(service: Service, times: Times, record: Record) 
     record("the answer to COMMIT cut", cutter.cuts, f"{len(uploads.accepted)} uploads, each with one job")
 
 
-def test_a_client_that_stops_reading(service: Service, record: Record) -> None:
-    """Its session keeps the job from no other worker for longer than 20 s."""
+@pytest.mark.parametrize("others", [1, 0], ids=["one of two workers", "the only worker"])
+def test_a_client_that_stops_reading(service: Service, record: Record, others: int) -> None:
+    """Its session keeps the job for 20 s at most; then another goes on, or it does so itself."""
     csv = csv_of_large_chunks()
     service.start_web()
     job_id = service.upload(csv)
@@ -194,14 +195,20 @@ def test_a_client_that_stops_reading(service: Service, record: Record) -> None:
     ):
         behind(staller, service).start_worker()
         wait_until(lambda: staller.stalls, "the worker's chunk is not read")
-        service.start_worker()
+        for _ in range(others):
+            service.start_worker()
         longest_s = 0.0
         while service.job(job_id)["status"] not in FINAL_STATUSES:
             longest_s = max(longest_s, longest_transaction_s(service))
             assert longest_s < HELD_FOR_S
             time.sleep(0.05)  # between two looks
         require_every_row_once(service.db, job_id, csv)
-    record("a client that stops reading", 1, f"its session kept the job for {longest_s:.1f} s")
+        assert "a session whose client did not read was ended" in service.log.read_text()
+        if not others:
+            assert '"attempt": 2' not in service.log.read_text(), "the attempt was charged"
+    record(
+        f"a client that stops reading, {others} others", 1, f"its session kept the job for {longest_s:.1f} s"
+    )
 
 
 def csv_of_large_chunks() -> bytes:
