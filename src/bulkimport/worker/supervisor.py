@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from bulkimport.database.connections import refuse_privileged
 from bulkimport.worker import monitoring, processes
 
+
 def supervise(url: str, count: int, environ: Mapping[str, str], *, host: str, port: int | None) -> None:
     """Keep `count` workers running, each a process of its own, until SIGTERM or SIGINT.
 
