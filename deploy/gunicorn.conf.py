@@ -38,7 +38,7 @@ for name in [name for name in sys.modules if name.partition(".")[0] == "bulkimpo
 
 
 def post_worker_init(worker: Worker) -> None:
-    """Log as the application does, refuse a privileged login, and watch over the login's sessions."""
+    """Log as the application does, refuse a privileged login, and watch the login's sessions."""
     from bulkimport import session_watch
     from bulkimport.database import connections
 
@@ -47,7 +47,7 @@ def post_worker_init(worker: Worker) -> None:
     try:
         connections.refuse_privileged(url, "bulkimport-web")
     except connections.PrivilegedRoleError as error:
-        raise AppImportError(f"bulkimport: {error}") from error  # of all errors it ends gunicorn in one line
+        raise AppImportError(f"bulkimport: {error}") from error  # printed with no traceback; gunicorn ends
     session_watch.start(url, worker.wsgi.extensions["database"])
 
 

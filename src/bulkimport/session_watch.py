@@ -1,7 +1,7 @@
-"""Ends sessions of this login whose client has stopped reading, which PostgreSQL itself never does.
+"""Ends sessions of this login whose client has stopped reading, which PostgreSQL never does by itself.
 
-Their client is another process, often on another machine, that was stopped, or that a middlebox has cut off;
-so every process watches over the sessions of all.
+The client is usually another process, perhaps on another machine, that is stopped or cut off; so each process
+watches the sessions of all.
 """
 
 import logging
@@ -16,8 +16,8 @@ from bulkimport.errors import OperatorError
 from bulkimport.store import sessions
 from bulkimport.telemetry import metrics, redaction
 
-# A statement has 10 s, so an answer that is not read 12 s after its question will not be. Together with the
-# interval that makes 16 s, for which a stopped client can keep a lock.
+# A statement has 10 s, so a client that has not read its answer after 12 s has stopped. With the interval
+# that makes 16 s for which it can keep a lock.
 STUCK_AFTER_S = 12.0
 INTERVAL_S = 4.0
 
@@ -30,7 +30,7 @@ def start(url: str, database: Database) -> None:
 
 
 def look(cursor: Cursor, database: Database) -> None:
-    """End the sessions that are stuck now, and this process's waits for an answer that is lost."""
+    """End the sessions that are stuck now, and this process's own waits for answers that were lost."""
     database.give_up_lost_answers()
     for session in sessions.end_stuck(cursor, after_s=STUCK_AFTER_S):
         metrics.DATABASE_SESSIONS_ENDED.inc()

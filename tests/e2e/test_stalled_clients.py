@@ -1,4 +1,4 @@
-"""A client that stands still keeps no session busy: neither web's own with PostgreSQL, nor web's callers."""
+"""Neither a stopped web process nor a stalled caller of web keeps a session of PostgreSQL busy."""
 
 import socket
 import time

@@ -33,8 +33,8 @@ LIMITS = {
     "lock_timeout": "5s",
     "client_check_interval": "1s",
 }
-READ_TIMEOUT = "5s"
-ANSWER_TIMEOUT_S = 20.0  # above any statement's own, so the answer is lost on its way
+READ_TIMEOUT = "5s"  # a page takes milliseconds; slow reads would take all places of the pool
+ANSWER_TIMEOUT_S = 20.0  # twice what a statement has; an answer that takes longer was lost on the way
 # What PostgreSQL says when it is going away, coming up or out of room (PostgreSQL manual, appendix A).
 UNAVAILABLE_SQLSTATES = ("57P01", "57P02", "57P03", "57P05", "53")
 
@@ -163,13 +163,13 @@ class Database:
             connection.cancel()
 
     def give_up_lost_answers(self) -> None:
-        """End every wait for an answer that is lost, with an error; may be called from any thread.
+        """Abort every wait for an answer that was lost, with an error; may be called from any thread.
 
-        A proxy that stands still loses answers and closes nothing: libpq would wait for ever.
+        A stalled proxy loses answers and closes no connection, so libpq would wait for ever.
         """
         for connection in list(self._busy):
             if time.monotonic() - connection.asked_at > ANSWER_TIMEOUT_S:
-                log.warning("a connection was given up: an answer of the database is lost")
+                log.warning("a connection was abandoned: the answer of the database was lost")
                 _shut_down(connection)
 
     def close(self) -> None:
@@ -322,7 +322,7 @@ class _Session(Connection):
 
 
 class _Cursor(Cursor):
-    """Notes when a statement is sent, for whoever looks from another thread."""
+    """Notes when a statement is sent, for a watching thread."""
 
     connection: _Session
 
@@ -351,7 +351,7 @@ def _discard(connection: Connection) -> None:
 
 
 def _shut_down(connection: Connection) -> None:
-    """Have whoever reads from the connection find its end; it is closed where it is used."""
+    """Make whoever reads from the connection see its end; its user then closes it."""
     with (
         suppress(psycopg2.InterfaceError, OSError),  # it was closed meanwhile
         socket.socket(fileno=os.dup(connection.fileno())) as line,

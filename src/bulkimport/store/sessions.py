@@ -16,8 +16,8 @@ class Ended(NamedTuple):
 
 # While PostgreSQL waits for a client to read (ClientWrite), it heeds none of its own time-outs, and keeps
 # locks and snapshot; but a login may end its own sessions. The state is not asked for, because the last 8 KiB
-# of an answer are sent when the session counts as idle already. A statement that began in the future has seen
-# the clock set back: how long it has lasted cannot be known.
+# of an answer are sent when the session already counts as idle. A statement that began in the future saw the
+# clock set back, and how long it has lasted cannot be known.
 END_STUCK = """
 /* sessions.end_stuck */
 SELECT pid, application_name, client_addr::text,

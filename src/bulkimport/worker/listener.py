@@ -1,6 +1,6 @@
 """New jobs as PostgreSQL announces them: a hint that saves the wait for the next poll, and no more.
 
-The session that listens also watches over the others of its login, for the worker's own may be stuck.
+The listening session also watches the others of its login: the worker's own may be stuck.
 """
 
 import logging
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 def listen(url: str, database: Database, wake: threading.Event, stopping: threading.Event) -> None:
     """Set `wake` whenever a job is queued, from a thread of its own, until `stopping` is set.
 
-    The thread also watches over the login's sessions, and the answers that `database` waits for.
+    The thread also watches the login's sessions, and the answers that `database` waits for.
     """
     arguments = url, database, wake, stopping
     threading.Thread(target=_run, args=arguments, name="listener", daemon=True).start()
@@ -55,7 +55,7 @@ def _listen_once(url: str, database: Database, wake: threading.Event, stopping: 
 
 
 def _hear(connection: Connection, wake: threading.Event, *, until: float) -> None:
-    """Pass on what is announced until then."""
+    """Set `wake` at each announcement, until that moment (monotonic time)."""
     while (left_s := until - time.monotonic()) > 0:
         if connection.notifies:
             connection.notifies.clear()
