@@ -39,8 +39,7 @@ for name in [name for name in sys.modules if name.partition(".")[0] == "bulkimpo
 
 def post_worker_init(worker: Worker) -> None:
     """Log as the application does, refuse a privileged login, and watch the login's sessions."""
-    from bulkimport import session_watch
-    from bulkimport.database import connections
+    from bulkimport.database import connections, session_watch
 
     _log_in_one_format()
     url = settings.require_database_url()

@@ -11,7 +11,7 @@ import time
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
-from bulkimport import session_watch
+from bulkimport.database import session_watch
 from bulkimport.database.connections import Database, connect
 from bulkimport.errors import OperatorError
 from bulkimport.store import queue
