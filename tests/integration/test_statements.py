@@ -52,7 +52,7 @@ SEES_EVERY_TENANT: Mapping[str, set[str]] = {
     "worker": {
         *("queue.claim", "queue.relock", "queue.checkpoint", "queue.begin_check", "queue.release"),
         *("queue.remove", "queue.hold", "queue.is_queued", "queue.count", "queue.position"),
-        "queue.sample",
+        *("queue.in_hand", "queue.sample"),
         *("finished.add", "finished.lock_expired", "finished.renew"),
         "idempotency_keys.delete_expired",
     },

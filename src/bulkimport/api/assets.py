@@ -15,7 +15,7 @@ from bulkimport.api.asset_schemas import (
     NewAssetSchema,
 )
 from bulkimport.assets import documents
-from bulkimport.store import accounts, assets
+from bulkimport.store import assets
 from bulkimport.store.assets import Asset, Key, NewAsset
 from bulkimport.web import access, json_bodies, parameters
 from bulkimport.web.idempotency import Answer
@@ -83,7 +83,7 @@ def create() -> Response:
         asset = assets.insert(cursor, account_id=access.principal().account_id, asset=new)
         return _answer(asset, 201, {"Location": url_for(".get", asset_id=asset.id)})
 
-    return answer_once(act, body=json_bodies.raw())
+    return answer_once(act, subject=f'the identifier "{new.identifier}"', body=json_bodies.raw())
 
 
 @blueprint.get("/<asset:asset_id>")
@@ -105,7 +105,8 @@ def get(asset_id: str) -> Response:
     headers = {**CACHING, "ETag": _etag(asset)}
     if request.if_none_match.contains_weak(str(asset.version)):
         return Response(status=304, headers=headers)
-    return _response(_answer(asset, 200, headers))
+    answer = _answer(asset, 200, headers)
+    return Response(answer.body, answer.status, answer.headers, content_type="application/json")
 
 
 @blueprint.put("/<asset:asset_id>")
@@ -148,21 +149,24 @@ def patch(asset_id: str) -> Response:
 def delete(asset_id: str) -> Response:
     """Delete an asset; its identifier is free again."""
     wanted = ids.asset_id(asset_id)
-    account_id = access.principal().account_id
-    with access.database().tenant_transaction(account_id) as cursor:
-        accounts.require_active(cursor, account_id=account_id)
+
+    def act(cursor: Cursor) -> Answer:
+        account_id = access.principal().account_id
         _lock(cursor, account_id, wanted)
         assets.delete(cursor, account_id=account_id, asset_id=wanted)
-    return Response(status=204)
+        return Answer(204, {}, "")
+
+    return answer_once(act, subject=f"asset {wanted}")
 
 
 def _change(asset_id: int, changed: Callable[[Asset], NewAsset]) -> Response:
-    account_id = access.principal().account_id
-    with access.database().tenant_transaction(account_id) as cursor:
-        accounts.require_active(cursor, account_id=account_id)
+    def act(cursor: Cursor) -> Answer:
+        account_id = access.principal().account_id
         new = changed(_lock(cursor, account_id, asset_id))
         asset = assets.update(cursor, account_id=account_id, asset_id=asset_id, asset=new)
-    return _response(_answer(asset, 200, CACHING))
+        return _answer(asset, 200, CACHING)
+
+    return answer_once(act, subject=f"asset {asset_id}")
 
 
 def _lock(cursor: Cursor, account_id: int, asset_id: int) -> Asset:
@@ -181,10 +185,6 @@ def _lock(cursor: Cursor, account_id: int, asset_id: int) -> Asset:
 
 def _answer(asset: Asset, status: int, headers: dict[str, str]) -> Answer:
     return Answer(status, {**headers, "ETag": _etag(asset)}, json.dumps(ASSET_SCHEMA.dump(asset)))
-
-
-def _response(answer: Answer) -> Response:
-    return Response(answer.body, answer.status, answer.headers, content_type="application/json")
 
 
 def _etag(asset: Asset) -> str:

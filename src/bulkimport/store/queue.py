@@ -113,6 +113,27 @@ def is_in_hand(cursor: Cursor, *, account_id: int, job_id: UUID) -> bool:
     return cursor.fetchone() is not None
 
 
+# A row's xmax is the transaction that locked it last, which holds its own number in pg_locks until it ends.
+# FOR UPDATE SKIP LOCKED would show the same, but would lock the free rows for a moment, and a worker that is
+# about to lock one of them would lose its turn.
+IN_HAND = """
+/* queue.in_hand */
+SELECT job_id, xmax IN (SELECT transactionid
+                        FROM pg_locks
+                        WHERE locktype = 'transactionid'
+                          AND granted)
+FROM trakrf.bulk_import_queue
+WHERE account_id = %(account_id)s
+ORDER BY job_id
+"""
+
+
+def in_hand(cursor: Cursor, *, account_id: int) -> list[UUID]:
+    """The account's jobs that are in the hands of a worker at this moment."""
+    cursor.execute(IN_HAND, {"account_id": account_id})
+    return [job_id for job_id, is_in_hand in cursor if is_in_hand]
+
+
 LISTEN = """
 /* queue.listen */
 LISTEN bulkimport_queue

@@ -4,19 +4,22 @@ What is done and the answer that is kept for its Idempotency-Key commit together
 and only if the work is done, whoever died in between, and a repeated request finds it.
 """
 
+import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from psycopg2.errors import LockNotAvailable
+from psycopg2.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
 from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.database.connections import Database, DatabaseUnavailableError, UnknownOutcomeError
-from bulkimport.store import accounts, idempotency_keys, jobs
+from bulkimport.store import accounts, idempotency_keys, jobs, queue
 from bulkimport.store.idempotency_keys import Kept
 
 SETTLE_ATTEMPTS, SETTLE_INTERVAL_S = 10, 0.5
+ATTEMPTS, MAX_PAUSE_S = 3, 0.05  # of a transaction that PostgreSQL rolls back so that others can go on
+THE_QUEUE = "the account's queue of jobs"
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,10 @@ class KeyInUseError(Exception):
     """The first request with this key is still being worked on."""
 
 
+class BusyError(Exception):
+    """Others hold what the request needs; nothing was done."""
+
+
 def earlier_answer(database: Database, *, account_id: int, key: Key) -> Answer | None:
     """The answer that is kept for the key, or None; does not wait for a first request in progress.
 
@@ -60,15 +67,37 @@ def once(
     act: Callable[[Cursor], Answer],
     *,
     account_id: int,
+    subject: str = THE_QUEUE,
     key: Key | None = None,
     creates_job: UUID | None = None,
 ) -> Answer:
     """Do `act` in a transaction and return its answer, or the one that is kept for the key.
 
-    Where the answer to the commit is lost, the key, or else the job that is created, tells whether it was
-    done. Raises what `act` raises, InactiveAccountError, KeyReusedError, KeyInUseError, or
-    DatabaseUnavailableError; then nothing was done, unless the database could not be asked again.
+    After a deadlock or a serialization failure `act` is called again. `subject` is what it changes, for the
+    message of a BusyError. Where the answer to the commit is lost, the key, or else the job that is created,
+    tells whether it was done. Raises what `act` raises, InactiveAccountError, KeyReusedError, KeyInUseError,
+    BusyError, or DatabaseUnavailableError; then nothing was done, unless the database could not be asked
+    again.
     """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return _once(database, act, account_id, key, creates_job)
+        except (LockNotAvailable, DeadlockDetected, SerializationFailure) as error:
+            # A lock that timed out was waited for long enough.
+            if attempt == ATTEMPTS or isinstance(error, LockNotAvailable):
+                holder = _holder(database, account_id, subject)
+                raise BusyError(f"{subject} is being changed by {holder}") from error
+            time.sleep(random.uniform(0, MAX_PAUSE_S))  # noqa: S311 - not a secret
+    raise AssertionError("unreachable")
+
+
+def _once(
+    database: Database,
+    act: Callable[[Cursor], Answer],
+    account_id: int,
+    key: Key | None,
+    creates_job: UUID | None,
+) -> Answer:
     transaction_id = creates_job or uuid4()
     answer: Answer | None = None
     try:
@@ -84,6 +113,21 @@ def once(
         if answer is None or not _was_done(database, account_id, transaction_id, key, creates_job):
             raise
     return answer
+
+
+def _holder(database: Database, account_id: int, subject: str) -> str:
+    """Who holds what the request needs, as far as that can be known.
+
+    PostgreSQL does not say whose lock it was. Requests hold theirs for milliseconds, and workers, which never
+    lock the queue of an account, for as long as a chunk or an all-or-nothing job takes.
+    """
+    in_hand: list[UUID] = []
+    if subject != THE_QUEUE:
+        with database.tenant_read(account_id) as cursor:
+            in_hand = queue.in_hand(cursor, account_id=account_id)
+    if not in_hand:
+        return "another request"
+    return f"{' or '.join(f'job {job_id}' for job_id in in_hand)}, which a worker is processing"
 
 
 def _kept(cursor: Cursor, account_id: int, key: Key) -> Answer | None:
@@ -120,15 +164,17 @@ def _was_done(
 
     Its lock is waited for: it may still be committing.
     """
+    if not key and not creates_job:
+        return False
     for _ in range(SETTLE_ATTEMPTS):
         try:
             with database.tenant_transaction(account_id) as cursor:
                 jobs.lock_id(cursor, transaction_id)
                 if key:
                     return idempotency_keys.get(cursor, account_id=account_id, key=key.text) is not None
-                return creates_job is not None and (
-                    jobs.get_state(cursor, account_id=account_id, job_id=creates_job) is not None
-                )
+                return jobs.get_state(cursor, account_id=account_id, job_id=transaction_id) is not None
         except DatabaseUnavailableError:
             time.sleep(SETTLE_INTERVAL_S)
+        except LockNotAvailable:
+            break
     return False

@@ -18,17 +18,23 @@ KEY = re.compile(r"[!-~]{1,255}")  # visible characters of ASCII, with or withou
 
 
 def answer_once(
-    act: Callable[[Cursor], Answer], *, body: bytes = b"", creates_job: UUID | None = None
+    act: Callable[[Cursor], Answer],
+    *,
+    subject: str = idempotency.THE_QUEUE,
+    body: bytes = b"",
+    creates_job: UUID | None = None,
 ) -> Response:
     """Do `act` in a transaction of the principal's account, or give the answer that its key has had.
 
-    `body`: what tells this request's body from others.
+    `act` may be called more than once. `subject` is what it changes, `body` what tells this request's body
+    from others.
     """
     return responded(
         idempotency.once(
             access.database(),
             act,
             account_id=access.principal().account_id,
+            subject=subject,
             key=request_key(body),
             creates_job=creates_job,
         )
@@ -44,9 +50,12 @@ def responded(answer: Answer) -> Response:
 
 
 def request_key(body: bytes) -> Key | None:
-    """The request's Idempotency-Key, or None. `body`: what tells this request's body from others."""
+    """The request's Idempotency-Key, or None; `body` is what tells this request's body from others.
+
+    Only a POST has one: the other methods can be repeated as they are, with If-Match where it matters.
+    """
     given = request.headers.get(HEADER)
-    if given is None:
+    if given is None or request.method != "POST":
         return None
     if not KEY.fullmatch(given):
         raise Problem(

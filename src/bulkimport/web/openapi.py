@@ -20,7 +20,10 @@ from bulkimport.web.schemas import InstantField, ProblemSchema, TextField
 PROBLEM_JSON = "application/problem+json"
 BY_NGINX = ("uri-too-long", "headers-too-large", "bad-gateway", "gateway-timeout")
 EVERYWHERE = ("internal-error", "unavailable", *BY_NGINX)
-WITH_A_TOKEN = ("unauthorized", "insufficient-scope", "inactive-account", "keys-unavailable")
+WITH_A_TOKEN = (
+    *("unauthorized", "insufficient-scope", "inactive-account", "keys-unavailable"),
+    *("busy", "query-timeout"),
+)
 SECURITY = "token"
 TOKEN = {
     "type": "http",

@@ -245,6 +245,18 @@ PROBLEM_TYPES = {
         "The database cannot be reached. Send the request again after Retry-After seconds; with an "
         "Idempotency-Key that is always safe.",
     ),
+    "busy": ProblemType(
+        503,
+        "Somebody else is changing it",
+        "An import or another request holds a lock that the request needs; `detail` names it as far as that "
+        "can be known. Nothing was changed. Send the request again after Retry-After seconds.",
+    ),
+    "query-timeout": ProblemType(
+        503,
+        "The database took too long",
+        "The database did not finish a query within its time limit, and nothing was changed. Send the "
+        "request again after Retry-After seconds, or ask for less, with a smaller `limit` or a filter.",
+    ),
     "keys-unavailable": ProblemType(
         503,
         "Tokens cannot be verified now",

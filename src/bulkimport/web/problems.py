@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Flask, Response, g, json, request
+from psycopg2.errors import DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure
 from werkzeug.exceptions import HTTPException
 
 from bulkimport.assets.documents import InvalidAssetError
@@ -17,7 +18,7 @@ from bulkimport.jobs.actions import JobStateError, UnknownJobError
 from bulkimport.jobs.intake import TooManyJobsError
 from bulkimport.store.accounts import InactiveAccountError
 from bulkimport.store.assets import IdentifierTakenError
-from bulkimport.web.idempotency import KeyInUseError, KeyReusedError
+from bulkimport.web.idempotency import BusyError, KeyInUseError, KeyReusedError
 from bulkimport.web.problem_types import PROBLEM_TYPES
 
 RETRY_AFTER_S = 5
@@ -115,16 +116,26 @@ def _problem(error: Exception) -> Problem:
             return Problem(
                 "request-in-progress", _sentence(error), headers={"Retry-After": str(RETRY_AFTER_S)}
             )
+        case BusyError():
+            return _retry_later("busy", _sentence(error))
+        case LockNotAvailable() | DeadlockDetected() | SerializationFailure():
+            return _retry_later("busy", "Another request is changing what this one needs.")
+        case QueryCanceled():
+            return _retry_later("query-timeout", "The database did not finish the query in time.")
         case DatabaseUnavailableError():
-            detail = "The database cannot be reached; try again in a few seconds."
-            return Problem("unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+            return _retry_later("unavailable", "The database cannot be reached.")
         case PrivilegedRoleError():
-            detail = "The database login is privileged, so it is not used; the log says how to fix it."
-            return Problem("unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+            return _retry_later("unavailable", "The database login is privileged; the log says how to fix it.")
         case HTTPException(code=int(status)) if status in TYPES_OF_STATUSES:
             return _http_problem(error, status)
         case _:
             return Problem("internal-error", "The fault is ours; please report the request_id.")
+
+
+def _retry_later(type_: str, detail: str) -> Problem:
+    return Problem(
+        type_, f"{detail} Try again in {RETRY_AFTER_S} s.", headers={"Retry-After": str(RETRY_AFTER_S)}
+    )
 
 
 def _sentence(error: Exception) -> str:
