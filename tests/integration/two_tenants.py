@@ -88,6 +88,8 @@ PARAMETERS: dict[str, Any] = {
     "last_row": 99,
     "row": 4,
     "limit": 10,
+    "scan_rows": 10,
+    "sort": "id",
     "number": 0,
     "first_line": 2,
     "rows": 1,

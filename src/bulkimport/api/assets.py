@@ -51,21 +51,24 @@ blueprint.before_request(access.authenticate)
     problems=("invalid-parameters",),
 )
 def page() -> Response:
-    """The account's live assets in pages."""
+    """The account's live assets in pages.
+
+    A page may hold fewer assets than `limit`, or none, while `next_cursor` is not null: go on with it. A page
+    looks at 10,000 assets at most, deleted ones included; only those that `identifier` or `import_job_id`
+    names are found wherever they are.
+    """
     query: dict[str, Any] = parameters.of_request(ASSET_QUERY_SCHEMA)
-    key = query.pop("cursor")
-    limit: int = query.pop("limit")
+    after = query.pop("cursor")
     with access.reading() as cursor:
         found = assets.page(
             cursor,
             account_id=access.principal().account_id,
-            after=Key(*key) if key else None,
-            limit=limit + 1,
+            after=Key(*after) if after else None,
             **query,
         )
-    shown = found[:limit]
-    next_key = Key(shown[-1].identifier, shown[-1].id) if len(found) > limit else None
-    return parameters.page_answer(ASSET_PAGE_SCHEMA.dump({"assets": shown, "next_cursor": next_key}))
+    return parameters.page_answer(
+        ASSET_PAGE_SCHEMA.dump({"assets": found.assets, "next_cursor": found.next_key})
+    )
 
 
 @blueprint.post("")

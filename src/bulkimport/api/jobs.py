@@ -37,17 +37,16 @@ blueprint.before_request(access.authenticate)
     problems=("invalid-parameters",),
 )
 def page() -> Response:
-    """The account's jobs in pages, newest first."""
+    """The account's jobs in pages, newest first.
+
+    A page may hold fewer jobs than `limit`, or none, while `next_cursor` is not null: go on with it. A page
+    looks at 10,000 jobs at most.
+    """
     query: dict[str, Any] = parameters.of_request(JOB_QUERY_SCHEMA)
     before: tuple[datetime, UUID] | None = query.pop("cursor")
-    limit: int = query.pop("limit")
     with access.reading() as cursor:
-        found = jobs.page(
-            cursor, account_id=access.principal().account_id, before=before, limit=limit + 1, **query
-        )
-    shown = found[:limit]
-    next_key = (shown[-1].created_at, shown[-1].id) if len(found) > limit else None
-    return parameters.page_answer(JOB_PAGE_SCHEMA.dump({"jobs": shown, "next_cursor": next_key}))
+        found = jobs.page(cursor, account_id=access.principal().account_id, before=before, **query)
+    return parameters.page_answer(JOB_PAGE_SCHEMA.dump({"jobs": found.jobs, "next_cursor": found.next_key}))
 
 
 @blueprint.get("/<job:job_id>")
