@@ -90,6 +90,11 @@ class Worker:
             except DatabaseUnavailableError as error:
                 log.warning("the database cannot be reached", extra={"reason": str(error)})
                 idle = True
+            except psycopg2.Error as error:
+                if error.pgcode not in TRANSIENT_SQLSTATES:
+                    raise
+                log.warning("a claim was interrupted", extra={"reason": redaction.message(error)})
+                idle = True
             if idle and not self._stopping.is_set():
                 self._wake.wait(POLL_INTERVAL_S * random.uniform(0.8, 1.2))  # noqa: S311 - not a secret
 
