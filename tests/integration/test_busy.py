@@ -245,7 +245,10 @@ def test_an_upload_that_is_tried_again_is_whole(importer: Importer) -> None:
 
 
 @pytest.mark.parametrize("path", [ASSETS, f"{ASSETS}/1", URL, f"{URL}/a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"])
-def test_a_read_that_takes_too_long_is_ended(importer: Importer, connect: Connect, path: str) -> None:
+def test_a_read_that_takes_too_long_is_ended(
+    importer: Importer, connect: Connect, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setattr(connections, "READ_TIMEOUT", "200ms", raising=False)
     name = importer.db.value("SELECT current_database()")
     importer.db.rows(f"ALTER DATABASE {name} SET statement_timeout = '200ms'")
     with connect(importer.db.admin_url).cursor() as cursor:

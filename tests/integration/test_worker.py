@@ -241,7 +241,7 @@ def test_a_worker_outlives_a_lock_on_the_queue(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setitem(database.LIMITS, "lock_timeout", "100ms")
+    monkeypatch.setitem(connections.LIMITS, "lock_timeout", "100ms")
     job_id = submit(web_database, csv_of("A"))
     stopping = threading.Event()
     worker = Worker(worker_database, stopping=stopping, wake=threading.Event(), retention_days=30)
