@@ -110,7 +110,9 @@ def _once(
                 if key:
                     _keep(cursor, account_id, key, answer)
     except UnknownOutcomeError:
-        if answer is None or not _was_done(database, account_id, transaction_id, key, creates_job):
+        if answer is None:
+            raise
+        if not answer.replayed and not _was_done(database, account_id, transaction_id, key, creates_job):
             raise
     return answer
 
@@ -162,7 +164,8 @@ def _was_done(
 ) -> bool:
     """Whether the transaction was committed whose connection was lost; False where that cannot be known yet.
 
-    Its lock is waited for: it may still be committing.
+    Its lock is waited for: it may still be committing. The job tells more than the key, which a repeated
+    request may have taken after a rollback.
     """
     if not key and not creates_job:
         return False
@@ -170,9 +173,10 @@ def _was_done(
         try:
             with database.tenant_transaction(account_id) as cursor:
                 jobs.lock_id(cursor, transaction_id)
+                if creates_job:
+                    return jobs.get_state(cursor, account_id=account_id, job_id=creates_job) is not None
                 if key:
                     return idempotency_keys.get(cursor, account_id=account_id, key=key.text) is not None
-                return jobs.get_state(cursor, account_id=account_id, job_id=transaction_id) is not None
         except DatabaseUnavailableError:
             time.sleep(SETTLE_INTERVAL_S)
         except LockNotAvailable:

@@ -125,7 +125,7 @@ def _problem(error: Exception) -> Problem:
         case DatabaseUnavailableError():
             return _retry_later("unavailable", "The database cannot be reached.")
         case PrivilegedRoleError():
-            return _retry_later("unavailable", "The database login is privileged; the log says how to fix it.")
+            return _retry_later("unavailable", "The database login is privileged. The log says more.")
         case HTTPException(code=int(status)) if status in TYPES_OF_STATUSES:
             return _http_problem(error, status)
         case _:
