@@ -60,7 +60,7 @@ def test_a_file_is_tried_imported_mended_and_undone(
     assert (mended.returncode, "1 of 1 rows imported, 0 failed" in mended.stdout) == (0, True)
 
     undone = run(client, "jobs", "revert", job_of(imported))
-    assert (undone.returncode, "2 of 3 rows undone, 1 failed" in undone.stdout) == (1, True), undone.stdout
+    assert (undone.returncode, "2 of 3 rows reverted, 1 failed" in undone.stdout) == (1, True), undone.stdout
     assert "was changed after the import; the asset is kept" in undone.stdout
     refused = run(client, "jobs", "revert", job_of(imported))
     assert (refused.returncode, "The job is undone already (409)" in refused.stderr) == (2, True)

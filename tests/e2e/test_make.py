@@ -102,7 +102,7 @@ def test_a_port_that_is_taken_is_named(environ: dict[str, str], running: object)
     other = {**environ, "DATA_DIR": environ["DATA_DIR"] + "2"}
     refused = run("dev", "run", environ=other)
     assert refused.returncode == 1
-    assert f"port {environ['PORT']} is taken" in refused.stderr
+    assert f"port {environ['PORT']} is in use" in refused.stderr
 
 
 def test_a_fault_of_the_operator_is_one_line(environ: dict[str, str]) -> None:

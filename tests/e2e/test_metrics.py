@@ -110,7 +110,7 @@ def test_what_workers_did_is_what_they_tell(service: Service, worker_port: int, 
     for job in jobs:
         service.wait_for(job)
     wait_until(
-        lambda: total(scrape(worker_port), "bulkimport_worker_jobs_ended_total", status="completed") == 2,
+        lambda: total(scrape(worker_port), "bulkimport_worker_jobs_finished_total", status="completed") == 2,
         "both are counted",
     )
     os.kill(first[0], signal.SIGKILL)
@@ -119,7 +119,7 @@ def test_what_workers_did_is_what_they_tell(service: Service, worker_port: int, 
     )
     service.wait_for(service.upload(csv_file(100, prefix="C")))
     samples = wait_until(
-        lambda: total(found := scrape(worker_port), "bulkimport_worker_jobs_ended_total") == 3 and found,
+        lambda: total(found := scrape(worker_port), "bulkimport_worker_jobs_finished_total") == 3 and found,
         "all are counted",
     )
 
@@ -127,8 +127,8 @@ def test_what_workers_did_is_what_they_tell(service: Service, worker_port: int, 
     assert total(samples, "bulkimport_worker_rows_total", outcome="failed") == 400
     assert total(samples, "bulkimport_worker_chunks_total", outcome="imported") == 9
     assert total(samples, "bulkimport_worker_chunk_stage_seconds_count", stage="insert") == 9
-    assert total(samples, "bulkimport_worker_processes_ended_total") == 1
-    assert total(samples, "bulkimport_worker_processes_wanted") == 2
+    assert total(samples, "bulkimport_worker_processes_exited_total") == 1
+    assert total(samples, "bulkimport_worker_processes_desired") == 2
     assert not [name for name, _, _ in samples if name.startswith("bulkimport_http_")]
     alive = {int(labels["pid"]) for name, labels, _ in samples if name == HEARTBEAT}
     assert alive == set(service.worker_pids())
@@ -192,5 +192,5 @@ def test_a_port_that_is_taken_is_told(service: Service, worker_port: int) -> Non
     with socket.create_server(("127.0.0.1", worker_port)):
         supervisor = service.start_worker(single=False, WORKER_HTTP_PORT=str(worker_port))
         assert supervisor.wait(20) == 1
-    refusal = f"bulkimport: port {worker_port} of 127.0.0.1 cannot be had: Address already in use"
+    refusal = f"bulkimport: cannot listen on port {worker_port} of 127.0.0.1: Address already in use"
     assert refusal in service.log.read_text()

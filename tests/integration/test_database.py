@@ -54,7 +54,7 @@ def test_nothing_is_set_for_longer_than_a_transaction(web_database: Database) ->
 
 
 def test_an_answer_that_is_lost_is_not_waited_for(db: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "ANSWER_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(connections, "REPLY_TIMEOUT_S", 0.2)
     errors: list[Exception] = []
 
     def read(pool: Database) -> None:
@@ -74,7 +74,7 @@ def test_an_answer_that_is_lost_is_not_waited_for(db: TestDatabase, monkeypatch:
         wait_until(lambda: staller.stalls, "the answer is lost")
 
         def is_over() -> bool:
-            pool.give_up_lost_answers()
+            pool.abort_lost_replies()
             return not reader.is_alive()
 
         wait_until(is_over, "nobody waits", 10)
@@ -87,7 +87,7 @@ def test_an_answer_that_is_lost_is_not_waited_for(db: TestDatabase, monkeypatch:
 def test_a_transaction_that_waits_for_no_answer_is_left_alone(
     web_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "ANSWER_TIMEOUT_S", 0)
+    monkeypatch.setattr(connections, "REPLY_TIMEOUT_S", 0)
     with web_database.transaction() as cursor:
-        web_database.give_up_lost_answers()
+        web_database.abort_lost_replies()
         cursor.execute("SELECT 1")

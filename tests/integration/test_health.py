@@ -98,7 +98,7 @@ def test_a_newer_schema_will_do(client: FlaskClient, db: TestDatabase) -> None:
 
 def test_a_migration_that_was_left_half_way_is_503(client: FlaskClient, db: TestDatabase) -> None:
     db.rows("UPDATE public.schema_migrations SET dirty = true")
-    require_unready(client.get("/readyz"), f"Version {LATEST} of the schema was left half-way.")
+    require_unready(client.get("/readyz"), f"Version {LATEST} of the schema was left half-applied.")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from bulkimport.telemetry import metrics
 from bulkimport.worker import monitoring
 from bulkimport.worker.loop import Worker
 from bulkimport.worker.queue_monitor import QueueMonitor
-from bulkimport.worker.registry import Crew
+from bulkimport.worker.registry import WorkerRegistry
 from tests.conftest import FOREIGN, HEADER, OWN, TestDatabase, bearer, csv_of, submit
 
 URL = "/api/v1/assets/bulk"
@@ -149,7 +149,7 @@ def test_a_worker_counts_rows_chunks_stages_and_jobs(
     assert counted("bulkimport_worker_chunks_total", outcome="imported") == 2
     assert counted("bulkimport_worker_chunk_seconds_count") == 2
     assert counted("bulkimport_worker_claims_total", attempt="first") == 2
-    assert counted("bulkimport_worker_jobs_ended_total", status="completed") == 1
+    assert counted("bulkimport_worker_jobs_finished_total", status="completed") == 1
     for stage in ("read", "check", "insert", "errors", "checkpoint", "commit"):
         assert counted("bulkimport_worker_chunk_stage_seconds_count", stage=stage) == 2, stage
     stages = sum(
@@ -168,7 +168,7 @@ def test_an_all_or_nothing_job_with_a_bad_row_counts_no_row_as_created(
     finish(worker)
     assert counted("bulkimport_worker_rows_total", outcome="created") == 0
     assert counted("bulkimport_worker_chunks_total", outcome="rolled_back") == 1
-    assert counted("bulkimport_worker_jobs_ended_total", status="failed") == 1
+    assert counted("bulkimport_worker_jobs_finished_total", status="failed") == 1
 
 
 def test_a_chunk_that_fails_is_counted_and_so_is_its_next_attempt(
@@ -182,7 +182,7 @@ def test_a_chunk_that_fails_is_counted_and_so_is_its_next_attempt(
     assert counted("bulkimport_worker_chunks_total", outcome="failed") == 5
     assert counted("bulkimport_worker_claims_total", attempt="first") == 1
     assert counted("bulkimport_worker_claims_total", attempt="repeated") == 5
-    assert counted("bulkimport_worker_jobs_ended_total", status="failed") == 1
+    assert counted("bulkimport_worker_jobs_finished_total", status="failed") == 1
 
 
 def test_a_claim_that_is_given_back_is_counted_with_its_reason(
@@ -259,24 +259,24 @@ def test_without_a_database_there_is_no_sample_and_none_is_kept(worker_database:
 
 
 def test_a_worker_that_shows_no_sign_of_life_is_found(tmp_path: Path) -> None:
-    crew = Crew(2, tmp_path)
-    crew.started(1)
-    crew.started(2)
-    assert crew.hung() == {}
+    workers = WorkerRegistry(2, tmp_path)
+    workers.started(1)
+    workers.started(2)
+    assert workers.hung() == {}
     time.sleep(0.05)
-    assert set(crew.hung(0.05)) == {1, 2}
-    crew.ended(2)
-    assert (set(crew.hung(0.05)), crew.running, crew.ended_processes) == ({1}, 1, 1)
+    assert set(workers.hung(0.05)) == {1, 2}
+    workers.exited(2)
+    assert (set(workers.hung(0.05)), workers.running, workers.exited_processes) == ({1}, 1, 1)
 
 
 def test_a_worker_that_hangs_is_found_also_where_the_clock_was_set_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    crew = Crew(1, None)
-    crew.started(1)
-    crew._began[1] += 3600
-    monkeypatch.setattr(crew, "_heartbeats", lambda: {1: time.time() - 130})
-    assert set(crew.hung()) == {1}
+    workers = WorkerRegistry(1, None)
+    workers.started(1)
+    workers._started_at[1] += 3600
+    monkeypatch.setattr(workers, "_heartbeats", lambda: {1: time.time() - 130})
+    assert set(workers.hung()) == {1}
 
 
 def test_each_line_of_a_worker_about_a_job_names_its_request_and_trace(
@@ -297,7 +297,7 @@ def test_each_line_of_a_worker_about_a_job_names_its_request_and_trace(
     traced = client.post(URL, data=csv_of(*"ABCD"), headers=headers).get_json()["job_id"]
     doomed = client.post(URL, data=(HEADER + "x\n").encode(), headers={**headers, "X-Request-ID": "r-10"})
     db.rows("DELETE FROM trakrf.bulk_import_chunks WHERE job_id = %s::uuid", doomed.get_json()["job_id"])
-    with caplog.at_level("INFO", "bulkimport.worker.loop"):
+    with caplog.at_level("INFO", "bulkimport.worker.reporting"):
         worker.work_once()
         finish(another_worker)  # it was not there when the job began
     lines = [vars(record) for record in caplog.records]
@@ -315,10 +315,10 @@ def test_each_line_of_a_worker_about_a_job_names_its_request_and_trace(
 def test_the_supervisors_livez_names_a_worker_that_hangs(
     worker_database: Database, tmp_path: Path, silence_s: float, status: int
 ) -> None:
-    crew = Crew(1, tmp_path)
-    crew.started(77)
-    crew._began[77] -= silence_s
+    workers = WorkerRegistry(1, tmp_path)
+    workers.started(77)
+    workers._started_at[77] -= silence_s
     readiness = Readiness(worker_database, needed_version=1)
-    answer = Client(monitoring.application(crew, readiness, CollectorRegistry())).get("/livez")
+    answer = Client(monitoring.application(workers, readiness, CollectorRegistry())).get("/livez")
     assert answer.status_code == status
     assert ("Worker process 77 has shown no sign of life for 130 s." in answer.text) == (status == 503)

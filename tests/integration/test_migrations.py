@@ -118,7 +118,7 @@ def test_a_lock_that_is_not_had_is_given_up_and_holds_no_reader_up(
                 started = time.monotonic()
                 reading.execute("SELECT FROM trakrf.accounts")
                 longest = max(longest, time.monotonic() - started)
-        said = rf"added\.up\.sql: a lock was not had in 3 .* version {LATEST}.*pg_terminate_backend"
+        said = rf"added\.up\.sql: could not get a lock in 3 .* version {LATEST}.*pg_terminate_backend"
         with pytest.raises(MigrationError, match=said):
             release.result()
     assert 0.1 < longest < 2, "who comes after the release queues behind it, and not for long"
@@ -164,9 +164,9 @@ def test_a_release_says_for_whom_it_waits_and_not_for_ever(
     with other.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", (migrations.ADVISORY_LOCK,))
     pid = other.info.backend_pid
-    with pytest.raises(MigrationError, match=rf"at work for 0.3 s: process {pid} .*backend\({pid}\)"):
+    with pytest.raises(MigrationError, match=rf"running for 0.3 s: process {pid} .*backend\({pid}\)"):
         migrations.up(empty_database.owner_url)
-    assert caplog.text.count(f"another release is at work, PostgreSQL's process {pid}") == 1
+    assert caplog.text.count(f"another release is running (process {pid} in pg_stat_activity)") == 1
     assert empty_database.value("SELECT to_regclass('public.schema_migrations')") is None
 
 
@@ -217,7 +217,7 @@ def test_a_file_that_was_applied_and_is_gone_is_told(empty_database: TestDatabas
     add(folder, "SELECT 1;")
     migrations.up(empty_database.owner_url, folder)
     for refused in (migrations.up, migrations.down, migrations.status):
-        with pytest.raises(MigrationError, match=f"at version {LATEST + 1}, and sql/ has only 1 to {LATEST}"):
+        with pytest.raises(MigrationError, match=f"at version {LATEST + 1}, but sql/ has only 1 to {LATEST}"):
             refused(empty_database.owner_url)
 
 

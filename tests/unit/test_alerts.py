@@ -14,7 +14,7 @@ from bulkimport.store.queue import Sample
 from bulkimport.telemetry import metrics
 from bulkimport.worker.monitoring import Supervised
 from bulkimport.worker.queue_monitor import QueueMonitor
-from bulkimport.worker.registry import Crew
+from bulkimport.worker.registry import WorkerRegistry
 
 ROOT = Path(__file__).parents[2]
 ALERTS = (ROOT / "deploy/alerts.yml").read_text()
@@ -35,7 +35,7 @@ class SampledQueue(QueueMonitor):
 def families() -> dict[str, Metric]:
     """What web and workers tell, by name."""
     database = Database("postgresql://nobody@127.0.0.1:1/nowhere", size=1, application_name="test")
-    supervised = Supervised(Crew(1, None), SampledQueue(database))
+    supervised = Supervised(WorkerRegistry(1, None), SampledQueue(database))
     told = metrics.Summed((*metrics.OF_WEB, *metrics.OF_WORKER), None)
     return {family.name: family for family in (*told.collect(), *supervised.collect())}
 

@@ -1,4 +1,4 @@
-"""The commands that call a running service: parse arguments and print, no more."""
+"""The commands that call a running service: they parse arguments and print, nothing else."""
 
 import sys
 from collections.abc import Callable
@@ -17,10 +17,23 @@ Command = Callable[..., Any]
 
 
 def calling(command: Command) -> Command:
-    """A command with a client as its first argument; what the service refuses ends it with 2."""
+    """Pass a client to the command as its first argument; exit with 2 if the service refuses the request."""
 
-    @click.option("--url", envvar="BULKIMPORT_URL", default="http://127.0.0.1:8000", show_default=True)
-    @click.option("--token", envvar="BULKIMPORT_TOKEN", required=True, help="Or BULKIMPORT_TOKEN.")
+    @click.option(
+        "--url",
+        envvar="BULKIMPORT_URL",
+        default="http://127.0.0.1:8000",
+        show_default=True,
+        show_envvar=True,
+        help="Base URL of the service.",
+    )
+    @click.option(
+        "--token",
+        envvar="BULKIMPORT_TOKEN",
+        required=True,
+        show_envvar=True,
+        help="Access token.",
+    )
     @wraps(command)
     def called(url: str, token: str, **arguments: Any) -> None:
         try:
@@ -34,16 +47,24 @@ def calling(command: Command) -> Command:
 
 @click.command("import")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--job", "job_id", metavar="ID", help="Follow this job, and hand nothing in.")
-@click.option("--dry-run", is_flag=True, help="Import nothing, and tell what would become of the rows.")
-@click.option("--on-conflict", type=click.Choice(("error", "skip", "update")))
-@click.option("--on-error", type=click.Choice(("continue", "abort")))
-@click.option("--wait/--no-wait", default=True, show_default=True, help="Follow the job to its end.")
+@click.option("--job", "job_id", metavar="ID", help="Follow this job instead of uploading a file.")
+@click.option("--dry-run", is_flag=True, help="Report what an import would do, without importing anything.")
+@click.option(
+    "--on-conflict",
+    type=click.Choice(("error", "skip", "update")),
+    help="What to do with a row whose identifier an asset already has.",
+)
+@click.option(
+    "--on-error",
+    type=click.Choice(("continue", "abort")),
+    help="Whether to import the good rows if others fail.",
+)
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Wait until the job has finished.")
 @click.option(
     "--failed-rows",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="OUT.csv",
-    help="Where to write the failed rows, to be mended and handed in again.",
+    help="Where to save the failed rows, to be corrected and imported again.",
 )
 @calling
 def import_file(
@@ -54,12 +75,12 @@ def import_file(
     failed_rows: Path | None,
     **options: Any,
 ) -> None:
-    """Hand FILE in and follow the job.
+    """Upload FILE and follow the job.
 
     Exits with 0 if every row was imported, 1 if rows failed, 2 if the file was refused.
     """
     if (file is None) == (job_id is None):
-        raise click.UsageError("name a FILE to hand in, or a --job to follow")
+        raise click.UsageError("name either a FILE to upload or a --job to follow")
     if file:
         job_id = client.upload(file, _options(options))
         click.echo(f"job {job_id}")
@@ -73,7 +94,7 @@ def import_file(
 
 @click.group("jobs")
 def jobs() -> None:
-    """The account's jobs, in a running service."""
+    """List, show and change the account's jobs in a running service."""
 
 
 @jobs.command("list")
@@ -81,7 +102,7 @@ def jobs() -> None:
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
 @calling
 def list_jobs(client: Client, status: str | None, limit: int) -> None:
-    """The newest jobs."""
+    """List the newest jobs."""
     for job in client.jobs(status, limit):
         rows = f"{job['processed_rows']}/{job['total_rows']}"
         click.echo(
@@ -94,7 +115,7 @@ def list_jobs(client: Client, status: str | None, limit: int) -> None:
 @click.argument("job_id")
 @calling
 def show_job(client: Client, job_id: str) -> None:
-    """A job, and its first row errors."""
+    """Show a job and its first row errors."""
     _show(client.job(job_id))
 
 
@@ -102,7 +123,7 @@ def show_job(client: Client, job_id: str) -> None:
 @click.argument("job_id")
 @calling
 def cancel_job(client: Client, job_id: str) -> None:
-    """End a job; what was imported stays."""
+    """Cancel a job; the rows that were imported stay."""
     client.cancel(job_id)
     _show(_follow_quietly(client, job_id))
 
@@ -111,7 +132,7 @@ def cancel_job(client: Client, job_id: str) -> None:
 @click.argument("job_id")
 @calling
 def retry_job(client: Client, job_id: str) -> None:
-    """Try a job's failed rows again, and those that were never reached."""
+    """Import a job's failed rows again, and those that were never reached."""
     _exit_for(_follow_new(client, job_id, "retry"))
 
 
@@ -119,14 +140,13 @@ def retry_job(client: Client, job_id: str) -> None:
 @click.argument("job_id")
 @calling
 def revert_job(client: Client, job_id: str) -> None:
-    """Undo what a job did."""
+    """Undo an import."""
     _exit_for(_follow_new(client, job_id, "revert"))
 
 
-def _options(given: dict[str, Any]) -> dict[str, str]:
-    """Options of the upload, as the API names them."""
-    chosen = {name: value for name, value in given.items() if value}
-    return {name: "true" if value is True else str(value) for name, value in chosen.items()}
+def _options(arguments: dict[str, Any]) -> dict[str, str]:
+    """The options that were given, as the query parameters of the upload."""
+    return {name: "true" if value is True else str(value) for name, value in arguments.items() if value}
 
 
 def _follow_new(client: Client, job_id: str, action: str) -> Document:
@@ -136,7 +156,7 @@ def _follow_new(client: Client, job_id: str, action: str) -> Document:
 
 
 def _follow(client: Client, job_id: str) -> Document:
-    """The finished job, with a bar meanwhile."""
+    """Show a progress bar until the job has finished; return the job."""
     job = client.job(job_id)
     label = "Reverting" if job["kind"] == "revert" else "Importing"
     try:
@@ -144,7 +164,7 @@ def _follow(client: Client, job_id: str) -> Document:
             for job in client.steps(job_id):
                 bar.update(job["processed_rows"] - bar.pos)
     except KeyboardInterrupt:
-        click.echo(f"\nthe job goes on; to follow it again: bulkimport import --job {job_id}", err=True)
+        click.echo(f"\nthe job continues; follow it again with: bulkimport import --job {job_id}", err=True)
         sys.exit(EXIT_INTERRUPTED)
     _show(job)
     return job
@@ -162,8 +182,8 @@ def _exit_for(job: Document) -> None:
 
 def _show(job: Document) -> None:
     done = job["processed_rows"] - job["failed_rows"]
-    what = "undone" if job["kind"] == "revert" else "would be imported" if _is_dry_run(job) else "imported"
-    click.echo(f"{job['status']}: {done} of {job['total_rows']} rows {what}, {job['failed_rows']} failed")
+    verb = "reverted" if job["kind"] == "revert" else "would be imported" if _is_dry_run(job) else "imported"
+    click.echo(f"{job['status']}: {done} of {job['total_rows']} rows {verb}, {job['failed_rows']} failed")
     if job["failure"]:
         click.echo(job["failure"])
     errors = job["errors"][:SHOWN_ERRORS]

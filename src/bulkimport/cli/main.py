@@ -1,4 +1,4 @@
-"""The command line: parses arguments and prints, no more."""
+"""The command line: parses arguments and prints, nothing else."""
 
 import os
 import sys
@@ -16,7 +16,7 @@ from bulkimport.worker import loop, supervisor
 
 
 def main() -> None:
-    """The console script."""
+    """Run the console script; an error that the operator can fix ends it with one line."""
     try:
         commands()
     except OperatorError as fault:
@@ -31,14 +31,14 @@ def commands() -> None:
 @commands.group("migrate")
 @click.pass_context
 def migrate_group(context: click.Context) -> None:
-    """Migrations of the database in MIGRATION_DATABASE_URL."""
+    """Migrate the database in MIGRATION_DATABASE_URL."""
     context.obj = settings.load().require_migration_database_url()
 
 
 @migrate_group.command("up")
 @click.pass_obj
 def migrate_up(url: str) -> None:
-    """Apply what is missing."""
+    """Apply the missing migrations."""
     _show_migrations("applied", migrations.up(url))
 
 
@@ -53,7 +53,7 @@ def migrate_down(url: str, steps: int) -> None:
 @migrate_group.command("status")
 @click.pass_obj
 def migrate_status(url: str) -> None:
-    """Show what is applied and what is not."""
+    """Show which migrations are applied and which are pending."""
     status = migrations.status(url)
     for migration in status.applied:
         click.echo(f"applied  {migration.name}")
@@ -66,14 +66,14 @@ def migrate_status(url: str) -> None:
 @click.argument("version", type=click.IntRange(min=0))
 @click.pass_obj
 def migrate_force(url: str, version: int) -> None:
-    """Record VERSION (0: none) as applied and clean, and run nothing."""
+    """Record VERSION (0: none) as applied and clean, without running anything."""
     migrations.force(url, version)
     click.echo(f"version {version}")
 
 
 @commands.group()
 def dev() -> None:
-    """The whole service on this machine; `make` calls these."""
+    """Run the whole service on this machine; `make` calls these commands."""
 
 
 @dev.command("run")
@@ -86,7 +86,7 @@ def dev_run() -> None:
 
 @dev.command("demo")
 def dev_demo() -> None:
-    """Import the example into a new database."""
+    """Import the example files into a new database."""
     from bulkimport.devserver import run
 
     sys.exit(run.demo(settings.load(), os.environ))
@@ -95,7 +95,7 @@ def dev_demo() -> None:
 @dev.command("psql")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def dev_psql(arguments: tuple[str, ...]) -> None:
-    """psql on the development database as its administrator."""
+    """Open psql on the development database as its administrator."""
     from bulkimport.devserver import run
 
     sys.exit(run.psql(settings.load(), os.environ, arguments))
@@ -104,7 +104,7 @@ def dev_psql(arguments: tuple[str, ...]) -> None:
 @dev.group("migrate")
 @click.pass_context
 def dev_migrate(context: click.Context) -> None:
-    """Migrations of the development database, or of MIGRATION_DATABASE_URL where it is set."""
+    """Migrate the development database, or the one in MIGRATION_DATABASE_URL if that is set."""
     from bulkimport.devserver import run
 
     context.obj = context.with_resource(run.migration_url(settings.load()))
@@ -115,43 +115,45 @@ for command in (migrate_up, migrate_down, migrate_status, migrate_force):
 
 
 @commands.command()
-@click.option("--single", is_flag=True, hidden=True, help="One worker, until standard input ends.")
+@click.option("--single", is_flag=True, hidden=True, help="Run one worker, until standard input ends.")
 def worker(single: bool) -> None:
     """Import queued jobs in WORKER_CONCURRENCY processes."""
-    given = settings.load()
-    logs.configure(given.log_level, given.log_format)
-    url = given.require_database_url()
+    config = settings.load()
+    logs.configure(config.log_level, config.log_format)
+    url = config.require_database_url()
     if single:
-        loop.serve(url, retention_days=given.retention_days)
+        loop.serve(url, retention_days=config.retention_days)
     else:
         supervisor.supervise(
-            url, given.worker_concurrency, os.environ, host=given.host, port=given.worker_http_port
+            url, config.worker_concurrency, os.environ, host=config.host, port=config.worker_http_port
         )
 
 
 @commands.command()
-@click.option("--account", type=click.IntRange(min=1), default=1, show_default=True)
-@click.option("--lifetime", type=click.IntRange(min=1), default=86_400, show_default=True, help="Seconds.")
+@click.option("--account", type=click.IntRange(min=1), default=1, show_default=True, help="Account number.")
+@click.option(
+    "--lifetime", type=click.IntRange(min=1), default=86_400, show_default=True, help="Validity in seconds."
+)
 def token(account: int, lifetime: int) -> None:
     """Print a token for an account, signed with JWT_SECRET or the development server's secret."""
     from bulkimport.devserver import environment
 
-    given = settings.load()
+    config = settings.load()
     click.echo(
         issue_token(
-            environment.signing_secret(given),
+            environment.signing_secret(config),
             account,
-            account_claim=given.jwt_account_claim,
+            account_claim=config.jwt_account_claim,
             lifetime_s=lifetime,
-            issuer=given.jwt_issuer,
-            audience=given.jwt_audience,
+            issuer=config.jwt_issuer,
+            audience=config.jwt_audience,
         )
     )
 
 
-def _show_migrations(what: str, changed: list[Migration]) -> None:
+def _show_migrations(action: str, changed: list[Migration]) -> None:
     for migration in changed:
-        click.echo(f"{what}  {migration.name}")
+        click.echo(f"{action}  {migration.name}")
     if not changed:
         click.echo("nothing to do")
 

@@ -1,8 +1,7 @@
 """Connections, and transactions that belong to one tenant.
 
-Nothing is ever set for a session: the tenant, the time-outs and the time zone are set for one transaction at
-its start, so that a pooler which hands a session to another client after each transaction hands on nothing of
-ours.
+Nothing is ever set for a session: the tenant, the time-outs and the time zone are set at the start of each
+transaction and for it alone, so that nothing leaks when a pooler passes the session on to another client.
 """
 
 import logging
@@ -26,16 +25,16 @@ from bulkimport.telemetry import metrics, redaction
 
 CONNECT_TIMEOUT_S = 5
 CHECKOUT_TIMEOUT_S = 5
-# Without these a stopped or vanished client keeps its row locks for ever.
+# Without these, a client that is stopped or has vanished would keep its row locks forever.
 LIMITS = {
     "statement_timeout": "10s",
     "idle_in_transaction_timeout": "10s",
     "lock_timeout": "5s",
     "client_check_interval": "1s",
 }
-READ_TIMEOUT = "5s"  # a page takes milliseconds; slow reads would take all places of the pool
-ANSWER_TIMEOUT_S = 20.0  # twice what a statement has; an answer that takes longer was lost on the way
-# What PostgreSQL says when it is going away, coming up or out of room (PostgreSQL manual, appendix A).
+READ_TIMEOUT = "5s"  # a page takes milliseconds; slow reads would occupy every connection of the pool
+REPLY_TIMEOUT_S = 20.0  # twice the statement timeout; a reply that takes longer was lost on the way
+# PostgreSQL is shutting down, starting up or out of resources (PostgreSQL manual, appendix A).
 UNAVAILABLE_SQLSTATES = ("57P01", "57P02", "57P03", "57P05", "53")
 
 SET_TENANT = """
@@ -43,8 +42,8 @@ SET_TENANT = """
 SELECT set_config('app.current_account_id', %(tenant_account_id)s, true)
 """
 
-# The server, the database or the login may have another time zone, in which Python cannot represent a moment
-# at either end of the calendar.
+# The server, the database or the login may have another time zone, in which Python could not represent the
+# moments at either end of the calendar.
 SET_LIMITS = """
 /* database.set_limits */
 SELECT set_config('statement_timeout',                   %(statement_timeout)s,           true),
@@ -67,8 +66,8 @@ SET_ASYNCHRONOUS_COMMIT = """
 SELECT set_config('synchronous_commit', 'off', true)
 """
 
-# Both users count: whoever logged in can RESET ROLE. Members of the owner are bound by no policy either,
-# once they SET ROLE.
+# Both the session user and the current user count, because RESET ROLE leads from one to the other. Members of
+# the owner can SET ROLE to it and so evade the policies, too.
 ROLE_POWERS = """
 /* database.role_powers */
 SELECT bool_or(rolsuper),
@@ -87,21 +86,21 @@ log = logging.getLogger(__name__)
 
 
 class DatabaseUnavailableError(OperatorError):
-    """PostgreSQL cannot be reached, is going down, or has no room; try again later."""
+    """PostgreSQL cannot be reached, is shutting down, or is out of resources; try again later."""
 
 
 class UnknownOutcomeError(DatabaseUnavailableError):
-    """The connection was lost in the middle of a commit: only the data can tell whether it was done."""
+    """The connection was lost during a commit: only the data can tell whether it succeeded."""
 
 
 class PrivilegedRoleError(OperatorError):
-    """The login sees past row-level security; the message says how to mend it."""
+    """The login is not bound by row-level security; the message says how to fix that."""
 
 
 class Database:
-    """A pool of at most `size` connections, opened when they are needed; safe between threads.
+    """A thread-safe pool of at most `size` connections, which are opened when they are needed.
 
-    Make it after a fork, never before: two processes must not share a connection.
+    Create it after a fork, never before: two processes must not share a connection.
     """
 
     def __init__(self, url: str, *, size: int, application_name: str) -> None:
@@ -114,14 +113,14 @@ class Database:
 
     @contextmanager
     def tenant_transaction(self, account_id: int) -> Iterator[Cursor]:
-        """A transaction that sees and changes one account's rows; commits at the end, or rolls back."""
+        """A transaction that sees and changes the rows of one account; commits at the end, or rolls back."""
         parameters = {**LIMITS, "tenant_account_id": str(account_id)}
         with self._transaction(f"{SET_LIMITS};{SET_TENANT}", parameters) as cursor:
             yield cursor
 
     @contextmanager
     def transaction(self) -> Iterator[Cursor]:
-        """A transaction with no tenant, so no tenant's rows; commits at the end, or rolls back."""
+        """A transaction without a tenant, which sees no tenant's rows; commits at the end, or rolls back."""
         with self._transaction(SET_LIMITS, LIMITS) as cursor:
             yield cursor
 
@@ -141,10 +140,10 @@ class Database:
 
     @contextmanager
     def tenant_read(self, account_id: int, preamble: str = "") -> Iterator[Cursor]:
-        """A cursor for reads of one account: each statement is a transaction and one round trip.
+        """A cursor for reading the rows of one account; each statement is one transaction and one round trip.
 
-        A statement has READ_TIMEOUT. `preamble` is a statement that is run in front of each, once the tenant
-        is set.
+        A statement may take READ_TIMEOUT. `preamble` is a statement that runs before each of them, once the
+        tenant is set.
         """
         with self._connection() as connection:
             connection.autocommit = True
@@ -158,18 +157,18 @@ class Database:
                     connection.autocommit = False
 
     def cancel(self) -> None:
-        """Make PostgreSQL give up the statements that are running; may be called from any thread."""
+        """Make PostgreSQL cancel the statements that are running; may be called from any thread."""
         for connection in list(self._busy):
             connection.cancel()
 
-    def give_up_lost_answers(self) -> None:
-        """Abort every wait for an answer that was lost, with an error; may be called from any thread.
+    def abort_lost_replies(self) -> None:
+        """Make every wait for a reply that was lost fail with an error; may be called from any thread.
 
-        A stalled proxy loses answers and closes no connection, so libpq would wait for ever.
+        A stalled proxy loses replies without closing connections, so that libpq would wait forever.
         """
         for connection in list(self._busy):
-            if time.monotonic() - connection.asked_at > ANSWER_TIMEOUT_S:
-                log.warning("a connection was abandoned: the answer of the database was lost")
+            if time.monotonic() - connection.sent_at > REPLY_TIMEOUT_S:
+                log.warning("closed a connection: the reply of the database was lost")
                 _shut_down(connection)
 
     def close(self) -> None:
@@ -198,8 +197,8 @@ class Database:
     def _take_place(self) -> None:
         if not self._places.acquire(blocking=False):
             with metrics.DATABASE_POOL_WAIT_SECONDS.time():
-                found = self._places.acquire(timeout=CHECKOUT_TIMEOUT_S)
-            if not found:
+                acquired = self._places.acquire(timeout=CHECKOUT_TIMEOUT_S)
+            if not acquired:
                 metrics.DATABASE_POOL_TIMEOUTS.inc()
                 raise DatabaseUnavailableError(f"no connection became free in {CHECKOUT_TIMEOUT_S} s")
         metrics.DATABASE_POOL_IN_USE.inc()
@@ -217,7 +216,7 @@ class Database:
 
     def _take_back(self, connection: "_Session", error: BaseException | None) -> None:
         self._busy.discard(connection)
-        # After an error with no SQLSTATE the connection may look open and be dead.
+        # After an error without an SQLSTATE the connection may be dead although it looks open.
         broken = isinstance(error, UnknownOutcomeError) or (
             isinstance(error, psycopg2.Error) and error.pgcode is None
         )
@@ -228,7 +227,7 @@ class Database:
 
 
 def connect(url: str, application_name: str) -> "_Session":
-    """A new connection as an unprivileged login.
+    """A new connection, whose login is checked to be unprivileged.
 
     Raises DatabaseUnavailableError or PrivilegedRoleError.
     """
@@ -260,7 +259,7 @@ def connect(url: str, application_name: str) -> "_Session":
 
 
 def refuse_privileged(url: str, application_name: str) -> None:
-    """Raise PrivilegedRoleError for such a login; a database that cannot be reached yet is only logged."""
+    """Raise PrivilegedRoleError if the login is privileged; only log it if the database cannot be reached."""
     try:
         connect(url, application_name).close()
     except DatabaseUnavailableError as error:
@@ -268,12 +267,12 @@ def refuse_privileged(url: str, application_name: str) -> None:
 
 
 def set_tenant(cursor: Cursor, account_id: int) -> None:
-    """From here to the end of the transaction this account's rows exist, and no others."""
+    """Restrict the rest of the transaction to the rows of one account."""
     cursor.execute(SET_TENANT, {"tenant_account_id": str(account_id)})
 
 
 def commit_without_waiting(cursor: Cursor) -> None:
-    """Let this transaction's commit return before it is on disk; only for what may be lost."""
+    """Let the commit of this transaction return before it is on disk; only for changes that may be lost."""
     cursor.execute(SET_ASYNCHRONOUS_COMMIT)
 
 
@@ -293,14 +292,14 @@ def require_unprivileged(cursor: Cursor) -> None:
     if powers:
         raise PrivilegedRoleError(
             f'the database login "{login}" {" and ".join(powers)}, so row-level security would not keep '
-            "tenants apart. Use a login of its own: CREATE ROLE web_login LOGIN PASSWORD '…'; "
+            "tenants apart. Create a login for this process: CREATE ROLE web_login LOGIN PASSWORD '…'; "
             "GRANT bulkimport_web TO web_login; (bulkimport_worker for the worker), and name it in "
             "DATABASE_URL"
         )
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """Whether the database, and not the statement, is to blame: waiting may help."""
+    """Whether the database rather than the statement is to blame, so that waiting may help."""
     if not isinstance(error, psycopg2.Error):
         return False
     return error.pgcode is None or error.pgcode.startswith(UNAVAILABLE_SQLSTATES)
@@ -316,26 +315,26 @@ def _commit(connection: Connection) -> None:
 
 
 class _Session(Connection):
-    """A connection that knows since when it has waited for the answer to a statement."""
+    """A connection that knows when it sent the statement whose reply it is waiting for."""
 
-    asked_at = math.inf
+    sent_at = math.inf
 
 
 class _Cursor(Cursor):
-    """Notes when a statement is sent, for a watching thread."""
+    """Notes when a statement is sent, for `Database.abort_lost_replies`."""
 
     connection: _Session
 
     def execute(self, query: Any, vars: Any = None) -> None:
-        self.connection.asked_at = time.monotonic()
+        self.connection.sent_at = time.monotonic()
         try:
             super().execute(query, vars)
         finally:
-            self.connection.asked_at = math.inf
+            self.connection.sent_at = math.inf
 
 
 class _TenantReadCursor(_Cursor):
-    """Sends the settings and the statement as one string: one round trip, and still one transaction."""
+    """Sends the settings and the statement as one string: one round trip, and one transaction."""
 
     account_id: int
     preamble: str
@@ -351,14 +350,14 @@ def _discard(connection: Connection) -> None:
 
 
 def _shut_down(connection: Connection) -> None:
-    """Make whoever reads from the connection see its end; its user then closes it."""
+    """Make the thread that reads from the connection see its end, whereupon that thread closes it."""
     with (
         suppress(psycopg2.InterfaceError, OSError),  # it was closed meanwhile
-        socket.socket(fileno=os.dup(connection.fileno())) as line,
+        socket.socket(fileno=os.dup(connection.fileno())) as copy,
     ):
-        line.shutdown(socket.SHUT_RDWR)
+        copy.shutdown(socket.SHUT_RDWR)
 
 
 def _is_silent(connection: Connection) -> bool:
-    """Whether an idle connection has nothing to say: the end of a session is always announced."""
+    """Whether an idle connection has nothing to read, and so its session has not ended."""
     return not select.select([connection], [], [], 0)[0]

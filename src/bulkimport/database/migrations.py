@@ -1,11 +1,11 @@
-"""Plain SQL files applied in order, one transaction a file, under one advisory lock.
+"""Plain SQL files applied in order, one transaction per file, under one advisory lock.
 
-File names and the version table are golang-migrate's, so that tool can drive the same folder. It records a
-file as dirty before it runs it; here the file and its version commit together, so a file that fails leaves
-the version before it, and only a hand or that tool can leave a database dirty.
+File names and the version table are golang-migrate's, so that tool can work with the same folder. It records
+a file as dirty before it runs it; here the file and its version commit together. So a file that fails leaves
+the previous version, and only that tool, or somebody by hand, can leave a database dirty.
 
-The service goes on while a file runs. So a file never waits long for a lock, behind which everybody else
-would queue: it lets go, and tries again a little later.
+The service keeps running while a file is applied. So a file never waits long for a lock, since every other
+transaction would queue behind it: it gives up, and tries again a little later.
 """
 
 import logging
@@ -27,16 +27,17 @@ from bulkimport.errors import OperatorError
 
 ADVISORY_LOCK = 7_236_149_025_513_774_081  # any number that nothing else in the database uses
 LOOK_INTERVAL_S = 0.2
-STATEMENT_TIMEOUT_S = 15 * 60  # a table that is read or filled in whole takes minutes; more is a mistake
+STATEMENT_TIMEOUT_S = 15 * 60  # reading or filling a whole table takes minutes; more is a mistake
 RELEASE_TIMEOUT_S = 2 * STATEMENT_TIMEOUT_S
-# Less than the service's own lock_timeout, so that who queues behind a file is served, only later. With the
-# pauses about three minutes, which outlasts an all-or-nothing import of the largest file.
+# Less than the service's own lock_timeout, so that requests that queue behind a file are delayed and do not
+# fail. All attempts and pauses together take about three minutes, longer than an all-or-nothing import of the
+# largest file.
 LOCK_TIMEOUT_S = 2
 LOCK_PAUSE_S = 4
 LOCK_ATTEMPTS = 30
 
-# For the transaction. Names mean PostgreSQL's own or are qualified, whoever may make others in public; and a
-# release that is stopped or gone keeps no locks.
+# For one transaction. Unqualified names mean PostgreSQL's own objects, whatever others may have created in
+# public; and a release that is stopped or has vanished keeps no locks.
 SET_LIMITS = """
 /* migrate.set_limits */
 SELECT set_config('lock_timeout',                        %(lock_timeout)s,      true),
@@ -73,12 +74,12 @@ log = logging.getLogger(__name__)
 
 
 class MigrationError(OperatorError):
-    """The migrations cannot go on; the message says why and names the way out."""
+    """The migrations cannot continue; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Migration:
-    """One version: the SQL that makes it and the SQL that undoes it."""
+    """One version: the file that creates it and the file that undoes it."""
 
     version: int
     name: str
@@ -88,7 +89,7 @@ class Migration:
 
 @dataclass(frozen=True)
 class Status:
-    """Where a database stands: its version (0: none), and which migrations it has and lacks."""
+    """The state of a database: its version (0: none), and which migrations it has and lacks."""
 
     version: int
     dirty: bool
@@ -97,7 +98,10 @@ class Status:
 
 
 def up(url: str, folder: Path | None = None) -> list[Migration]:
-    """Apply what is missing, in order; return it. A second release waits here and finds nothing to do."""
+    """Apply the missing migrations in order; return them.
+
+    A second release waits until the first has finished, and then has nothing to do.
+    """
     with _locked(url) as connection:
         pending = _require_clean(_status(connection, read_folder(folder))).pending
         for migration in pending:
@@ -116,16 +120,16 @@ def down(url: str, steps: int = 1, folder: Path | None = None) -> list[Migration
 
 
 def status(url: str, folder: Path | None = None) -> Status:
-    """Where the database stands."""
+    """The state of the database."""
     with _locked(url) as connection:
         return _status(connection, read_folder(folder))
 
 
 def force(url: str, version: int, folder: Path | None = None) -> None:
-    """Record a version (0: none) as applied and clean, and run nothing."""
+    """Record a version (0: none) as applied and clean, without running anything."""
     known = len(read_folder(folder))
     if not 0 <= version <= known:
-        raise MigrationError(f"there is no version {version}; sql/ has 1 to {known}, and 0 is none")
+        raise MigrationError(f"there is no version {version}; sql/ has 1 to {known}, and 0 means none")
     with _locked(url) as connection, connection, connection.cursor() as cursor:
         _record(cursor, version)
 
@@ -136,29 +140,29 @@ def latest_version(folder: Path | None = None) -> int:
 
 
 def read_folder(folder: Path | None = None) -> list[Migration]:
-    """The migrations in order of version; MigrationError where files are missing, doubled or misnamed."""
+    """The migrations in order of version; MigrationError if files are missing, misnamed or duplicate."""
     folder = folder or cast(Path, files("bulkimport") / "sql")
-    found: dict[tuple[int, str], Path] = {}
+    paths: dict[tuple[int, str], Path] = {}
     for path in sorted(folder.glob("*.sql")):
         match = FILE_NAME.fullmatch(path.name)
         if match is None:
             raise MigrationError(f"{path.name} is not named NNNNNN_name.up.sql or NNNNNN_name.down.sql")
         key = int(match["version"]), match["direction"]
-        if key in found:
-            raise MigrationError(f"version {key[0]} is doubled: {found[key].name} and {path.name}")
-        found[key] = path
-    versions = {version for version, _ in found}
-    return [_migration(found, version) for version in range(1, max(versions, default=0) + 1)]
+        if key in paths:
+            raise MigrationError(f"version {key[0]} is duplicate: {paths[key].name} and {path.name}")
+        paths[key] = path
+    versions = {version for version, _ in paths}
+    return [_migration(paths, version) for version in range(1, max(versions, default=0) + 1)]
 
 
-def _migration(found: dict[tuple[int, str], Path], version: int) -> Migration:
+def _migration(paths: dict[tuple[int, str], Path], version: int) -> Migration:
     for direction in ("up", "down"):
-        if (version, direction) not in found:
+        if (version, direction) not in paths:
             raise MigrationError(f"sql/ has no {version:06}_….{direction}.sql; versions must have no gap")
-    up, down = found[version, "up"], found[version, "down"]
+    up, down = paths[version, "up"], paths[version, "down"]
     name = up.name.removesuffix(".up.sql")
     if down.name.removesuffix(".down.sql") != name:
-        raise MigrationError(f"{up.name} and {down.name} have one version and two names")
+        raise MigrationError(f"{up.name} and {down.name} have the same version but different names")
     return Migration(version, name, up, down)
 
 
@@ -182,15 +186,15 @@ def _locked(url: str) -> Iterator[Connection]:
 
 
 def _take_turn(connection: Connection) -> None:
-    """Wait for the release that is at work; MigrationError where it takes too long."""
-    give_up, told = time.monotonic() + RELEASE_TIMEOUT_S, False
+    """Wait for another release that is running; MigrationError if it takes too long."""
+    deadline, is_logged = time.monotonic() + RELEASE_TIMEOUT_S, False
     while (holder := _holder_of_lock(connection)) is not None:
-        if not told:
-            log.warning("another release is at work, PostgreSQL's process %s; waiting for it", holder)
-            told = True
-        if time.monotonic() > give_up:
+        if not is_logged:
+            log.warning("another release is running (process %s in pg_stat_activity); waiting for it", holder)
+            is_logged = True
+        if time.monotonic() > deadline:
             raise MigrationError(
-                f"another release has been at work for {RELEASE_TIMEOUT_S} s: process {holder} in "
+                f"another release has been running for {RELEASE_TIMEOUT_S} s: process {holder} in "
                 f"pg_stat_activity. If it is stuck, end it with pg_terminate_backend({holder}); "
                 "then run this again"
             )
@@ -198,14 +202,14 @@ def _take_turn(connection: Connection) -> None:
 
 
 def _holder_of_lock(connection: Connection) -> int | None:
-    """None if the lock is this session's now; otherwise whose it is (0: that is no longer to be seen)."""
+    """Take the lock and return None, or return the id of the process that holds it (0: it is gone again)."""
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", (ADVISORY_LOCK,))
         if cursor.fetchone() == (True,):
             return None
         cursor.execute(LOCK_HOLDER, {"key": ADVISORY_LOCK})
-        found: tuple[int] = cursor.fetchone() or (0,)
-        return found[0]
+        pid: tuple[int] = cursor.fetchone() or (0,)
+        return pid[0]
 
 
 def _status(connection: Connection, migrations: Sequence[Migration]) -> Status:
@@ -214,24 +218,24 @@ def _status(connection: Connection, migrations: Sequence[Migration]) -> Status:
         version, dirty = cursor.fetchone() or (0, False)
     if not 0 <= version <= len(migrations):
         raise MigrationError(
-            f"the database is at version {version}, and sql/ has only 1 to {len(migrations)}: "
-            "the file was applied and is gone; deploy the release that has it"
+            f"the database is at version {version}, but sql/ has only 1 to {len(migrations)}: "
+            "a file that was applied is missing; deploy the release that has it"
         )
     return Status(version, dirty, migrations[:version], migrations[version:])
 
 
-def _require_clean(found: Status) -> Status:
-    if found.dirty:
+def _require_clean(status: Status) -> Status:
+    if status.dirty:
         raise MigrationError(
-            f"version {found.version} is dirty: it was left half-way. Mend the database by hand, then "
-            f"record where it stands: make db-migrate-force VERSION={found.version} "
-            f"(or {found.version - 1} if nothing of it is there)"
+            f"version {status.version} is dirty: it was left half-applied. Fix the database by hand, then "
+            f"record the version that it is at: make db-migrate-force VERSION={status.version} "
+            f"(or {status.version - 1} if nothing of the file has been applied)"
         )
-    return found
+    return status
 
 
 def _run(connection: Connection, path: Path, *, before: int, after: int) -> None:
-    """Run one file and record the version after it, in one transaction; again where a lock is not had."""
+    """Run one file and record its version in one transaction; try again if it could not get a lock."""
     text = path.read_text("utf-8")
     refuse_transaction_statements(path.name, text)
     for attempt in range(1, LOCK_ATTEMPTS + 1):
@@ -239,9 +243,9 @@ def _run(connection: Connection, path: Path, *, before: int, after: int) -> None
             _run_once(connection, text, after)
         except (LockNotAvailable, DeadlockDetected) as error:
             if attempt == LOCK_ATTEMPTS:
-                raise MigrationError(_not_had(path.name, before)) from error
+                raise MigrationError(_never_locked(path.name, before)) from error
             log.warning(
-                "%s: a lock was not had in %s s, attempt %d of %d; again in %s s",
+                "%s: could not get a lock within %s s, attempt %d of %d; next attempt in %s s",
                 *(path.name, LOCK_TIMEOUT_S, attempt, LOCK_ATTEMPTS, LOCK_PAUSE_S),
             )
             time.sleep(LOCK_PAUSE_S)
@@ -266,11 +270,11 @@ def _run_once(connection: Connection, text: str, after: int) -> None:
         _record(cursor, after)
 
 
-def _not_had(name: str, before: int) -> str:
+def _never_locked(name: str, before: int) -> str:
     return (
-        f"{name}: a lock was not had in {LOCK_ATTEMPTS} attempts of {LOCK_TIMEOUT_S} s, so another "
+        f"{name}: could not get a lock in {LOCK_ATTEMPTS} attempts of {LOCK_TIMEOUT_S} s, because another "
         f"transaction holds a table that it changes; the database is still at version {before}. Find the one "
-        "with the oldest xact_start in pg_stat_activity, let it end or end it with "
+        "with the oldest xact_start in pg_stat_activity, wait for it to end or end it with "
         "pg_terminate_backend(pid); then run this again"
     )
 
@@ -282,7 +286,10 @@ def _record(cursor: Cursor, version: int) -> None:
 
 
 def refuse_transaction_statements(name: str, text: str) -> None:
-    """A file that commits by itself could fail after half of it is there for good."""
+    """Raise MigrationError if a statement of the file begins or ends a transaction.
+
+    A file that commits by itself could fail after half of it is permanent.
+    """
     at_start = True
     for token in TOKEN.finditer(text):
         if token["end"]:

@@ -1,4 +1,4 @@
-"""Logs on standard output, one line each: JSON for machines, text for people."""
+"""Logs on standard output, one line per event: JSON for machines, text for people."""
 
 import json
 import logging
@@ -15,7 +15,10 @@ STANDARD_ATTRIBUTES = set(vars(logging.makeLogRecord({}))) | {"message", "asctim
 
 
 def configure(level: str, form: str) -> None:
-    """Send every logger's lines to standard output, "json" or "text"."""
+    """Send the lines of every logger to standard output.
+
+    `level` is a level's name in upper case, `form` is "json" or "text".
+    """
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(level=level, handlers=[handler], force=True)
@@ -23,12 +26,12 @@ def configure(level: str, form: str) -> None:
 
 class _RedactingFormatter(logging.Formatter):
     def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802 - logging's name
-        """The exception, with nothing that a tenant sent."""
+        """The exception and its traceback, without anything that a tenant sent."""
         return redaction.report(ei[1]) if ei[1] else ""
 
 
 class JsonFormatter(_RedactingFormatter):
-    """time, level, logger, message, and whatever the call passed as `extra`."""
+    """A JSON object with time, level, logger, message and the fields that the call passed as `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -44,7 +47,7 @@ class JsonFormatter(_RedactingFormatter):
 
 
 class TextFormatter(_RedactingFormatter):
-    """The same as `time LEVEL logger message key=value …`, and an exception on the lines below."""
+    """`time LEVEL logger message key=value …`; an exception follows on the lines below."""
 
     def format(self, record: logging.LogRecord) -> str:
         line = f"{_time(record)} {record.levelname:<7} {record.name} {_plain(record.getMessage())}"
@@ -68,5 +71,5 @@ def _value(value: object) -> str:
 
 
 def _plain(text: str) -> str:
-    """What came from elsewhere begins no line of its own."""
+    """The text, quoted if it has line breaks: a caller must not be able to forge a line of the log."""
     return text if text.isprintable() else json.dumps(text)

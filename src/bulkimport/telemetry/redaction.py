@@ -1,7 +1,7 @@
-"""Exceptions as a log may have them: with nothing that a tenant sent.
+"""Exceptions in a form that may be logged: without anything that a tenant sent.
 
-A message that is not ours may quote a cell: PostgreSQL's DETAIL names the failing row, the excerpt below LINE
-is the statement with its parameters in it, and even a ValueError says what it could not read.
+A message that this service did not write may quote a cell: PostgreSQL's DETAIL names the failing row, the
+excerpt below LINE is the statement with its parameters, and even a ValueError shows what it could not parse.
 """
 
 import traceback
@@ -11,24 +11,27 @@ import psycopg2
 
 from bulkimport.errors import OperatorError
 
-# Classes of SQLSTATE whose primary message speaks of the server, of names and of numbers, and never of data
+# Classes of SQLSTATE whose primary message is about the server, names or numbers, and never about data
 # (PostgreSQL manual, appendix A).
 WITHOUT_DATA = ("08", "25", "28", "3D", "40", "42", "53", "54", "55", "57", "58")
-# Whose message speaks of the code, or of a file of ours.
+# Exceptions whose message is about the code or one of the service's own files.
 OF_THE_CODE = (TypeError, AttributeError, NameError, ImportError, MemoryError, OSError)
 
 
 def message(error: BaseException) -> str:
-    """What the error says, as far as that cannot be data; its type and where it was raised tell the rest."""
+    """The error's message, or the part of it that cannot contain data.
+
+    For a database error: SQLSTATE, the table or constraint, and the primary message if its class is safe.
+    """
     if isinstance(error, psycopg2.Error) and error.pgcode:
         return _of_the_server(error, error.pgcode)
     if isinstance(error, (psycopg2.Error, OperatorError, *OF_THE_CODE)):
         return str(error).strip()
-    return "(the message may hold data)"
+    return "(message withheld: it may contain data)"
 
 
 def report(error: BaseException) -> str:
-    """The error and those that led to it, the first one first, each with the lines that were running."""
+    """The error and its causes, the first cause first, each with its traceback and redacted message."""
     return "\n".join(
         f"{''.join(traceback.format_tb(link.__traceback__))}{type(link).__qualname__}: {message(link)}"
         for link in reversed(list(_chain(error)))

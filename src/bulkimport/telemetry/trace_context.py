@@ -1,8 +1,8 @@
-"""The trace to which a caller's request belongs (W3C Trace Context)."""
+"""The trace that a caller's request belongs to (W3C Trace Context)."""
 
 import re
 
-# Section 3.2. A version above 00 may have more behind the four fields; ff is none, and zeros name nothing.
+# Section 3.2. Versions above 00 may add fields after the first four; ff and ids of all zeros are invalid.
 TRACEPARENT = re.compile(
     r"(?!ff)(?P<version>[0-9a-f]{2})-(?!0{32})(?P<trace_id>[0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
     r"(?P<more>-[!-~]{0,200})?"
@@ -10,7 +10,7 @@ TRACEPARENT = re.compile(
 
 
 def trace_id(traceparent: str | None) -> str | None:
-    """The id of the trace, 32 hexadecimal digits; None where the header is missing or not valid."""
+    """The id of the trace as 32 hexadecimal digits; None if the header is missing or invalid."""
     match = TRACEPARENT.fullmatch(traceparent or "")
     if match is None or (match["version"] == "00" and match["more"] is not None):
         return None

@@ -1,6 +1,6 @@
-"""New jobs as PostgreSQL announces them: a hint that saves the wait for the next poll, and no more.
+"""PostgreSQL's notifications of new jobs: a hint that saves the wait for the next poll, and no more.
 
-The listening session also watches the others of its login: the worker's own may be stuck.
+The listening session also watches the other sessions of its login, since the worker's own may be stuck.
 """
 
 import logging
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 
 def listen(url: str, database: Database, wake: threading.Event, stopping: threading.Event) -> None:
-    """Set `wake` whenever a job is queued, from a thread of its own, until `stopping` is set.
+    """Set `wake` whenever a job is queued, from a background thread, until `stopping` is set.
 
-    The thread also watches the login's sessions, and the answers that `database` waits for.
+    The thread also watches the login's sessions, and the replies that `database` is waiting for.
     """
     arguments = url, database, wake, stopping
     threading.Thread(target=_run, args=arguments, name="listener", daemon=True).start()
@@ -36,7 +36,9 @@ def _run(url: str, database: Database, wake: threading.Event, stopping: threadin
         try:
             _listen_once(url, database, wake, stopping)
         except (psycopg2.Error, OperatorError) as error:
-            log.warning("not listening; polling goes on", extra={"reason": redaction.message(error)})
+            log.warning(
+                "cannot listen for new jobs; polling continues", extra={"reason": redaction.message(error)}
+            )
             stopping.wait(RECONNECT_DELAY_S)
 
 
@@ -46,16 +48,16 @@ def _listen_once(url: str, database: Database, wake: threading.Event, stopping: 
         connection.autocommit = True
         with connection.cursor() as cursor:
             queue.listen(cursor)
-            wake.set()  # what came before is found by looking
+            wake.set()  # jobs may have been queued while nobody listened
             while not stopping.is_set():
                 session_watch.look(cursor, database)
-                _hear(connection, wake, until=time.monotonic() + session_watch.INTERVAL_S)
+                _wait(connection, wake, until=time.monotonic() + session_watch.INTERVAL_S)
     finally:
         connection.close()
 
 
-def _hear(connection: Connection, wake: threading.Event, *, until: float) -> None:
-    """Set `wake` at each announcement, until that moment (monotonic time)."""
+def _wait(connection: Connection, wake: threading.Event, *, until: float) -> None:
+    """Set `wake` at each notification until `until`, in seconds of monotonic time."""
     while (left_s := until - time.monotonic()) > 0:
         if connection.notifies:
             connection.notifies.clear()

@@ -1,4 +1,4 @@
-"""The port of the workers' supervisor: whether they live and could work, and what they counted."""
+"""The supervisor's HTTP port: whether its workers are alive, whether they can work, and their metrics."""
 
 import json
 import logging
@@ -22,49 +22,51 @@ from bulkimport.database.readiness import NotReadyError, Readiness
 from bulkimport.errors import OperatorError
 from bulkimport.telemetry import metrics
 from bulkimport.worker.queue_monitor import QueueMonitor
-from bulkimport.worker.registry import Crew
+from bulkimport.worker.registry import WorkerRegistry
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def monitored(url: str, workers: int, *, host: str, port: int | None) -> Iterator[Crew]:
-    """A crew of so many workers that is watched over on a port, if there is one, until the context ends.
+def monitored(url: str, desired: int, *, host: str, port: int | None) -> Iterator[WorkerRegistry]:
+    """A registry of `desired` workers, whose state is served on `port` (unless None) until the context ends.
 
-    Raises OperatorError where the port cannot be had.
+    Raises OperatorError if it cannot listen on the port.
     """
     if port is None:
-        yield Crew(workers, None)
+        yield WorkerRegistry(desired, None)
         return
     with tempfile.TemporaryDirectory(prefix="bulkimport-worker-") as name:
-        crew, database = (
-            Crew(workers, Path(name)),
-            Database(url, size=2, application_name="bulkimport-monitor"),
-        )
+        workers = WorkerRegistry(desired, Path(name))
+        database = Database(url, size=2, application_name="bulkimport-monitor")
         queue = QueueMonitor(database)
         readiness = Readiness(database, needed_version=migrations.latest_version())
-        registry = CollectorRegistry()
-        registry.register(metrics.Summed(metrics.OF_WORKER, Path(name)))
-        registry.register(Supervised(crew, queue))
-        with _serving(host, port, application(crew, readiness, registry)):
+        collectors = CollectorRegistry()
+        collectors.register(metrics.Summed(metrics.OF_WORKER, Path(name)))
+        collectors.register(Supervised(workers, queue))
+        with _serving(host, port, application(workers, readiness, collectors)):
             queue.start()
-            yield crew
+            yield workers
 
 
-def application(crew: Crew, readiness: Readiness, registry: CollectorRegistry) -> WSGIApplication:
-    """/livez, /readyz and /metrics."""
-    exposition: WSGIApplication = make_wsgi_app(registry)
+def application(
+    workers: WorkerRegistry, readiness: Readiness, collectors: CollectorRegistry
+) -> WSGIApplication:
+    """A WSGI application that answers GET /livez, /readyz and /metrics."""
+    exposition: WSGIApplication = make_wsgi_app(collectors)
 
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         match environ["REQUEST_METHOD"], environ["PATH_INFO"]:
             case "GET", "/metrics":
                 return exposition(environ, start_response)
             case "GET", "/livez":
-                return _verdict(start_response, _find_hung(crew))
+                return _verdict(start_response, _describe_hung(workers))
             case "GET", "/readyz":
-                return _verdict(start_response, _find_unready(readiness))
+                return _verdict(start_response, _describe_unready(readiness))
             case "GET", _:
-                return _answer(start_response, "404 Not Found", "There are /livez, /readyz and /metrics.")
+                return _answer(
+                    start_response, "404 Not Found", "Only /livez, /readyz and /metrics exist here."
+                )
             case _:
                 return _answer(
                     start_response, "405 Method Not Allowed", "Only GET is allowed.", ("Allow", "GET")
@@ -74,59 +76,61 @@ def application(crew: Crew, readiness: Readiness, registry: CollectorRegistry) -
 
 
 class Supervised(Collector):
-    """What no worker process can tell: how many there are, and what waits for them."""
+    """The metrics that no worker process knows: how many workers are running, and how long the queue is."""
 
-    def __init__(self, crew: Crew, queue: QueueMonitor) -> None:
-        self._crew = crew
+    def __init__(self, workers: WorkerRegistry, queue: QueueMonitor) -> None:
+        self._workers = workers
         self._queue = queue
 
     def collect(self) -> Iterator[Metric]:
-        """Without a sample of the queue its families are missing, but for the one that says so."""
+        """The metric families; without a sample, bulkimport_queue_up is the only one of the queue."""
         yield GaugeMetricFamily(
-            "bulkimport_worker_processes", "Worker processes that run.", value=self._crew.running
+            "bulkimport_worker_processes", "Worker processes that are running.", value=self._workers.running
         )
         yield GaugeMetricFamily(
-            "bulkimport_worker_processes_wanted", "WORKER_CONCURRENCY.", value=self._crew.wanted
+            "bulkimport_worker_processes_desired",
+            "Worker processes that should be running (WORKER_CONCURRENCY).",
+            value=self._workers.desired,
         )
         yield CounterMetricFamily(
-            "bulkimport_worker_processes_ended",
-            "Worker processes that ended, and were started again.",
-            value=self._crew.ended_processes,
+            "bulkimport_worker_processes_exited",
+            "Worker processes that exited and were restarted.",
+            value=self._workers.exited_processes,
         )
         sample = self._queue.latest()
         yield GaugeMetricFamily(
             "bulkimport_queue_up",
-            "1 where the queue could be looked at, 0 where not.",
+            "1 if the queue could be sampled, 0 if not.",
             value=sample is not None,
         )
         if sample is None:
             return
         jobs = GaugeMetricFamily(
             "bulkimport_queue_jobs",
-            "Unfinished jobs of all accounts; state: pending (nothing of it was begun) or processing.",
+            "Unfinished jobs of all accounts, by state: pending (not started yet) or processing.",
             labels=("state",),
         )
         jobs.add_metric(("pending",), sample.pending)
         jobs.add_metric(("processing",), sample.processing)
         yield jobs
         yield GaugeMetricFamily(
-            "bulkimport_queue_chunks", "Chunks that are still to be imported.", value=sample.chunks
+            "bulkimport_queue_chunks", "Chunks that have not been imported yet.", value=sample.chunks
         )
         yield GaugeMetricFamily(
             "bulkimport_queue_oldest_pending_seconds",
-            "For how long the oldest pending job has waited; 0 where there is none.",
+            "How long the oldest pending job has been waiting; 0 if no job is pending.",
             value=sample.oldest_pending_s,
         )
 
 
-def _find_hung(crew: Crew) -> str:
+def _describe_hung(workers: WorkerRegistry) -> str:
     return " ".join(
         f"Worker process {pid} has shown no sign of life for {silence_s:.0f} s."
-        for pid, silence_s in crew.hung().items()
+        for pid, silence_s in workers.hung().items()
     )
 
 
-def _find_unready(readiness: Readiness) -> str:
+def _describe_unready(readiness: Readiness) -> str:
     try:
         readiness.require()
     except NotReadyError as error:
@@ -143,7 +147,7 @@ def _verdict(start_response: StartResponse, fault: str) -> Iterable[bytes]:
 def _answer(
     start_response: StartResponse, status: str, text: str, *headers: tuple[str, str]
 ) -> Iterable[bytes]:
-    """JSON as web answers it at these paths: the one word "ok", or what is wrong."""
+    """Answer as web does at these paths: {"status": "ok"}, or a sentence that says what is wrong."""
     start_response(status, [("Content-Type", "application/json"), *headers])
     return [json.dumps({"status": text}).encode()]
 
@@ -154,7 +158,7 @@ def _serving(host: str, port: int, answer: WSGIApplication) -> Iterator[None]:
         server = make_server(host, port, answer, server_class=_Server, handler_class=_Handler)
     except OSError as error:
         raise OperatorError(
-            f"port {port} of {host} cannot be had: {error.strerror}; set HOST and WORKER_HTTP_PORT"
+            f"cannot listen on port {port} of {host}: {error.strerror}; set HOST or WORKER_HTTP_PORT"
         ) from error
     Thread(target=server.serve_forever, name="monitoring", daemon=True).start()
     try:
@@ -172,7 +176,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 class _Handler(WSGIRequestHandler):
-    timeout = 5  # seconds; for a client that says nothing
+    timeout = 5  # seconds, after which a client that sends nothing is disconnected
 
     def log_message(self, format: str, *args: Any) -> None:
         log.debug(format, *args)

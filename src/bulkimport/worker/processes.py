@@ -1,4 +1,4 @@
-"""Keeps commands running: one that dies is started again, and all end together."""
+"""Keeps commands running: one that exits is started again, and all are stopped together."""
 
 import logging
 import subprocess
@@ -8,22 +8,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
-RESTART_INTERVAL_S = 1.0  # a command that dies at once is started once in this time
+RESTART_INTERVAL_S = 1.0  # between two starts of a command that exits immediately
 LOOK_INTERVAL_S = 0.1
-STOP_TIMEOUT_S = 12.0  # above the 10 s in which a worker ends by itself
+STOP_TIMEOUT_S = 12.0  # above the 10 s within which a worker exits by itself
 
 log = logging.getLogger(__name__)
 
 
 def _ignore(_pid: int) -> None:
-    """Nobody wants to know."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """What to run. Its standard input is a pipe that ends with this process, even by SIGKILL.
+    """What to run. Its standard input is a pipe that closes when this process ends, even by SIGKILL.
 
-    The two calls are given the process id of each process that begins, and ends.
+    `on_start` and `on_exit` are called with the id of each process that has started, and exited.
     """
 
     name: str
@@ -31,11 +31,11 @@ class Command:
     environment: Mapping[str, str] | None = None
     output: IO[bytes] | None = None
     on_start: Callable[[int], None] = _ignore
-    on_end: Callable[[int], None] = _ignore
+    on_exit: Callable[[int], None] = _ignore
 
 
 def keep_running(commands: Sequence[Command], *, stopping: threading.Event) -> None:
-    """Run the commands until `stopping` is set; returns when all of them have ended."""
+    """Run the commands until `stopping` is set; returns when all of them have exited."""
     keepers = [threading.Thread(target=_keep, args=(command, stopping)) for command in commands]
     for keeper in keepers:
         keeper.start()
@@ -52,7 +52,7 @@ def _keep(command: Command, stopping: threading.Event) -> None:
             stdin=subprocess.PIPE,
             stdout=command.output,
             stderr=command.output,
-            start_new_session=True,  # a terminal's Ctrl-C is for us; we tell the children
+            start_new_session=True,  # a terminal's Ctrl-C is for this process, which stops its children
         )
         command.on_start(child.pid)
         while child.poll() is None and not stopping.wait(LOOK_INTERVAL_S):
@@ -60,9 +60,9 @@ def _keep(command: Command, stopping: threading.Event) -> None:
         running = child.returncode is None
         if running:
             _stop(child)
-        command.on_end(child.pid)
+        command.on_exit(child.pid)
         if not running:
-            log.warning("%s ended with %d; starting it again", command.name, child.returncode)
+            log.warning("%s exited with status %d; restarting it", command.name, child.returncode)
             stopping.wait(started + RESTART_INTERVAL_S - time.monotonic())
         if child.stdin:
             child.stdin.close()

@@ -1,4 +1,4 @@
-"""How a worker process learns that it must go: a signal, or the end of the process that started it."""
+"""How a worker process learns that it must exit: by a signal, or because its parent process has ended."""
 
 import os
 import select
@@ -8,13 +8,13 @@ import sys
 import threading
 from collections.abc import Callable
 
-GRACE_S = 7.0  # for the chunk in hand; then its statement is cancelled, and the process goes within 10 s
+GRACE_S = 7.0  # for the current chunk; then its statement is cancelled, so that the process exits within 10 s
 
 
 def watch(stopping: threading.Event, wake: threading.Event, on_overdue: Callable[[], None]) -> None:
-    """Set both events at SIGTERM, SIGINT or the end of a piped standard input; `on_overdue` after GRACE_S.
+    """Set both events at SIGTERM, SIGINT or the end of a piped standard input; `on_overdue` GRACE_S later.
 
-    Signals are noticed by a thread: the main one may be inside libpq, where no Python handler runs.
+    A thread receives the signals: the main thread may be inside libpq, where no Python handler runs.
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
@@ -33,7 +33,7 @@ def watch(stopping: threading.Event, wake: threading.Event, on_overdue: Callable
 
 
 def _parent_pipe() -> list[int]:
-    """Standard input where it is a pipe, held by a parent. That of systemd, /dev/null, ends at once."""
+    """Standard input if it is a pipe from the parent. systemd's is /dev/null, which is at its end already."""
     if sys.stdin is None or not stat.S_ISFIFO(os.fstat(sys.stdin.fileno()).st_mode):
         return []
     return [sys.stdin.fileno()]

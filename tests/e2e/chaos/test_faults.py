@@ -203,7 +203,7 @@ def test_a_client_that_stops_reading(service: Service, record: Record, others: i
             assert longest_s < HELD_FOR_S
             time.sleep(0.05)  # between two looks
         require_every_row_once(service.db, job_id, csv)
-        assert "a session whose client did not read was ended" in service.log.read_text()
+        assert "ended a session whose client had stopped reading" in service.log.read_text()
         if not others:
             assert '"attempt": 2' not in service.log.read_text(), "the attempt was charged"
     record(
