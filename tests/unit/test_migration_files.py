@@ -1,4 +1,4 @@
-"""The folder of migrations, before any database."""
+"""The folder of migrations, without a database."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def write(folder: Path, *names: str) -> Path:
     return folder
 
 
-def test_the_projects_own_folder_is_in_order() -> None:
+def test_the_projects_own_folder_is_valid() -> None:
     versions = [migration.version for migration in migrations.read_folder()]
     assert versions == list(range(1, len(versions) + 1))
     assert migrations.latest_version() == len(versions) > 0
@@ -32,7 +32,9 @@ def test_the_projects_own_folder_is_in_order() -> None:
         (["000001_a.sql"], "is not named"),
     ],
 )
-def test_missing_doubled_and_misnamed_files_are_told(tmp_path: Path, names: list[str], message: str) -> None:
+def test_missing_duplicate_and_misnamed_files_are_refused(
+    tmp_path: Path, names: list[str], message: str
+) -> None:
     with pytest.raises(MigrationError, match=message):
         migrations.read_folder(write(tmp_path, *names))
 
@@ -66,5 +68,5 @@ def test_a_file_with_its_own_transaction_is_refused(text: str) -> None:
         "CREATE TABLE begin_end (commit int);",
     ],
 )
-def test_the_words_elsewhere_are_fine(text: str) -> None:
+def test_the_words_are_allowed_elsewhere(text: str) -> None:
     migrations.refuse_transaction_statements("000001_a.up.sql", text)

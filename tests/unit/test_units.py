@@ -1,4 +1,4 @@
-"""The units for systemd: they are well-formed, hardened, and agree with the processes they run."""
+"""The systemd units: they are valid, hardened, and consistent with the processes that they run."""
 
 import re
 import shutil
@@ -11,7 +11,7 @@ from bulkimport.worker import processes, shutdown
 
 ROOT = Path(__file__).parents[2]
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
-MOST_EXPOSURE = 15  # tenths; systemd calls up to 4.9 of 10 "OK", an unhardened service has 9.6
+MAX_EXPOSURE = 15  # tenths; systemd calls up to 4.9 of 10 "OK", an unhardened service has 9.6
 
 needs_systemd = pytest.mark.skipif(
     shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed (Debian: systemd)"
@@ -19,21 +19,21 @@ needs_systemd = pytest.mark.skipif(
 
 
 @needs_systemd
-def test_systemd_finds_no_fault_in_them(tmp_path: Path) -> None:
+def test_systemd_accepts_them(tmp_path: Path) -> None:
     copies = [_copy(unit, tmp_path) for unit in UNITS]
-    found = _analyze("verify", *copies)
-    assert (found.returncode, found.stderr) == (0, "")
+    verified = _analyze("verify", *copies)
+    assert (verified.returncode, verified.stderr) == (0, "")
 
 
 @needs_systemd
-def test_they_leave_little_that_a_broken_process_could_reach(tmp_path: Path) -> None:
+def test_they_give_a_compromised_process_little_access(tmp_path: Path) -> None:
     for unit in UNITS:
         copy = _copy(unit, tmp_path)
-        found = _analyze("security", "--offline=true", f"--threshold={MOST_EXPOSURE}", copy)
-        assert found.returncode == 0, found.stdout + found.stderr
+        analysis = _analyze("security", "--offline=true", f"--threshold={MAX_EXPOSURE}", copy)
+        assert analysis.returncode == 0, analysis.stdout + analysis.stderr
 
 
-def test_they_wait_for_as_long_as_the_processes_take_to_end() -> None:
+def test_they_wait_longer_than_the_processes_take_to_stop() -> None:
     web, worker = (_settings(f"bulkimport-{name}.service") for name in ("web", "worker@"))
     graceful = re.search(r"^graceful_timeout = (\d+)", (ROOT / "deploy/gunicorn.conf.py").read_text(), re.M)
     assert graceful
@@ -41,7 +41,7 @@ def test_they_wait_for_as_long_as_the_processes_take_to_end() -> None:
     assert shutdown.GRACE_S < processes.STOP_TIMEOUT_S < float(worker["TimeoutStopSec"])
 
 
-def test_the_owner_of_the_schema_is_known_to_the_release_alone() -> None:
+def test_only_the_release_knows_the_schemas_owner() -> None:
     files = {unit.name: _settings(unit.name)["EnvironmentFile"] for unit in UNITS}
     assert files == {
         "bulkimport-release.service": "/etc/bulkimport/release.env",
@@ -51,7 +51,7 @@ def test_the_owner_of_the_schema_is_known_to_the_release_alone() -> None:
 
 
 def test_a_server_gets_the_packages_that_were_tested() -> None:
-    """deploy/requirements.lock is a part of requirements.lock, to the last hash."""
+    """deploy/requirements.lock is a subset of requirements.lock, including the hashes."""
     tested, deployed = (_pins(ROOT / path) for path in ("requirements.lock", "deploy/requirements.lock"))
     assert {name: tested.get(name) for name in deployed} == deployed
     assert {"flask", "gunicorn", "psycopg2-binary"} < set(deployed)
@@ -59,7 +59,7 @@ def test_a_server_gets_the_packages_that_were_tested() -> None:
 
 
 def _copy(unit: Path, folder: Path) -> Path:
-    """The unit with a program that is there, since verify looks; an instance of what is a template."""
+    """A copy of the unit with a program that exists, since verify checks that; of a template, an instance."""
     text = re.sub(r"(?m)^ExecStart=\S+", "ExecStart=/bin/true", unit.read_text())
     copy = folder / unit.name.replace("@.", "@1.")
     copy.write_text(text)
