@@ -13,7 +13,7 @@ from uuid import UUID
 from bulkimport import metrics
 from bulkimport.csvfile import records
 from bulkimport.csvfile.header import Columns
-from bulkimport.csvfile.rows import Assets, RowError, RowRules
+from bulkimport.csvfile.rows import Assets, Occurrences, RowError, RowRules
 from bulkimport.options import UPDATE, Options
 from bulkimport.store import row_errors, staging
 from bulkimport.store.chunks import Chunk
@@ -21,12 +21,16 @@ from bulkimport.store.chunks import Chunk
 
 @dataclass(frozen=True)
 class CheckedChunk:
-    """The `good` rows, by their numbers, and the errors of the others: each also as they are stored."""
+    """The `good` rows, by their numbers, and the kept errors of the others: each also as they are stored.
+
+    `occurrences` are those of all errors.
+    """
 
     good: Assets
     staged: staging.Staging
     errors: Sequence[RowError]
     stored_errors: row_errors.NewErrors
+    occurrences: Occurrences
 
 
 @metrics.stage("check")
@@ -38,8 +42,8 @@ def check(chunk: Chunk, columns: Columns, options: Options) -> CheckedChunk:
     )
     if chunk.only_rows is not None:
         found = found.only(set(chunk.only_rows))
-    good, errors = rules.check(found)
-    return CheckedChunk(good, staging.arrays(good.columns), errors, row_errors.arrays(errors))
+    good, errors, occurrences = rules.check(found)
+    return CheckedChunk(good, staging.arrays(good.columns), errors, row_errors.arrays(errors), occurrences)
 
 
 class Lookahead:

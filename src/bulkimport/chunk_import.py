@@ -1,13 +1,13 @@
 """One chunk becomes assets and row errors: in the caller's transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from psycopg2.extensions import cursor as Cursor
 
 from bulkimport import conflict, metrics
 from bulkimport.chunk_check import CheckedChunk, Lookahead, check
-from bulkimport.csvfile.rows import RowError
+from bulkimport.csvfile.rows import Occurrences, RowError, occurrences
 from bulkimport.options import SKIP, UPDATE, Options
 from bulkimport.store import chunks, row_errors
 from bulkimport.store.jobs import Job
@@ -16,9 +16,9 @@ from bulkimport.store.queue import Claim
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of some rows. `errors` are those of the `failed` ones, in the order of the file.
+    """What became of some rows. `errors` are the kept ones of the `failed` rows, in the order of the file.
 
-    `job_status` is the final one, if the job ended with them.
+    `occurrences` are those of all errors. `job_status` is the final one, if the job ended with them.
     """
 
     created: int = 0
@@ -26,6 +26,7 @@ class Outcome:
     skipped: int = 0
     failed: int = 0
     errors: Sequence[RowError] = ()
+    occurrences: Occurrences = field(default_factory=dict)
     removed: int = 0
     job_status: str | None = None
 
@@ -48,6 +49,7 @@ def import_chunk(cursor: Cursor, job: Job, claim: Claim, options: Options, looka
         resolution.skipped,
         len({error.row for error in errors}),
         errors,
+        occurrences(resolution.errors, checked.occurrences),
     )
 
 

@@ -112,7 +112,7 @@ def _record(cursor: Cursor, job: Job, claim: Claim, options: Options, outcome: O
         failed=outcome.failed,
         removed=outcome.removed,
         errors=[_in_job(error) for error in outcome.errors[: jobs.MAX_ERRORS]],
-        error_summary=error_summary.merge(job.error_summary, outcome.errors) if outcome.errors else None,
+        error_summary=error_summary.merge(job.error_summary, outcome.occurrences) if outcome.errors else None,
     )
     if claim.is_last_chunk:
         return _finish(cursor, job, claim, options, failed=job.failed_rows + outcome.failed)

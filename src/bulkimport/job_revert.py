@@ -6,7 +6,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from bulkimport import metrics
 from bulkimport.chunk_import import Outcome
-from bulkimport.csvfile.rows import RowError, quoted
+from bulkimport.csvfile.rows import RowError, occurrences, quoted
 from bulkimport.store import chunks, reverting, row_errors
 from bulkimport.store.jobs import Job
 from bulkimport.store.queue import Claim
@@ -37,6 +37,7 @@ def revert_chunk(cursor: Cursor, job: Job, claim: Claim) -> Outcome:
         failed=len(kept),
         removed=removed,
         errors=errors,
+        occurrences=occurrences(errors),
     )
 
 

@@ -1,6 +1,7 @@
 """One chunk at a time, as the worker's own role."""
 
 import threading
+import time
 from collections.abc import Callable
 from uuid import UUID
 
@@ -8,6 +9,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from bulkimport import database
+from bulkimport.csvfile.rows import MAX_ERRORS_PER_ROW
 from bulkimport.database import Database
 from bulkimport.worker import MAX_ATTEMPTS, Worker
 from tests.conftest import FOREIGN, HEADER, OWN, TestDatabase, csv_of, submit
@@ -90,6 +92,30 @@ def test_the_result_is_the_same_whatever_the_chunks(
         (8, 0, "identifier", "already_exists", "taken"),
         (9, 0, None, "wrong_cell_count", None),
     ]
+
+
+def test_a_file_that_is_wrong_in_every_cell_takes_little_more_than_a_good_one(
+    db: TestDatabase, web_database: Database, worker: Worker
+) -> None:
+    names = [f"metadata.m{number}" for number in range(490)]
+    seconds = {}
+    for cell in ("u", "\xfc"):
+        rows = (f"{cell}{number},Laptop,device,,2024-01-15,,yes{f',{cell}' * 490}\n" for number in range(300))
+        file = f"{HEADER.strip()},{','.join(names)}\n{''.join(rows)}".encode("latin-1")
+        submit(web_database, file, chunk_rows=5_000)
+        started = time.process_time()
+        assert finish(worker) == 3
+        seconds[cell] = time.process_time() - started
+    ((failed, summary),) = db.rows(
+        "SELECT failed_rows, error_summary FROM trakrf.bulk_import_jobs WHERE failed_rows > 0"
+    )
+    assert failed == 300
+    assert summary == [
+        {"code": "invalid_encoding", "field": field, "count": 300, "first_rows": [2, 3, 4, 5, 6]}
+        for field in ("identifier", *names)
+    ]
+    assert db.value("SELECT count(*) FROM trakrf.bulk_import_errors") == 300 * MAX_ERRORS_PER_ROW
+    assert seconds["\xfc"] < 6 * seconds["u"]
 
 
 def test_each_chunk_is_a_line_in_the_log(
