@@ -23,7 +23,7 @@ from bulkimport.store.chunks import Chunk
 class CheckedChunk:
     """The `good` rows, by their numbers, and the kept errors of the others: each also as they are stored.
 
-    `occurrences` are those of all errors.
+    `occurrences` has all errors.
     """
 
     good: Assets

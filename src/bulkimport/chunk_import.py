@@ -18,7 +18,7 @@ from bulkimport.store.queue import Claim
 class Outcome:
     """What became of some rows. `errors` are the kept ones of the `failed` rows, in the order of the file.
 
-    `occurrences` are those of all errors. `job_status` is the final one, if the job ended with them.
+    `occurrences` has all errors. `job_status` is the final one, if the job ended with them.
     """
 
     created: int = 0

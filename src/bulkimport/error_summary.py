@@ -12,7 +12,7 @@ Summary = Sequence[Mapping[str, Any]]
 
 
 def merge(summary: Summary, occurrences: Occurrences) -> Summary:
-    """The summary with errors added that occurred behind those in it."""
+    """The summary with errors added that occurred in later rows than those in it."""
     counted = {(entry["code"], entry["field"]): (entry["count"], entry["first_rows"]) for entry in summary}
     for error, rows in sorted(occurrences.items(), key=lambda item: min(item[1])):
         count, first_rows = counted.get(error, (0, []))

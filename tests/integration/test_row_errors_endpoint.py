@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 
 from bulkimport import exports
-from tests.conftest import FOREIGN, HEADER, TestDatabase, csv_of
+from tests.conftest import FOREIGN, HEADER, TestDatabase, bearer, csv_of
 from tests.integration.conftest import URL, Importer, counts
 
 ID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
@@ -130,6 +130,11 @@ def test_a_row_keeps_its_first_twenty_errors_and_the_summary_counts_all(importer
     ]
     lines = csv.reader(io.StringIO(failed_rows(importer, job).decode("latin-1"), newline=""))
     assert [line[-1].count("; metadata.") for line in lines] == [0, *[19] * 6]
+    response = importer.client.post(f"{URL}/{job['job_id']}/retry", headers=bearer())
+    importer.work()
+    retried = importer.job(response.get_json()["job_id"])
+    assert counts(retried) == {"failed": 6}
+    assert retried["error_summary"] == job["error_summary"]
 
 
 def test_formulas_are_made_safe_on_request(importer: Importer) -> None:

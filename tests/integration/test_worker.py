@@ -94,7 +94,7 @@ def test_the_result_is_the_same_whatever_the_chunks(
     ]
 
 
-def test_a_file_that_is_wrong_in_every_cell_takes_little_more_than_a_good_one(
+def test_a_file_that_is_wrong_in_every_cell_is_bounded_in_errors_and_time(
     db: TestDatabase, web_database: Database, worker: Worker
 ) -> None:
     names = [f"metadata.m{number}" for number in range(490)]

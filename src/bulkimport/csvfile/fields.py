@@ -35,7 +35,7 @@ Column = tuple[Sequence[Any], Mapping[int, str]]
 class Rule(Protocol):
     """What a field must be: makes its value of a cell, or of a whole column of cells, which is faster.
 
-    A column has codes alone for what is wrong with its cells; `explain` has the words for one of them.
+    A column has only codes for its wrong cells. `explain` puts the fault of one of them into words.
     """
 
     def __call__(self, cell: str) -> Any: ...
@@ -147,7 +147,7 @@ class Recurring:
         try:
             found = self._value(cell.strip())
         except FieldError as fault:
-            found = fault
+            found = fault.with_traceback(None)  # whose frames would be kept with it
         self._known[cell] = found
         return found
 

@@ -1,7 +1,7 @@
 """The rules of a row: cells → a checked asset, or the errors it has."""
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from functools import cached_property
 from itertools import compress
@@ -77,13 +77,14 @@ class Assets(Mapping[int, Asset]):
 NO_ASSETS = Assets([()] * len(Asset._fields))
 VALID_FROM, VALID_TO = Asset._fields.index("valid_from"), Asset._fields.index("valid_to")
 
-# The rows that have an error, by its code and field.
+# The rows that have an error, by the error's code and field.
 Occurrences = Mapping[tuple[str, str | None], Sequence[int]]
 
 
 class CheckedRows(NamedTuple):
-    """The assets in some rows; the first MAX_ERRORS_PER_ROW errors of each other row, in the order of the
-    rows; and where all errors occurred.
+    """The assets in some rows, and what is wrong with the others.
+
+    `errors` has the first MAX_ERRORS_PER_ROW of each row, in the order of the rows, `occurrences` all.
     """
 
     assets: Assets
@@ -170,7 +171,7 @@ class RowRules:
 
 
 class _Faults:
-    """What is wrong with some rows: counted, and as far as a row keeps errors, put into words."""
+    """What is wrong with some rows: all of it counted, and put into words as far as a row keeps errors."""
 
     def __init__(self, rows: Sequence[int], lines: Sequence[int]) -> None:
         self._rows = rows
@@ -180,14 +181,14 @@ class _Faults:
         self.occurrences: dict[tuple[str, str | None], list[int]] = defaultdict(list)
 
     @property
-    def places(self) -> Container[int]:
-        """The rows, by their places, that have one."""
+    def places(self) -> Set[int]:
+        """The places of the rows that have a fault."""
         return self._kept.keys()
 
     def note(
         self, field: str, cells: Sequence[str], codes: Mapping[int, str], explain: Callable[[int], str]
     ) -> None:
-        """Those of a field, by the places of the rows."""
+        """Add the faults of a field, whose codes are by the places of the rows."""
         for at, code in codes.items():
             self.occurrences[code, field].append(self._rows[at])
             if self._kept[at] < MAX_ERRORS_PER_ROW:
@@ -205,7 +206,7 @@ def occurrences(errors: Iterable[RowError], others: Occurrences | None = None) -
     return rows
 
 
-def _without(places: Container[int], *columns: Sequence[Any]) -> list[Sequence[Any]]:
+def _without(places: Set[int], *columns: Sequence[Any]) -> list[Sequence[Any]]:
     """The columns, without these places."""
     if not places:
         return list(columns)

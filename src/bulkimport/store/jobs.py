@@ -16,7 +16,7 @@ STATUSES = (PENDING, PROCESSING, *FINAL_STATUSES)
 
 IMPORT, REVERT = "import", "revert"
 
-MAX_ERRORS = 100  # in the job itself; all of them are in bulk_import_errors
+MAX_ERRORS = 100  # in the job itself; all that are kept are in bulk_import_errors
 
 
 @dataclass(frozen=True)
