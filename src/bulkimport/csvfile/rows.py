@@ -189,13 +189,13 @@ class _Faults:
         self, field: str, cells: Sequence[str], codes: Mapping[int, str], explain: Callable[[int], str]
     ) -> None:
         """Add the faults of a field, whose codes are by the places of the rows."""
+        rows, kept = self._rows, self._kept
         for at, code in codes.items():
-            self.occurrences[code, field].append(self._rows[at])
-            if self._kept[at] < MAX_ERRORS_PER_ROW:
-                self._kept[at] += 1
-                self.errors.append(
-                    row_error(self._rows[at], self._lines[at], field, code, explain(at), cells[at])
-                )
+            row, count = rows[at], kept[at]
+            self.occurrences[code, field].append(row)
+            if count < MAX_ERRORS_PER_ROW:
+                kept[at] = count + 1
+                self.errors.append(row_error(row, self._lines[at], field, code, explain(at), cells[at]))
 
 
 def occurrences(errors: Iterable[RowError], others: Occurrences | None = None) -> Occurrences:
