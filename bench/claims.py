@@ -6,8 +6,8 @@ from pathlib import Path
 
 from bench import report
 from bench.report import Measure
-from bulkimport import migrate
-from bulkimport.database import Database
+from bulkimport.database import migrations
+from bulkimport.database.connections import Database
 from bulkimport.devserver import environment, postgres
 from bulkimport.store import queue
 
@@ -38,7 +38,7 @@ def measure(folder: Path, runs: int) -> list[Measure]:
 def p99(server: postgres.Server, name: str, *fill: str) -> float:
     """Seconds in which 99 of 100 claims are committed, in a database of their own."""
     environment.create_database(server, name)
-    migrate.up(server.url(environment.OWNER, name))
+    migrations.up(server.url(environment.OWNER, name))
     environment.grant_roles(server)
     for statement in ("INSERT INTO trakrf.accounts (id, name) VALUES (1, 'one')", *fill, *ONE_JOB):
         environment.execute(server.url(postgres.ADMIN, name), statement)

@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 
+from gunicorn.errors import AppImportError
 from gunicorn.http.errors import InvalidHeader
 from gunicorn.http.message import Request
 from gunicorn.workers.base import Worker
@@ -36,9 +37,21 @@ for name in [name for name in sys.modules if name.partition(".")[0] == "bulkimpo
     del sys.modules[name]
 
 
-def post_worker_init(_worker: object) -> None:
-    """One format for the application's lines and gunicorn's own in this process."""
-    from bulkimport import logs
+def post_worker_init(worker: Worker) -> None:
+    """Log as the application does, refuse a privileged login, and watch the login's sessions."""
+    from bulkimport.database import connections, session_watch
+
+    _log_in_one_format()
+    url = settings.require_database_url()
+    try:
+        connections.refuse_privileged(url, "bulkimport-web")
+    except connections.PrivilegedRoleError as error:
+        raise AppImportError(f"bulkimport: {error}") from error  # printed with no traceback; gunicorn ends
+    session_watch.start(url, worker.wsgi.extensions["database"])
+
+
+def _log_in_one_format() -> None:
+    from bulkimport.telemetry import logs
 
     logs.configure(settings.log_level, settings.log_format)
     for name in ("gunicorn.error", "gunicorn.access"):

@@ -22,6 +22,7 @@ from tests.conftest import OWN, SECRET, TestDatabase, bearer
 
 READY_TIMEOUT_S = 30
 LOOK_INTERVAL_S = 0.02
+WEB = ["-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "bulkimport.app:create_app()"]
 FINAL_STATUSES = ("completed", "failed", "cancelled")
 
 
@@ -47,10 +48,22 @@ class Service:
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     def start_web(self, **environment: str) -> "subprocess.Popen[bytes]":
-        command = ["gunicorn", "--config", "deploy/gunicorn.conf.py", "bulkimport.app:create_app()"]
-        web = self._start(["-m", *command], DATABASE_URL=self.db.web_url, **environment)
+        web = self._start(WEB, DATABASE_URL=self.db.web_url, **environment)
         wait_until(self._is_live, "the web process answers")
         return web
+
+    def output_of_failed_start(self, **environment: str) -> str:
+        """What is printed where the web process does not start."""
+        started = subprocess.run(
+            [sys.executable, *WEB],
+            env={**self.environment, "DATABASE_URL": self.db.web_url, **environment},
+            capture_output=True,
+            text=True,
+            timeout=READY_TIMEOUT_S,
+            check=False,
+        )
+        assert started.returncode != 0
+        return started.stdout + started.stderr
 
     def start_worker(self, *, single: bool = True, **environment: str) -> "subprocess.Popen[bytes]":
         """One worker process, or the supervisor with WORKER_CONCURRENCY of them."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkimport.auth import issue_token
+from bulkimport.auth.tokens import issue_token
 from tests.conftest import OWN, SECRET, csv_of
 from tests.e2e.conftest import Service, csv_file, wait_until
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bulkimport.problem_types import PROBLEM_TYPES
+from bulkimport.web.problem_types import PROBLEM_TYPES
 from tests.conftest import bearer, csv_of
 from tests.e2e.conftest import Service, csv_file, wait_until
 from tests.e2e.nginx import CONFIGURATION, Nginx, needs_nginx, running_nginx

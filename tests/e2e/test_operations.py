@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkimport.database import Database, DatabaseUnavailableError
+from bulkimport.database.connections import Database, DatabaseUnavailableError
 from bulkimport.devserver import environment, postgres
 from bulkimport.devserver.run import free_port
 from tests.e2e.conftest import Service, wait_until
@@ -207,7 +207,7 @@ def test_web_can_go_through_pgbouncer(machine: Machine) -> None:
 
 @pytest.mark.usefixtures("set_up")
 def test_an_upgrade_takes_the_place_of_what_runs(machine: Machine) -> None:
-    health = machine.folder / "release" / "src" / "bulkimport" / "api" / "health.py"
+    health = machine.folder / "release" / "src" / "bulkimport" / "web" / "health.py"
     _edit(health, '"ok"', '"of another release"')
     install = blocks("sh", PAGE.partition("## 3. ")[0])[1:]
     units = blocks("sh", PAGE.partition("## 5. ")[2])[0]

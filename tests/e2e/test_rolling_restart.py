@@ -45,7 +45,7 @@ def start_from_a_copy(service: Service, tmp_path: Path) -> Path:
 
 def install(source: Path, release: int) -> None:
     """A release whose answers name it."""
-    module = source / "api" / "request_log.py"
+    module = source / "web" / "request_log.py"
     text = re.sub(r"\n *response.headers\[.X-Release.\].*", "", module.read_text("utf-8"))
     assert text.count(ANSWER_ENDS) == 1
     # Python tells files of one second apart by their size alone.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkimport import migrate
+from bulkimport.database import migrations
 from tests.e2e.conftest import Service, csv_file, require_every_row_once
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ def old_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def commit_before_last_migration() -> str:
-    last = f"sql/{migrate.read_folder()[-1].up.name}"
+    last = f"sql/{migrations.read_folder()[-1].up.name}"
     added = git("log", "-1", "--diff-filter=A", "--format=%H", "--", last).decode().strip()
     # A file that is not committed yet comes after everything that is.
     return git("rev-parse", "--verify", f"{added}^" if added else "HEAD").decode().strip()

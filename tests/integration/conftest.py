@@ -10,8 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from bulkimport.database import Database
-from bulkimport.worker import Worker
+from bulkimport.database.connections import Database
+from bulkimport.worker.loop import Worker
 from tests.conftest import OWN, TestDatabase, bearer
 
 URL = "/api/v1/assets/bulk"

@@ -7,7 +7,7 @@ commit: so each of them is itself put to the test.
 import psycopg2
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.database import Database
+from bulkimport.database.connections import Database
 from bulkimport.devserver import environment
 from tests.conftest import FOREIGN, OWN
 
@@ -16,10 +16,11 @@ POLICY = (
     "({key} = ( SELECT (NULLIF(current_setting('app.current_account_id'::text, true), ''::text))::integer"
     ' AS "nullif"))'
 )
-# A worker picks the next job before it knows whose it is.
+# A worker picks the next job, and what is old enough to be purged, before it knows whose it is.
 EVERY_TENANT = {
     ("bulk_import_finished", "every_tenant_for_workers", "{bulkimport_worker}"),
     ("bulk_import_queue", "every_tenant_for_workers", "{bulkimport_worker}"),
+    ("idempotency_keys", "every_tenant_for_workers", "{bulkimport_worker}"),
 }
 
 TABLES = """

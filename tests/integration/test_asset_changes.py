@@ -213,6 +213,14 @@ def test_the_same_key_creates_one_asset(client: FlaskClient, db: TestDatabase) -
     assert db.value("SELECT count(*) FROM trakrf.assets") == 1
 
 
+def test_a_key_is_for_posts_alone(client: FlaskClient) -> None:
+    path, key = f"/{created(client)['id']}", {"Idempotency-Key": "k"}
+    assert send(client, "PATCH", path, {"name": "First"}, **key).get_json()["name"] == "First"
+    assert send(client, "PATCH", path, {"name": "Second"}, **key).get_json()["name"] == "Second"
+    assert send(client, "DELETE", path, **key).status_code == 204
+    assert problem(send(client, "DELETE", path, **key)) == (404, "not-found")
+
+
 def listed(client: FlaskClient, query: str) -> list[str]:
     """All identifiers, page by page."""
     found, url = [], f"{URL}?limit=2&{query}"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bulkimport.worker import MAX_ATTEMPTS
+from bulkimport.worker.loop import MAX_ATTEMPTS
 from tests.conftest import FOREIGN, HEADER, TestDatabase, csv_of
 from tests.integration.conftest import OWN_OF_EACH_JOB, Importer, counts
 

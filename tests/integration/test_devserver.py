@@ -15,7 +15,7 @@ import pytest
 
 from bulkimport.devserver import environment, guard, postgres
 from bulkimport.devserver.postgres import ADMIN, PostgresError
-from bulkimport.processes import Command, keep_running
+from bulkimport.worker.processes import Command, keep_running
 
 HOLD_A_SERVER = """
 import sys, time

@@ -7,8 +7,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from bulkimport.api import openapi
-from bulkimport.problem_types import PROBLEM_TYPES
+from bulkimport.web import openapi
+from bulkimport.web.problem_types import PROBLEM_TYPES
 
 
 @pytest.fixture

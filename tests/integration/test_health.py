@@ -11,14 +11,15 @@ from flask.testing import FlaskClient
 from psycopg2.extensions import connection as Connection
 from werkzeug.test import TestResponse
 
-from bulkimport import migrate, settings
+from bulkimport import settings
 from bulkimport.app import create_app
-from bulkimport.database import Database
+from bulkimport.database import migrations
+from bulkimport.database.connections import Database
+from bulkimport.database.readiness import NotReadyError, Readiness
 from bulkimport.devserver import environment, postgres
-from bulkimport.readiness import NotReadyError, Readiness
 from tests.conftest import SECRET, TestDatabase
 
-LATEST = migrate.latest_version()
+LATEST = migrations.latest_version()
 BOUND_S = 2.0  # a second, and what a busy machine needs to say so
 
 

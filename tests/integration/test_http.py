@@ -5,8 +5,9 @@ from flask.testing import FlaskClient
 
 from bulkimport import settings
 from bulkimport.app import create_app
+from bulkimport.devserver import environment
 from bulkimport.settings import SettingsError
-from tests.conftest import SECRET, bearer
+from tests.conftest import SECRET, TestDatabase, bearer
 
 NOWHERE = "postgresql://web@127.0.0.1:1/nowhere"
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -80,6 +81,15 @@ def test_a_database_that_is_not_there_is_503_and_the_process_lives(
     assert response.headers["Retry-After"] == "5"
     assert client_without_database.get("/readyz").status_code == 503
     assert client_without_database.get("/livez").status_code == 200
+
+
+def test_a_privileged_login_is_not_used_and_not_a_fault_of_ours(db: TestDatabase) -> None:
+    """Web does not start with one, but a login may become privileged later."""
+    app = create_app(settings.load({"DATABASE_URL": db.owner_url, "JWT_SECRET": SECRET}))
+    response = app.test_client().get("/api/v1/assets", headers=bearer())
+    assert (response.status_code, response.get_json()["type"]) == (503, "/problems/unavailable")
+    assert response.headers["Retry-After"] == "5"
+    assert environment.OWNER not in response.get_data(as_text=True)
 
 
 @pytest.mark.parametrize("missing", ["DATABASE_URL", "JWT_SECRET"])

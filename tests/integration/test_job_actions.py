@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 from werkzeug.test import TestResponse
 
-from bulkimport.chunk_import import import_chunk
+from bulkimport.importing.chunk import import_chunk
 from tests.conftest import FOREIGN, HEADER, TestDatabase, bearer, csv_of
 from tests.integration.conftest import URL, Importer, counts
 
@@ -88,7 +88,7 @@ def test_a_cancel_that_comes_during_a_chunk_ends_the_job_with_it(
         assert post(importer, job_id, "cancel").status_code == 202
         return import_chunk(*arguments)
 
-    monkeypatch.setattr("bulkimport.job_import.import_chunk", cancelled_meanwhile)
+    monkeypatch.setattr("bulkimport.importing.step.import_chunk", cancelled_meanwhile)
     importer.work()
     job = importer.job(job_id)
     assert (job["status"], counts(job), len(importer.assets())) == ("cancelled", {"created": 3}, 3)
@@ -103,7 +103,7 @@ def test_an_all_or_nothing_job_is_cancelled_with_nothing_imported(
         assert post(importer, job_id, "cancel").status_code == 202
         return import_chunk(*arguments)
 
-    monkeypatch.setattr("bulkimport.job_import.import_chunk", cancelled_meanwhile)
+    monkeypatch.setattr("bulkimport.importing.step.import_chunk", cancelled_meanwhile)
     importer.work()
     job = importer.job(job_id)
     assert (job["status"], counts(job), importer.assets()) == ("cancelled", {}, [])

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from bulkimport.api import waiting
-from bulkimport.auth import issue_token
+from bulkimport.api import long_polling
+from bulkimport.auth.tokens import issue_token
 from tests.conftest import FOREIGN, OWN, SECRET, TestDatabase, bearer, csv_of
 from tests.integration.conftest import URL, Importer
 
@@ -107,6 +107,18 @@ def test_a_job_in_work_says_how_fast_it_is_and_when_it_will_be_done(
     assert "Retry-After" not in response.headers
 
 
+def test_a_job_that_the_clock_was_set_back_under_does_not_say_how_fast_it_is(
+    importer: Importer, db: TestDatabase
+) -> None:
+    job_id = upload(importer, csv_of(*"ABCDEFG"))
+    importer.worker.work_once()
+    db.rows("UPDATE trakrf.bulk_import_jobs SET advanced_at = started_at - interval '1 hour'")
+    response = importer.get(job_id)
+    job = response.get_json()
+    assert (job["progress"], job["rows_per_second"], job["estimated_completion"]) == (0.4286, None, None)
+    assert response.headers["Retry-After"] == "1"
+
+
 def waited(importer: Importer, job_id: str, seconds: int, **headers: str) -> tuple[Any, float]:
     started = time.monotonic()
     client = importer.client.application.test_client()
@@ -163,7 +175,7 @@ def test_those_who_wait_leave_room_for_others_and_hold_no_connection(importer: I
     found: list[tuple[Any, float]] = []
     threads = [
         threading.Thread(target=lambda: found.append(waited(importer, job_id, 4)))
-        for _ in range(waiting.PLACES)
+        for _ in range(long_polling.PLACES)
     ]
     for thread in threads:
         thread.start()

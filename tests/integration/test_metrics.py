@@ -13,12 +13,15 @@ from prometheus_client import CollectorRegistry
 from psycopg2.extensions import connection as Connection
 from werkzeug.test import Client
 
-from bulkimport import database, metrics, monitoring
-from bulkimport.crew import Crew
-from bulkimport.database import Database, DatabaseUnavailableError
-from bulkimport.queue_monitor import QueueMonitor
-from bulkimport.readiness import Readiness
-from bulkimport.worker import Worker
+from bulkimport.database import connections
+from bulkimport.database.connections import Database, DatabaseUnavailableError
+from bulkimport.database.readiness import Readiness
+from bulkimport.store import queue
+from bulkimport.telemetry import metrics
+from bulkimport.worker import monitoring
+from bulkimport.worker.loop import Worker
+from bulkimport.worker.queue_monitor import QueueMonitor
+from bulkimport.worker.registry import Crew
 from tests.conftest import FOREIGN, HEADER, OWN, TestDatabase, bearer, csv_of, submit
 
 URL = "/api/v1/assets/bulk"
@@ -113,7 +116,7 @@ def test_a_problem_elsewhere_is_no_refused_upload(client: FlaskClient, counted: 
 def test_the_pool_tells_what_is_in_use_and_who_waited(
     db: TestDatabase, counted: Callable[..., float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "CHECKOUT_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(connections, "CHECKOUT_TIMEOUT_S", 0.05)
     pool = Database(db.web_url, size=2, application_name="test")
     with ExitStack() as busy:
         for _ in range(2):
@@ -190,7 +193,7 @@ def test_a_claim_that_is_given_back_is_counted_with_its_reason(
     counted: Callable[..., float],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(database.LIMITS, "lock_timeout", "50ms")
+    monkeypatch.setitem(connections.LIMITS, "lock_timeout", "50ms")
     submit(web_database, csv_of("A"))
     holder = connect(db.admin_url)
     holder.cursor().execute("LOCK TABLE trakrf.assets")
@@ -237,6 +240,15 @@ def test_the_queue_is_sampled_across_accounts(
     assert (sample.pending, sample.processing, sample.oldest_pending_s) == (0, 2, 0)
 
 
+def test_a_job_of_before_the_clock_was_set_back_has_not_waited(
+    db: TestDatabase, web_database: Database, worker_database: Database
+) -> None:
+    submit(web_database, csv_of("A"))
+    db.rows("UPDATE trakrf.bulk_import_queue SET enqueued_at = now() + interval '1 hour'")
+    with worker_database.transaction() as cursor:
+        assert queue.sample(cursor).oldest_pending_s == 0
+
+
 def test_without_a_database_there_is_no_sample_and_none_is_kept(worker_database: Database) -> None:
     monitor = QueueMonitor(worker_database)
     monitor.look()
@@ -257,6 +269,16 @@ def test_a_worker_that_shows_no_sign_of_life_is_found(tmp_path: Path) -> None:
     assert (set(crew.hung(0.05)), crew.running, crew.ended_processes) == ({1}, 1, 1)
 
 
+def test_a_worker_that_hangs_is_found_also_where_the_clock_was_set_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    crew = Crew(1, None)
+    crew.started(1)
+    crew._began[1] += 3600
+    monkeypatch.setattr(crew, "_heartbeats", lambda: {1: time.time() - 130})
+    assert set(crew.hung()) == {1}
+
+
 def test_each_line_of_a_worker_about_a_job_names_its_request_and_trace(
     app: Flask,
     worker: Worker,
@@ -275,7 +297,7 @@ def test_each_line_of_a_worker_about_a_job_names_its_request_and_trace(
     traced = client.post(URL, data=csv_of(*"ABCD"), headers=headers).get_json()["job_id"]
     doomed = client.post(URL, data=(HEADER + "x\n").encode(), headers={**headers, "X-Request-ID": "r-10"})
     db.rows("DELETE FROM trakrf.bulk_import_chunks WHERE job_id = %s::uuid", doomed.get_json()["job_id"])
-    with caplog.at_level("INFO", "bulkimport.worker"):
+    with caplog.at_level("INFO", "bulkimport.worker.loop"):
         worker.work_once()
         finish(another_worker)  # it was not there when the job began
     lines = [vars(record) for record in caplog.records]

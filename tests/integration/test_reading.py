@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from bulkimport.database import Database
-from bulkimport.worker import Worker
+from bulkimport.database.connections import Database
+from bulkimport.worker.loop import Worker
 from tests.conftest import HEADER, TestDatabase, bearer, submit
 from tests.integration.conftest import OWN_OF_EACH_JOB, URL, Importer, counts
 
@@ -96,12 +96,14 @@ def test_every_fault_is_an_error_of_its_row_and_the_others_are_imported(importer
 
 
 def test_metadata_and_ignored_columns(importer: Importer) -> None:
-    header = HEADER.replace("description", "metadata.colour,Metadata.Serial No,discription,_row,_errors,x")
-    job = importer.run((header + "A,b,device,red,,d,,,y,2024-01-15,,yes\n").encode())
+    header = HEADER.replace(
+        "description", "metadata.colour,Metadata.Serial No,discription,_row,_errors,_job,x"
+    )
+    job = importer.run((header + "A,b,device,red,,d,,,,y,2024-01-15,,yes\n").encode())
     assert importer.assets("metadata", "description") == [({"colour": "red"}, None)]
     assert job["ignored_columns"] == [
         {"column": "discription", "position": 6, "did_you_mean": "description"},
-        {"column": "x", "position": 9, "did_you_mean": None},
+        {"column": "x", "position": 10, "did_you_mean": None},
     ]
 
 

@@ -2,9 +2,9 @@
 
 import threading
 
-from bulkimport import retention
-from bulkimport.database import Database
-from bulkimport.worker import Worker
+from bulkimport.database.connections import Database
+from bulkimport.jobs import retention
+from bulkimport.worker.loop import Worker
 from tests.conftest import FOREIGN, HEADER, TestDatabase, bearer, csv_of, submit
 from tests.integration.conftest import URL, Importer
 

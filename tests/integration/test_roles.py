@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bulkimport import database
-from bulkimport.database import DatabaseUnavailableError, PrivilegedRoleError
+from bulkimport.database import connections
+from bulkimport.database.connections import DatabaseUnavailableError, PrivilegedRoleError
 from bulkimport.devserver import environment, postgres
 from tests.conftest import TestDatabase
 
@@ -31,15 +31,15 @@ def privileged_logins(server: postgres.Server) -> Iterator[None]:
 def test_a_privileged_login_is_refused_with_the_way_out(db: TestDatabase, login: str) -> None:
     url = db.web_url.replace(environment.WEB_LOGIN, login)
     with pytest.raises(PrivilegedRoleError, match=ROLES[login][1]) as refusal:
-        database.connect(url, "test")
+        connections.connect(url, "test")
     assert "GRANT bulkimport_web TO" in str(refusal.value)
 
 
 def test_the_owner_is_refused(db: TestDatabase) -> None:
     with pytest.raises(PrivilegedRoleError, match="owns the tables"):
-        database.connect(db.owner_url, "test")
+        connections.connect(db.owner_url, "test")
 
 
 def test_a_server_that_is_not_there_is_told_apart() -> None:
     with pytest.raises(DatabaseUnavailableError):
-        database.connect("postgresql://web@127.0.0.1:1/bulkimport", "test")
+        connections.connect("postgresql://web@127.0.0.1:1/bulkimport", "test")

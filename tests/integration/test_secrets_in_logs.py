@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from bulkimport.logs import JsonFormatter
+from bulkimport.telemetry.logs import JsonFormatter
 from tests.conftest import TestDatabase, bearer, csv_of
 from tests.integration.conftest import Importer
 

@@ -25,7 +25,7 @@ NOT_PLANNED = {
     *("staging.create", "staging.clear", "queue.listen"),
 }
 # They name no account, and take what the account that is set has. Web never runs them.
-NAMES_NO_ACCOUNT = {"queue.claim", "queue.sample"}
+NAMES_NO_ACCOUNT = {"idempotency_keys.delete_expired", "queue.claim", "queue.sample"}
 # The rows that it returned, or how many it changed; None where the role may not run it at all.
 Outcome = list[tuple[Any, ...]] | int | None
 PARAMETER = re.compile(r"%\((\w+)\)s")
@@ -45,14 +45,16 @@ NOTHING: Mapping[str, Outcome] = {
 # It takes the tenant away, and says so.
 TAKES_THE_TENANT_AWAY = {"accounts.hide_from_inactive"}
 # A worker chooses among the jobs of all accounts, to import and to purge, before it knows whose they are. It
-# sees no more of them than two narrow tables, bulk_import_queue and bulk_import_finished.
+# sees no more of them than two narrow tables, bulk_import_queue and bulk_import_finished. Of the keys of all
+# accounts, which it purges, it sees no more than their age.
 SEES_EVERY_TENANT: Mapping[str, set[str]] = {
     "web": set(),
     "worker": {
         *("queue.claim", "queue.relock", "queue.checkpoint", "queue.begin_check", "queue.release"),
         *("queue.remove", "queue.hold", "queue.is_queued", "queue.count", "queue.position"),
-        "queue.sample",
+        *("queue.in_hand", "queue.sample"),
         *("finished.add", "finished.lock_expired", "finished.renew"),
+        "idempotency_keys.delete_expired",
     },
 }
 

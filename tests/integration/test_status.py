@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from bulkimport.database import Database
-from bulkimport.worker import Worker
+from bulkimport.database.connections import Database
+from bulkimport.worker.loop import Worker
 from tests.conftest import ABSENT, FOREIGN, INACTIVE, OWN, TestDatabase, bearer, csv_of, submit
 
 URL = "/api/v1/assets/bulk"

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from bulkimport.database import Database
+from bulkimport.database.connections import Database
 from bulkimport.store import assets, staged_assets, staging
 from bulkimport.store.staged_assets import Refused
 from bulkimport.store.staging import StagedRow
@@ -33,7 +33,7 @@ def insert(
 
 def everything(database: Database, account_id: int = OWN) -> list[assets.Asset]:
     with database.tenant_read(account_id) as cursor:
-        return assets.page(cursor, account_id=account_id, limit=1_000)
+        return assets.page(cursor, account_id=account_id, limit=1_000).assets
 
 
 def test_staged_rows_become_assets(web_database: Database, worker_database: Database) -> None:
@@ -128,7 +128,7 @@ def test_reads_see_one_accounts_live_assets(
     with web_database.tenant_read(OWN) as cursor:
         assert assets.get(cursor, account_id=OWN, asset_id=first.id) == first
         assert assets.get(cursor, account_id=OWN, asset_id=foreign.id) is None
-        assert assets.page(cursor, account_id=OWN, identifier="C", limit=5) == [last]
-        assert assets.page(cursor, account_id=OWN, identifier="B", limit=5) == []
+        assert assets.page(cursor, account_id=OWN, identifier="C", limit=5) == ([last], None)
+        assert assets.page(cursor, account_id=OWN, identifier="B", limit=5) == ([], None)
         after = assets.Key(first.identifier, first.id)
-        assert assets.page(cursor, account_id=OWN, after=after, limit=5) == [last]
+        assert assets.page(cursor, account_id=OWN, after=after, limit=5) == ([last], None)

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 import psycopg2
 import pytest
 
-from bulkimport.database import Database
+from bulkimport.database.connections import Database
 from bulkimport.store import jobs, progress
 from bulkimport.store.jobs import Job
 from tests.conftest import FOREIGN, OWN, TestDatabase

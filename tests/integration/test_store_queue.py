@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from bulkimport.database import Database
+from bulkimport.database.connections import Database
 from bulkimport.store import queue
 from bulkimport.store.queue import Claim
 from tests.conftest import FOREIGN, OWN, TestDatabase, csv_of, submit
@@ -61,6 +61,16 @@ def test_a_claim_that_nobody_locked_is_given_again_later(
     let_time_pass(db)
     second = require_claim(worker_database)
     assert (first.attempt, second.attempt) == (1, 2)
+
+
+def test_a_job_does_not_wait_until_a_clock_that_was_set_back_has_caught_up(
+    db: TestDatabase, web_database: Database, worker_database: Database
+) -> None:
+    enqueue(web_database)
+    require_claim(worker_database)
+    db.rows("UPDATE trakrf.bulk_import_queue SET not_before = not_before + interval '1 hour'")
+    assert require_claim(worker_database).attempt == 2
+    assert claim(worker_database) is None
 
 
 def test_the_job_with_the_fewest_chunks_done_comes_first(
@@ -129,7 +139,7 @@ def test_a_released_claim_is_uncharged_and_given_again_after_its_delay(
     db: TestDatabase, web_database: Database, worker_database: Database
 ) -> None:
     enqueue(web_database)
-    for delay_s in (60, 0):
+    for delay_s in (queue.MAX_WAIT_S, 0):
         taken = require_claim(worker_database)
         assert taken.attempt == 1
         with worker_database.transaction() as cursor:

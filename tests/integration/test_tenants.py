@@ -7,8 +7,8 @@ import pytest
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport import database
-from bulkimport.database import Database
+from bulkimport.database import connections
+from bulkimport.database.connections import Database
 from bulkimport.devserver import environment
 from tests.conftest import FOREIGN, TestDatabase
 from tests.integration import two_tenants
@@ -99,14 +99,14 @@ def test_no_loose_key_or_login_can_come_unnoticed(db: TestDatabase, connect: Con
 
 @pytest.mark.parametrize(
     "set_tenant",
-    ["SELECT %(tenant_account_id)s", database.SET_TENANT.replace("true", "false")],
+    ["SELECT %(tenant_account_id)s", connections.SET_TENANT.replace("true", "false")],
     ids=["no set_config", "for the session"],
 )
 def test_the_tenant_cannot_go_unset_or_outlive_its_transaction_unnoticed(
     one_session: Database, monkeypatch: pytest.MonkeyPatch, set_tenant: str
 ) -> None:
-    assert set_tenant != database.SET_TENANT
-    monkeypatch.setattr(database, "SET_TENANT", set_tenant)
+    assert set_tenant != connections.SET_TENANT
+    monkeypatch.setattr(connections, "SET_TENANT", set_tenant)
     assert transaction_faults(one_session)
 
 
@@ -182,5 +182,6 @@ def test_roles_have_the_least_rights(db: TestDatabase) -> None:
         ("bulk_import_identifiers", "DELETE INSERT SELECT"),
         ("bulk_import_jobs", "DELETE SELECT UPDATE"),
         ("bulk_import_queue", "DELETE SELECT UPDATE"),
+        ("idempotency_keys", "DELETE"),
         ("schema_migrations", "SELECT"),
     ]

@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from bulkimport import database
-from bulkimport.csvfile.rows import MAX_ERRORS_PER_ROW
-from bulkimport.database import Database
-from bulkimport.worker import MAX_ATTEMPTS, Worker
+from bulkimport.assets.rows import MAX_ERRORS_PER_ROW
+from bulkimport.database import connections
+from bulkimport.database.connections import Database
+from bulkimport.worker.loop import MAX_ATTEMPTS, Worker
 from tests.conftest import FOREIGN, HEADER, OWN, TestDatabase, csv_of, submit
 
 MIXED = HEADER + (
@@ -184,7 +184,7 @@ def test_a_lock_that_is_not_to_be_had_costs_no_attempt(
     connect: Callable[[str], Connection],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(database.LIMITS, "lock_timeout", "50ms")
+    monkeypatch.setitem(connections.LIMITS, "lock_timeout", "50ms")
     job_id = submit(web_database, csv_of("A"))
     holder = connect(db.admin_url)
     with holder.cursor() as cursor:
@@ -256,3 +256,36 @@ def test_a_file_of_bad_rows_alone_is_completed(
     assert job(db, job_id) == ("completed", 250, 250, None)
     assert db.value("SELECT jsonb_array_length(errors) FROM trakrf.bulk_import_jobs") == 100
     assert db.value("SELECT count(*) FROM trakrf.bulk_import_errors") == 250
+
+
+def test_a_worker_outlives_a_lock_on_the_queue(
+    db: TestDatabase,
+    web_database: Database,
+    worker_database: Database,
+    connect: Callable[[str], Connection],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setitem(connections.LIMITS, "lock_timeout", "100ms")
+    job_id = submit(web_database, csv_of("A"))
+    stopping = threading.Event()
+    worker = Worker(worker_database, stopping=stopping, wake=threading.Event(), retention_days=30)
+    running = threading.Thread(target=worker.run)
+    lock = connect(db.admin_url)
+    try:
+        lock.cursor().execute("LOCK TABLE trakrf.bulk_import_queue")
+        running.start()
+        wait_until(lambda: "a claim was interrupted" in caplog.text or not running.is_alive())
+        lock.rollback()
+        wait_until(lambda: job(db, job_id)[0] == "completed" or not running.is_alive())
+        assert running.is_alive()
+    finally:
+        stopping.set()
+        running.join()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)

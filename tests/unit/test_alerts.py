@@ -9,12 +9,12 @@ import pytest
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
-from bulkimport import metrics
-from bulkimport.crew import Crew
-from bulkimport.database import Database
-from bulkimport.monitoring import Supervised
-from bulkimport.queue_monitor import QueueMonitor
+from bulkimport.database.connections import Database
 from bulkimport.store.queue import Sample
+from bulkimport.telemetry import metrics
+from bulkimport.worker.monitoring import Supervised
+from bulkimport.worker.queue_monitor import QueueMonitor
+from bulkimport.worker.registry import Crew
 
 ROOT = Path(__file__).parents[2]
 ALERTS = (ROOT / "deploy/alerts.yml").read_text()

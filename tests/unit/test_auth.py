@@ -8,8 +8,8 @@ from typing import Any
 import jwt
 import pytest
 
-from bulkimport.auth import Principal, TokenVerifier, UnauthorizedError, issue_token
-from bulkimport.signing_keys import FixedKey, from_secret
+from bulkimport.auth.keys import FixedKey, from_secret
+from bulkimport.auth.tokens import Principal, TokenVerifier, UnauthorizedError, issue_token
 
 SECRET = "a secret of tests, long enough for HS256 and for HS512 as well.."
 KEYS = FixedKey(from_secret(SECRET))

@@ -1,6 +1,6 @@
 """Row errors, counted."""
 
-from bulkimport import error_summary
+from bulkimport.importing import error_summary
 
 
 def test_errors_are_counted_by_code_and_field_over_the_chunks() -> None:

@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from bulkimport.csvfile import foreign
+from bulkimport.csvfile import signatures
 from bulkimport.csvfile.refusal import RefusedFileError
 
 
@@ -38,7 +38,7 @@ def archive(*names: str) -> bytes:
 )
 def test_other_formats_are_named(start: bytes, words: str) -> None:
     with pytest.raises(RefusedFileError, match=words) as refusal:
-        foreign.refuse(start)
+        signatures.refuse(start)
     assert refusal.value.code == "not-csv"
 
 
@@ -46,4 +46,4 @@ def test_other_formats_are_named(start: bytes, words: str) -> None:
     "start", [b"", b"identifier,name", b"[Asset Tag],name", b"<5 kg,name", b"{tag},x", b"\xff\xfei\x00"]
 )
 def test_anything_else_may_be_csv(start: bytes) -> None:
-    foreign.refuse(start)
+    signatures.refuse(start)

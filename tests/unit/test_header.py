@@ -78,6 +78,7 @@ def test_what_is_ignored_is_listed_with_what_may_have_been_meant() -> None:
         "",
         "_row",
         "_errors",
+        "_job",
     ]
     assert header.ignored_columns(names, map_columns(names)) == [
         IgnoredColumn("Discription", 6, "description"),

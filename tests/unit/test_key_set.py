@@ -13,8 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 
-from bulkimport import key_set
-from bulkimport.key_set import KeySet, KeysUnavailableError
+from bulkimport.auth import jwks
+from bulkimport.auth.jwks import KeySet, KeysUnavailableError
 from tests import issuer
 from tests.e2e.conftest import wait_until
 from tests.issuer import KeyServer, ec_key, jwk, rsa_key
@@ -82,7 +82,7 @@ def test_keys_rotate_without_a_restart(keys: KeySet, server: KeyServer, clock: C
     assert has(keys, "first")
     server.body = issuer.key_set(jwk(ec_key(1), "second"))
     assert not has(keys, "second"), "not yet: it was fetched just now"
-    clock.now += key_set.FETCH_INTERVAL_S
+    clock.now += jwks.FETCH_INTERVAL_S
     assert has(keys, "second")
     assert not has(keys, "first")
     assert server.fetches == 2
@@ -100,7 +100,7 @@ def test_whatever_arrives_there_is_one_fetch_in_30_s(
             assert not any(found)
             assert server.fetches == fetches
             assert has(keys, "first")
-            clock.now += key_set.FETCH_INTERVAL_S
+            clock.now += jwks.FETCH_INTERVAL_S
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_whatever_arrives_there_is_one_fetch_in_30_s(
         (200, b'{"keys": []}', {}),
         (200, b'{"keys": [{"kty": "oct", "kid": "first"}]}', {}),
         (200, b'{"keys": ' + b"[" * 100_000, {}),
-        (200, b'{"keys": [], "more": "' + b"x" * key_set.MAX_SET_BYTES + b'"}', {}),
+        (200, b'{"keys": [], "more": "' + b"x" * jwks.MAX_SET_BYTES + b'"}', {}),
         (200, None, {"Transfer-Encoding": "chunked"}),
         (200, None, {"Content-Length": "10"}),
     ],
@@ -131,7 +131,7 @@ def test_the_last_good_keys_are_kept_while_the_endpoint_is_down(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert has(keys, "first")
-    monkeypatch.setattr(key_set, "FETCH_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(jwks, "FETCH_TIMEOUT_S", 0.3)
     good = issuer.key_set(jwk(ec_key(1), "second"))
     server.status, server.headers, server.body = status, headers, good if body is None else body
     clock.now += 100_000
@@ -139,7 +139,7 @@ def test_the_last_good_keys_are_kept_while_the_endpoint_is_down(
     wait_until(lambda: "JWT_JWKS_URL gave no keys" in caplog.text, "the fetch has failed")
     assert (server.fetches, has(keys, "first"), has(keys, "second")) == (2, True, False)
     server.status, server.headers, server.body = 200, {}, good
-    clock.now += key_set.FETCH_INTERVAL_S
+    clock.now += jwks.FETCH_INTERVAL_S
     assert has(keys, "second")
 
 
@@ -176,7 +176,7 @@ def test_old_keys_are_fetched_anew_and_nobody_waits(keys: KeySet, server: KeySer
     assert has(keys, "first")
     server.answering.clear()
     server.body = issuer.key_set(jwk(ec_key(0), "first"), jwk(ec_key(1), "second"))
-    clock.now += key_set.REFRESH_AFTER_S
+    clock.now += jwks.REFRESH_AFTER_S
     started = time.monotonic()
     assert all(has(keys, "first") for _ in range(1_000))
     assert time.monotonic() - started < 1
@@ -190,7 +190,7 @@ def test_who_looks_for_an_unknown_key_takes_few_threads(
 ) -> None:
     assert has(keys, "first")
     server.answering.clear()
-    clock.now += key_set.FETCH_INTERVAL_S
+    clock.now += jwks.FETCH_INTERVAL_S
     with ThreadPoolExecutor(50) as threads:
         waiting = [threads.submit(has, keys, f"unknown {number}") for number in range(50)]
         wait_until(lambda: sum(each.done() for each in waiting) == 48, "all but two have their answer")
@@ -207,14 +207,14 @@ def test_a_fetch_ends_in_time_whatever_the_endpoint_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It sends a byte every now and then, for minutes."""
-    monkeypatch.setattr(key_set, "FETCH_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(jwks, "FETCH_TIMEOUT_S", 0.3)
     server.drip_s = 0.1
     started = time.monotonic()
     assert retry_after(keys) == 30
     assert time.monotonic() - started < 2
     wait_until(lambda: "JWT_JWKS_URL gave no keys" in caplog.text, "the fetch has ended", 5)
     server.drip_s = 0
-    clock.now += key_set.FETCH_INTERVAL_S
+    clock.now += jwks.FETCH_INTERVAL_S
     assert has(keys, "first")
 
 

@@ -5,12 +5,12 @@ import logging
 import sys
 from collections.abc import Mapping
 
-from bulkimport.logs import JsonFormatter, TextFormatter
+from bulkimport.telemetry.logs import JsonFormatter, TextFormatter
 
 
 def line(message: str = "done", *arguments: object, **extra: object) -> logging.LogRecord:
     given: Mapping[str, object] = {
-        "name": "bulkimport.worker",
+        "name": "bulkimport.worker.loop",
         "levelno": 20,
         "levelname": "INFO",
         "msg": message,
@@ -25,7 +25,7 @@ def test_json_is_one_object_a_line() -> None:
     assert json.loads(text) == {
         "time": "1970-01-01T00:00:00.250+00:00",
         "level": "info",
-        "logger": "bulkimport.worker",
+        "logger": "bulkimport.worker.loop",
         "message": "ü 1",
         "request_id": "r-1",
         "seconds": 0.5,
@@ -37,7 +37,7 @@ def test_text_is_time_level_logger_message_and_pairs() -> None:
         line(job_id="x-1", seconds=0.5, reason='the "server" left', none="", a="1=2")
     )
     assert text == (
-        "1970-01-01T00:00:00.250+00:00 INFO    bulkimport.worker done "
+        "1970-01-01T00:00:00.250+00:00 INFO    bulkimport.worker.loop done "
         'job_id=x-1 seconds=0.5 reason="the \\"server\\" left" none="" a="1=2"'
     )
 
@@ -57,5 +57,5 @@ def test_an_exception_stands_below_a_line_for_people_and_in_a_line_for_machines(
         record = line(exc_info=sys.exc_info())
     assert "TypeError: gone" in json.loads(JsonFormatter().format(record))["exception"]
     first, *below = TextFormatter().format(record).splitlines()
-    assert first.endswith("bulkimport.worker done")
+    assert first.endswith("bulkimport.worker.loop done")
     assert below[-1] == "TypeError: gone"

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bulkimport import migrate
-from bulkimport.migrate import MigrationError
+from bulkimport.database import migrations
+from bulkimport.database.migrations import MigrationError
 
 
 def write(folder: Path, *names: str) -> Path:
@@ -15,9 +15,9 @@ def write(folder: Path, *names: str) -> Path:
 
 
 def test_the_projects_own_folder_is_in_order() -> None:
-    migrations = migrate.read_folder()
-    assert [migration.version for migration in migrations] == list(range(1, len(migrations) + 1))
-    assert migrate.latest_version() == len(migrations) > 0
+    versions = [migration.version for migration in migrations.read_folder()]
+    assert versions == list(range(1, len(versions) + 1))
+    assert migrations.latest_version() == len(versions) > 0
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_the_projects_own_folder_is_in_order() -> None:
 )
 def test_missing_doubled_and_misnamed_files_are_told(tmp_path: Path, names: list[str], message: str) -> None:
     with pytest.raises(MigrationError, match=message):
-        migrate.read_folder(write(tmp_path, *names))
+        migrations.read_folder(write(tmp_path, *names))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_missing_doubled_and_misnamed_files_are_told(tmp_path: Path, names: list
 )
 def test_a_file_with_its_own_transaction_is_refused(text: str) -> None:
     with pytest.raises(MigrationError, match="is not allowed"):
-        migrate.refuse_transaction_statements("000001_a.up.sql", text)
+        migrations.refuse_transaction_statements("000001_a.up.sql", text)
 
 
 @pytest.mark.parametrize(
@@ -67,4 +67,4 @@ def test_a_file_with_its_own_transaction_is_refused(text: str) -> None:
     ],
 )
 def test_the_words_elsewhere_are_fine(text: str) -> None:
-    migrate.refuse_transaction_statements("000001_a.up.sql", text)
+    migrations.refuse_transaction_statements("000001_a.up.sql", text)

@@ -1,6 +1,6 @@
 """Options as jobs keep them."""
 
-from bulkimport.options import Options
+from bulkimport.jobs.options import Options
 
 
 def test_options_come_back_as_they_were_stored() -> None:

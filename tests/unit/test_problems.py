@@ -7,13 +7,12 @@ import pytest
 from flask import Flask, abort
 from flask.testing import FlaskClient
 
-from bulkimport import problems
-from bulkimport.api import request_log
-from bulkimport.auth import UnauthorizedError
+from bulkimport.auth.tokens import UnauthorizedError
 from bulkimport.csvfile.refusal import RefusedFileError
-from bulkimport.database import DatabaseUnavailableError
-from bulkimport.problem_types import PROBLEM_TYPES
-from bulkimport.problems import Problem
+from bulkimport.database.connections import DatabaseUnavailableError
+from bulkimport.web import problems, request_log
+from bulkimport.web.problem_types import PROBLEM_TYPES
+from bulkimport.web.problems import Problem
 
 ROOT = Path(__file__).parents[2]
 
@@ -103,7 +102,7 @@ def test_every_kind_is_documented_and_every_refusal_is_a_kind() -> None:
 def test_every_code_of_a_row_error_is_documented_and_in_the_example() -> None:
     source = "".join(
         (ROOT / "src/bulkimport" / name).read_text()
-        for name in ("csvfile/fields.py", "csvfile/rows.py", "conflict.py")
+        for name in ("assets/fields.py", "assets/rows.py", "importing/conflicts.py")
     )
     codes = set(re.findall(r'"([a-z]+(?:_[a-z]+)*)", (?:f?"(?:is|has|holds|must)|message)', source)) | {
         "required"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from bulkimport import proved_tokens
-from bulkimport.auth import LEEWAY_S, Principal, UnauthorizedError
-from bulkimport.proved_tokens import MAX_REMEMBERED, REMEMBER_S, ProvedTokens
+from bulkimport.auth import token_cache
+from bulkimport.auth.token_cache import MAX_REMEMBERED, REMEMBER_S, ProvedTokens
+from bulkimport.auth.tokens import LEEWAY_S, Principal, UnauthorizedError
 
 NOW = 1_800_000_000.0
 
@@ -32,7 +32,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(proved_tokens, "time", clock)
+    monkeypatch.setattr(token_cache, "time", clock)
     return clock
 
 
@@ -50,6 +50,15 @@ def test_a_token_is_verified_once_a_minute(tokens: ProvedTokens, verifier: Verif
     assert [tokens.verify("a").subject for _ in range(3)] == ["a"] * 3
     assert verifier.asked == 1
     clock.now += REMEMBER_S
+    tokens.verify("a")
+    assert verifier.asked == 2
+
+
+def test_a_token_is_verified_anew_where_the_clock_was_set_back(
+    tokens: ProvedTokens, verifier: Verifier, clock: Clock
+) -> None:
+    tokens.verify("a")
+    clock.now -= 300
     tokens.verify("a")
     assert verifier.asked == 2
 

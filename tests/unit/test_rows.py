@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkimport.csvfile import dates, fields, rows
-from bulkimport.csvfile.fields import FieldError, Rule
+from bulkimport.assets import fields, rows
+from bulkimport.assets.fields import FieldError, Rule
+from bulkimport.assets.rows import Asset, RowError, RowRules, row_error
+from bulkimport.csvfile import dates
 from bulkimport.csvfile.header import FIELDS
 from bulkimport.csvfile.records import Record, Records
-from bulkimport.csvfile.rows import Asset, RowError, RowRules, row_error
 
 GOOD = {
     "identifier": "LT-1",

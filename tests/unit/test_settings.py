@@ -1,5 +1,6 @@
 """The environment → settings."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,14 +9,29 @@ from bulkimport import settings
 from bulkimport.devserver import environment
 from bulkimport.settings import SettingsError
 
+ROOT = Path(__file__).parents[2]
+READ = re.compile(r'given(?:\.get\(|, )"([A-Z_]+)"')
+PAGE = (ROOT / "docs/configuration.md").read_text()
+DOCUMENTED = dict(re.findall(r"^\| `([A-Z_]+)` \| ?(.*?) ?\|", PAGE, re.M))
 
-def test_the_defaults_are_those_of_the_readme() -> None:
-    given = settings.load({})
-    assert (given.host, given.port, given.log_level) == ("127.0.0.1", 8000, "INFO")
-    assert (given.max_upload_bytes, given.max_rows, given.chunk_rows) == (104_857_600, 1_000_000, 5_000)
-    assert given.retention_days == 30
-    assert given.jwt_account_claim == "account_id"
-    assert given.data_dir == Path("var").absolute()
+
+def test_every_variable_is_documented_and_no_other() -> None:
+    read = set(READ.findall((ROOT / "src/bulkimport/settings.py").read_text()))
+    assert read == set(DOCUMENTED)
+
+
+@pytest.mark.parametrize("name", [name for name, default in DOCUMENTED.items() if default.startswith("`")])
+def test_the_documented_default_is_the_default(name: str) -> None:
+    assert settings.load({name: DOCUMENTED[name].strip("`")}) == settings.load({})
+
+
+def test_what_has_no_documented_default_is_unset_by_default() -> None:
+    given = vars(settings.load({}))
+    unset = {name.lower() for name, default in DOCUMENTED.items() if not default}
+    assert {name for name, value in given.items() if value is None} == {
+        *(unset - {"prometheus_multiproc_dir"}),
+        "metrics_folder",
+    }
 
 
 def test_an_empty_variable_is_an_unset_one() -> None:

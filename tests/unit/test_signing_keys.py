@@ -6,8 +6,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from bulkimport import signing_keys
-from bulkimport.signing_keys import FixedKey, UnusableKeyError
+from bulkimport.auth import keys
+from bulkimport.auth.keys import FixedKey, UnusableKeyError
 from tests.issuer import ec_key, jwk, pem, rsa_key
 
 PRIVATE_PEM = (
@@ -29,7 +29,7 @@ ED25519_PEM = (
 def test_the_kind_of_a_public_key_is_its_algorithm(key: Any, algorithm: str) -> None:
     text = pem(key)
     for given in (text, text.replace("\n", "\\n"), f"\n {text}"):
-        found = signing_keys.from_pem(given)
+        found = keys.from_pem(given)
         assert found.algorithm == algorithm
         assert FixedKey(found).find(algorithm, "any") == found
         assert FixedKey(found).find("HS256", None) is None
@@ -51,22 +51,22 @@ def test_the_kind_of_a_public_key_is_its_algorithm(key: Any, algorithm: str) -> 
 )
 def test_a_key_that_is_none_is_refused_with_the_way_out(text: str, reason: str) -> None:
     with pytest.raises(UnusableKeyError, match=f"^JWT_PUBLIC_KEY .*{reason}"):
-        signing_keys.from_pem(text)
+        keys.from_pem(text)
 
 
 def test_a_public_key_is_no_secret() -> None:
     with pytest.raises(UnusableKeyError, match="JWT_SECRET is a public key"):
-        signing_keys.from_secret(pem(rsa_key()))
+        keys.from_secret(pem(rsa_key()))
 
 
 def test_a_secret_is_not_in_the_repr() -> None:
-    assert "s3cret" not in repr(FixedKey(signing_keys.from_secret("s3cret" * 10)))
+    assert "s3cret" not in repr(FixedKey(keys.from_secret("s3cret" * 10)))
 
 
 @pytest.mark.parametrize("more", [{}, {"use": "sig"}, {"key_ops": ["verify"]}, {"alg": "RS256"}])
 def test_a_key_of_a_set_is_taken_for_signatures(more: dict[str, Any]) -> None:
-    assert signing_keys.from_jwk(jwk(rsa_key(), **more)).algorithm == "RS256"
-    assert signing_keys.from_jwk(jwk(ec_key())).algorithm == "ES256"
+    assert keys.from_jwk(jwk(rsa_key(), **more)).algorithm == "RS256"
+    assert keys.from_jwk(jwk(ec_key())).algorithm == "ES256"
 
 
 @pytest.mark.parametrize(
@@ -103,4 +103,4 @@ def test_a_key_of_a_set_is_taken_for_signatures(more: dict[str, Any]) -> None:
 )
 def test_a_key_of_a_set_that_is_for_something_else_or_weak_is_not(given: dict[str, Any]) -> None:
     with pytest.raises(UnusableKeyError):
-        signing_keys.from_jwk(given)
+        keys.from_jwk(given)

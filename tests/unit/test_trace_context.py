@@ -2,7 +2,7 @@
 
 import pytest
 
-from bulkimport.trace_context import trace_id
+from bulkimport.telemetry.trace_context import trace_id
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 

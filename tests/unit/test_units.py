@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkimport import processes, shutdown
+from bulkimport.worker import processes, shutdown
 
 ROOT = Path(__file__).parents[2]
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))

@@ -2,9 +2,7 @@
 
 from marshmallow import Schema, fields, validate
 
-from bulkimport.api.cursors import NUMBER, TEXT, CursorField
-from bulkimport.api.schemas import MAX_PAGE, NO_NUL, Answered, Instant
-from bulkimport.csvfile.fields import (
+from bulkimport.assets.fields import (
     MAX_DESCRIPTION_CHARS,
     MAX_IDENTIFIER_CHARS,
     MAX_METADATA_CHARS,
@@ -12,6 +10,8 @@ from bulkimport.csvfile.fields import (
     TYPES,
 )
 from bulkimport.store import assets
+from bulkimport.web.pagination import NUMBER, TEXT, CursorField
+from bulkimport.web.schemas import MAX_PAGE, NO_NUL, Answered, Instant
 
 DATE = {
     "anyOf": [{"format": "date"}, {"format": "date-time"}],

@@ -14,7 +14,7 @@ DATE_FIELDS = ("valid_from", "valid_to")
 REQUIRED_FIELDS = ("identifier", "name", "type", "valid_from", "is_active")
 METADATA_PREFIX = "metadata."
 # The columns that a file of failed rows has beside the original ones.
-HANDED_BACK = ("_row", "_errors")
+HANDED_BACK = ("_row", "_errors", "_job")
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 MAX_COLUMNS = 500
 MAX_NAME_CHARS = 255
@@ -43,9 +43,10 @@ def require_readable(record: Record) -> list[str]:
     if record.fault:
         shown = encoding.printable(names[0][:50])
         raise _unreadable(f'has a fault in its quotes or is too long: "{shown}"')
-    if len(names) > MAX_COLUMNS:
+    count = sum(name.strip() not in HANDED_BACK for name in names)
+    if count > MAX_COLUMNS:
         raise RefusedFileError(
-            "too-many-columns", f"The header has {len(names)} columns; at most {MAX_COLUMNS} are read."
+            "too-many-columns", f"The header has {count} columns; at most {MAX_COLUMNS} are read."
         )
     for name in names:
         if "\0" in name or encoding.undecoded(name):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg2
 
-from bulkimport import migrate
+from bulkimport.database import migrations
 from bulkimport.devserver.postgres import ADMIN, Server
 from bulkimport.settings import Settings
 
@@ -41,7 +41,7 @@ ON CONFLICT (id) DO NOTHING
 def prepare(server: Server) -> None:
     """The development database: roles, migrations, and accounts 1 and 2. May be repeated."""
     prepare_empty(server)
-    migrate.up(server.url(OWNER, DATABASE))
+    migrations.up(server.url(OWNER, DATABASE))
     grant_roles(server)
     execute(server.url(ADMIN, DATABASE), DEMO_ACCOUNTS)
 

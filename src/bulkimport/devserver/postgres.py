@@ -23,7 +23,7 @@ from urllib.parse import quote
 import psycopg2
 
 from bulkimport.devserver import guard
-from bulkimport.faults import OperatorError
+from bulkimport.errors import OperatorError
 
 ADMIN = "postgres"
 UNPRIVILEGED_USER = "nobody"  # PostgreSQL refuses to run as root

@@ -17,13 +17,13 @@ from typing import IO
 
 import click
 
-from bulkimport import migrate
-from bulkimport.auth import issue_token
+from bulkimport.auth.tokens import issue_token
 from bulkimport.client import EXIT_ROWS_FAILED
+from bulkimport.database import migrations
 from bulkimport.devserver import environment, guard, postgres
-from bulkimport.faults import OperatorError
-from bulkimport.processes import Command, keep_running
+from bulkimport.errors import OperatorError
 from bulkimport.settings import Settings
+from bulkimport.worker.processes import Command, keep_running
 
 CLUSTER = "postgres"  # below DATA_DIR
 EXAMPLES = (Path("examples/assets.csv"), Path("examples/assets-with-errors.csv"))
@@ -177,7 +177,7 @@ def _prepared(settings: Settings, environ: Mapping[str, str], *, fresh: bool = F
     }
     if settings.database_url:
         if settings.migration_database_url:
-            migrate.up(settings.migration_database_url)
+            migrations.up(settings.migration_database_url)
         yield Service(settings, {"web": common, "worker": common}, None)
         return
     with postgres.running(settings.data_dir / CLUSTER, fresh=fresh) as server:

@@ -10,6 +10,8 @@ from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
+from bulkimport.store import pages
+
 BY_ID, NEWEST_FIRST, BY_IDENTIFIER = SORTS = ("id", "-id", "identifier")
 
 
@@ -53,6 +55,13 @@ class Key(NamedTuple):
     id: int
 
 
+class Page(NamedTuple):
+    """Some assets, and behind which key the next page begins: None at the end."""
+
+    assets: list[Asset]
+    next_key: Key | None
+
+
 class IdentifierTakenError(Exception):
     """Another live asset of the account has the identifier."""
 
@@ -94,21 +103,32 @@ def lock(cursor: Cursor, *, account_id: int, asset_id: int) -> Asset | None:
     return Asset(*found) if found else None
 
 
-# What is not asked for is NULL, and then no condition; likewise below. The order walks the primary key.
+# What is not asked for is NULL, and then no condition; likewise below. The innermost SELECT walks the primary
+# key, and its LIMIT bounds what is read for a filter that matches little. Deleted assets count, because they
+# are read, too. The last row is kept even if it does not match: the next page begins behind it.
 PAGE_BY_ID = """
 /* assets.page_by_id */
 SELECT id, identifier, name, type, description, valid_from, valid_to, is_active, metadata,
-       created_at, updated_at, import_job_id, import_row, version
-FROM trakrf.assets
-WHERE account_id = %(account_id)s
-  AND deleted_at IS NULL
-  AND (%(identifier)s    IS NULL OR identifier    = %(identifier)s)
-  AND (%(type)s          IS NULL OR type          = %(type)s)
-  AND (%(is_active)s     IS NULL OR is_active     = %(is_active)s)
-  AND (%(import_job_id)s IS NULL OR import_job_id = %(import_job_id)s)
-  AND (%(pattern)s IS NULL OR identifier ILIKE %(pattern)s OR name ILIKE %(pattern)s
-                           OR description ILIKE %(pattern)s)
-  AND id > coalesce(%(after_id)s, 0)
+       created_at, updated_at, import_job_id, import_row, version, matches, is_end_of_scan
+FROM (
+    SELECT *,
+           deleted_at IS NULL
+           AND (%(type)s          IS NULL OR type          = %(type)s)
+           AND (%(is_active)s     IS NULL OR is_active     = %(is_active)s)
+           AND (%(import_job_id)s IS NULL OR import_job_id = %(import_job_id)s)
+           AND (%(pattern)s IS NULL OR identifier ILIKE %(pattern)s OR name ILIKE %(pattern)s
+                                    OR description ILIKE %(pattern)s) AS matches,
+           row_number() OVER (ORDER BY id) = %(scan_rows)s AS is_end_of_scan
+    FROM (
+        SELECT *
+        FROM trakrf.assets
+        WHERE account_id = %(account_id)s
+          AND id > coalesce(%(after_id)s, 0)
+        ORDER BY id
+        LIMIT %(scan_rows)s
+    ) AS scanned
+) AS looked_at
+WHERE matches OR is_end_of_scan
 ORDER BY id
 LIMIT %(limit)s
 """
@@ -116,37 +136,84 @@ LIMIT %(limit)s
 PAGE_NEWEST_FIRST = """
 /* assets.page_newest_first */
 SELECT id, identifier, name, type, description, valid_from, valid_to, is_active, metadata,
-       created_at, updated_at, import_job_id, import_row, version
-FROM trakrf.assets
-WHERE account_id = %(account_id)s
-  AND deleted_at IS NULL
-  AND (%(identifier)s    IS NULL OR identifier    = %(identifier)s)
-  AND (%(type)s          IS NULL OR type          = %(type)s)
-  AND (%(is_active)s     IS NULL OR is_active     = %(is_active)s)
-  AND (%(import_job_id)s IS NULL OR import_job_id = %(import_job_id)s)
-  AND (%(pattern)s IS NULL OR identifier ILIKE %(pattern)s OR name ILIKE %(pattern)s
-                           OR description ILIKE %(pattern)s)
-  AND id < coalesce(%(after_id)s, 9223372036854775807)
+       created_at, updated_at, import_job_id, import_row, version, matches, is_end_of_scan
+FROM (
+    SELECT *,
+           deleted_at IS NULL
+           AND (%(type)s          IS NULL OR type          = %(type)s)
+           AND (%(is_active)s     IS NULL OR is_active     = %(is_active)s)
+           AND (%(import_job_id)s IS NULL OR import_job_id = %(import_job_id)s)
+           AND (%(pattern)s IS NULL OR identifier ILIKE %(pattern)s OR name ILIKE %(pattern)s
+                                    OR description ILIKE %(pattern)s) AS matches,
+           row_number() OVER (ORDER BY id DESC) = %(scan_rows)s AS is_end_of_scan
+    FROM (
+        SELECT *
+        FROM trakrf.assets
+        WHERE account_id = %(account_id)s
+          AND id < coalesce(%(after_id)s, 9223372036854775807)
+        ORDER BY id DESC
+        LIMIT %(scan_rows)s
+    ) AS scanned
+) AS looked_at
+WHERE matches OR is_end_of_scan
 ORDER BY id DESC
 LIMIT %(limit)s
 """
 
-# The order walks assets_live_identifier_idx.
+# The innermost SELECT walks assets_live_identifier_idx, which has no deleted assets.
 PAGE_BY_IDENTIFIER = """
 /* assets.page_by_identifier */
 SELECT id, identifier, name, type, description, valid_from, valid_to, is_active, metadata,
-       created_at, updated_at, import_job_id, import_row, version
-FROM trakrf.assets
-WHERE account_id = %(account_id)s
-  AND deleted_at IS NULL
-  AND (%(identifier)s    IS NULL OR identifier    = %(identifier)s)
-  AND (%(type)s          IS NULL OR type          = %(type)s)
-  AND (%(is_active)s     IS NULL OR is_active     = %(is_active)s)
-  AND (%(import_job_id)s IS NULL OR import_job_id = %(import_job_id)s)
+       created_at, updated_at, import_job_id, import_row, version, matches, is_end_of_scan
+FROM (
+    SELECT *,
+           (%(type)s              IS NULL OR type          = %(type)s)
+           AND (%(is_active)s     IS NULL OR is_active     = %(is_active)s)
+           AND (%(import_job_id)s IS NULL OR import_job_id = %(import_job_id)s)
+           AND (%(pattern)s IS NULL OR identifier ILIKE %(pattern)s OR name ILIKE %(pattern)s
+                                    OR description ILIKE %(pattern)s) AS matches,
+           row_number() OVER (ORDER BY identifier) = %(scan_rows)s AS is_end_of_scan
+    FROM (
+        SELECT *
+        FROM trakrf.assets
+        WHERE account_id = %(account_id)s
+          AND deleted_at IS NULL
+          AND identifier > coalesce(%(after_identifier)s, '')
+        ORDER BY identifier
+        LIMIT %(scan_rows)s
+    ) AS scanned
+) AS looked_at
+WHERE matches OR is_end_of_scan
+ORDER BY identifier
+LIMIT %(limit)s
+"""
+
+# Without OFFSET 0 the planner may walk the whole account in the order of the page, in the hope of meeting the
+# assets of a job soon. With it, it reads those that the index finds, and sorts them.
+PAGE_BY_INDEX = """
+/* assets.page_by_index */
+SELECT id, identifier, name, type, description, valid_from, valid_to, is_active, metadata,
+       created_at, updated_at, import_job_id, import_row, version, true, false
+FROM (
+    SELECT *
+    FROM trakrf.assets
+    WHERE account_id = %(account_id)s
+      AND deleted_at IS NULL
+      AND (%(identifier)s    IS NULL OR identifier    = %(identifier)s)
+      AND (%(import_job_id)s IS NULL OR import_job_id = %(import_job_id)s)
+    OFFSET 0
+) AS named
+WHERE (%(type)s      IS NULL OR type      = %(type)s)
+  AND (%(is_active)s IS NULL OR is_active = %(is_active)s)
   AND (%(pattern)s IS NULL OR identifier ILIKE %(pattern)s OR name ILIKE %(pattern)s
                            OR description ILIKE %(pattern)s)
-  AND identifier > coalesce(%(after_identifier)s, '')
-ORDER BY identifier
+  AND (%(after_id)s IS NULL OR CASE %(sort)s
+                                   WHEN 'id'  THEN id > %(after_id)s
+                                   WHEN '-id' THEN id < %(after_id)s
+                                   ELSE identifier > %(after_identifier)s
+                               END)
+ORDER BY CASE %(sort)s WHEN 'id' THEN id WHEN '-id' THEN -id END,
+         CASE %(sort)s WHEN 'identifier' THEN identifier END
 LIMIT %(limit)s
 """
 
@@ -165,23 +232,33 @@ def page(
     is_active: bool | None = None,
     import_job_id: UUID | None = None,
     q: str | None = None,
-) -> list[Asset]:
-    """Live assets, one of SORTS, from the first one behind `after`; `q` is somewhere in their texts."""
-    cursor.execute(
-        PAGES[sort],
-        {
-            "account_id": account_id,
-            "after_id": after.id if after else None,
-            "after_identifier": after.identifier if after else None,
-            "limit": limit,
-            "identifier": identifier,
-            "type": type,
-            "is_active": is_active,
-            "import_job_id": import_job_id,
-            "pattern": _containing(q) if q else None,
-        },
-    )
-    return [Asset(*found) for found in cursor]
+) -> Page:
+    """Live assets in the order of `sort`, one of SORTS, behind `after`; `q` is somewhere in their texts.
+
+    A page looks at pages.SCAN_ROWS assets at most, and is shorter than `limit` where fewer of those match.
+    Only what `identifier` or `import_job_id` names is found wherever it is.
+    """
+    parameters = {
+        "account_id": account_id,
+        "after_id": after.id if after else None,
+        "after_identifier": after.identifier if after else None,
+        "limit": limit + 1,
+        "scan_rows": pages.SCAN_ROWS,
+        "sort": sort,
+        "identifier": identifier,
+        "type": type,
+        "is_active": is_active,
+        "import_job_id": import_job_id,
+        "pattern": _containing(q) if q else None,
+    }
+    if identifier is None:
+        cursor.execute(PAGES[sort], parameters)
+        found = _page(cursor, limit)
+        # The assets of a job mostly lie together, and then need not all be read and sorted for each page.
+        if import_job_id is None or found.next_key is None or len(found.assets) == limit:
+            return found
+    cursor.execute(PAGE_BY_INDEX, parameters)
+    return _page(cursor, limit)
 
 
 INSERT = """
@@ -252,6 +329,12 @@ WHERE account_id = %(account_id)s
 def delete(cursor: Cursor, *, account_id: int, asset_id: int) -> None:
     """The asset is there no more, and its identifier is free."""
     cursor.execute(DELETE, {"account_id": account_id, "asset_id": asset_id})
+
+
+def _page(cursor: Cursor, limit: int) -> Page:
+    rows, last = pages.cut(cursor.fetchall(), limit)
+    ended = Asset(*last) if last else None
+    return Page([Asset(*row) for row in rows], Key(ended.identifier, ended.id) if ended else None)
 
 
 def _parameters(asset: NewAsset) -> dict[str, Any]:

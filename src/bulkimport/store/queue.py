@@ -13,6 +13,9 @@ from psycopg2.extensions import cursor as Cursor
 
 CHANNEL = "bulkimport_queue"
 CLAIM_GRACE_S = 2  # from a claim to its lock nobody else claims the job; after that the lock protects it
+# No claim and no release puts a job off for as long as this. A not_before that lies further ahead was written
+# before the clock was set back.
+MAX_WAIT_S = 2 * CLAIM_GRACE_S
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,27 @@ def is_in_hand(cursor: Cursor, *, account_id: int, job_id: UUID) -> bool:
     return cursor.fetchone() is not None
 
 
+# A row's xmax is the transaction that locked it last, which holds its own number in pg_locks until it ends.
+# FOR UPDATE SKIP LOCKED would show the same, but would lock the free rows for a moment, and a worker that is
+# about to lock one of them would lose its turn.
+IN_HAND = """
+/* queue.in_hand */
+SELECT job_id, xmax IN (SELECT transactionid
+                        FROM pg_locks
+                        WHERE locktype = 'transactionid'
+                          AND granted)
+FROM trakrf.bulk_import_queue
+WHERE account_id = %(account_id)s
+ORDER BY job_id
+"""
+
+
+def in_hand(cursor: Cursor, *, account_id: int) -> list[UUID]:
+    """The account's jobs that are in the hands of a worker at this moment."""
+    cursor.execute(IN_HAND, {"account_id": account_id})
+    return [job_id for job_id, is_in_hand in cursor if is_in_hand]
+
+
 LISTEN = """
 /* queue.listen */
 LISTEN bulkimport_queue
@@ -149,6 +173,7 @@ WITH candidate AS MATERIALIZED (
     SELECT account_id, job_id
     FROM trakrf.bulk_import_queue
     WHERE not_before <= clock_timestamp()
+       OR not_before >  clock_timestamp() + make_interval(secs => %(max_wait_s)s)
     ORDER BY next_chunk + ahead, enqueued_at
     LIMIT 1
     FOR UPDATE SKIP LOCKED
@@ -169,7 +194,7 @@ def claim(cursor: Cursor) -> Claim | None:
 
     Commit before working on it.
     """
-    cursor.execute(CLAIM, {"grace_s": CLAIM_GRACE_S})
+    cursor.execute(CLAIM, {"grace_s": CLAIM_GRACE_S, "max_wait_s": MAX_WAIT_S})
     found = cursor.fetchone()
     return Claim(*found) if found else None
 
@@ -253,7 +278,10 @@ WHERE account_id = %(account_id)s
 
 
 def release(cursor: Cursor, claim: Claim, *, delay_s: float) -> None:
-    """Give the claim back uncharged, to be claimed again after the delay; nothing if it is another's."""
+    """Give the claim back uncharged, to be claimed again after the delay, at most MAX_WAIT_S.
+
+    Does nothing if the claim is another's.
+    """
     cursor.execute(RELEASE, {**vars(claim), "delay_s": delay_s})
 
 
@@ -276,7 +304,7 @@ SAMPLE = """
 SELECT count(*) FILTER (WHERE is_pending),
        count(*) FILTER (WHERE NOT is_pending),
        coalesce(sum(chunks - next_chunk), 0)::int,
-       coalesce(extract(epoch FROM clock_timestamp() - min(enqueued_at) FILTER (WHERE is_pending)), 0)::float8
+       greatest(extract(epoch FROM clock_timestamp() - min(enqueued_at) FILTER (WHERE is_pending)), 0)::float8
 FROM (
     SELECT next_chunk, chunks, enqueued_at,
            next_chunk = 0 AND attempts = 0 AND NOT only_check AS is_pending

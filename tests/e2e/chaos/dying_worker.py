@@ -6,20 +6,23 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bulkimport import chunk_import, database, settings, worker
+from bulkimport import settings
+from bulkimport.database import connections
+from bulkimport.importing import chunk
 from bulkimport.store import progress, queue, staged_assets
+from bulkimport.worker import loop
 
 # Point → the function at whose call, or behind which, the process dies.
 POINTS: dict[str, tuple[Any, str, bool]] = {
     "before claim": (queue, "claim", False),
     "after claim": (queue, "relock", False),
-    "before stage": (chunk_import, "_resolve", False),
+    "before stage": (chunk, "_resolve", False),
     "before insert": (staged_assets, "insert_all", False),
     "after insert": (staged_assets, "insert_all", True),
     "before checkpoint": (queue, "checkpoint", False),
     "after checkpoint": (queue, "checkpoint", True),
-    "before commit": (database, "_commit", False),
-    "after commit": (database, "_commit", True),
+    "before commit": (connections, "_commit", False),
+    "after commit": (connections, "_commit", True),
     "before finish": (progress, "set_status", False),
     "after finish": (progress, "set_status", True),
 }
@@ -30,7 +33,7 @@ def main(point: str, nth: int) -> None:
     module, name, after = POINTS[point]
     setattr(module, name, dying(getattr(module, name), nth, after=after))
     given = settings.load()
-    worker.serve(given.require_database_url(), retention_days=given.retention_days)
+    loop.serve(given.require_database_url(), retention_days=given.retention_days)
 
 
 def dying(function: Callable[..., Any], nth: int, *, after: bool) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""Stands between the service and PostgreSQL, and cuts the line at the worst moment."""
+"""Stands between the service and PostgreSQL, and cuts the line or stops reading at the worst moment."""
 
 import random
 import socket
@@ -6,21 +6,22 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
+
+from psycopg2.extensions import parse_dsn
 
 COMMIT = b"COMMIT\0"  # the end of a simple query (PostgreSQL manual, Message Formats)
 BLOCK_BYTES = 65_536
+ProxyT = TypeVar("ProxyT", bound="Proxy")
 
 
-class CommitCutter:
-    """Lets each COMMIT through to the server, and of some the answer not back."""
+class Proxy:
+    """Lets everything through."""
 
-    def __init__(self, folder: Path, server_socket: Path, chance: float, seed: int) -> None:
-        self.socket = folder / server_socket.name
-        self.cuts = 0
-        self._chance = chance
-        self._random = random.Random(seed)
-        self._server_socket = server_socket
+    def __init__(self, folder: str, url: str) -> None:
+        (self._server_socket,) = Path(parse_dsn(url)["host"]).glob(".s.PGSQL.*[0-9]")
+        self.socket = Path(folder, self._server_socket.name)
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(self.socket))
         self._listener.listen(64)
@@ -53,26 +54,72 @@ class CommitCutter:
     def _to_server(self, line: "_Line") -> None:
         with suppress(OSError):
             while data := line.client.recv(BLOCK_BYTES):
-                if data.endswith(COMMIT) and self._random.random() < self._chance:
-                    line.cut = True
+                self._asked(line, data)
                 line.server.sendall(data)
         line.leave()
 
     def _to_client(self, line: "_Line") -> None:
         with suppress(OSError):
-            while data := line.server.recv(BLOCK_BYTES):
-                if line.cut:
-                    self.cuts += 1
-                    break
+            while (data := line.server.recv(BLOCK_BYTES)) and self._answered(line, data):
                 line.client.sendall(data)
         line.leave()
+
+    def _asked(self, line: "_Line", data: bytes) -> None:
+        """Something is on its way to the server."""
+
+    def _answered(self, line: "_Line", data: bytes) -> bool:
+        """Something is on its way to the client; False ends the line."""
+        return True
+
+
+class CommitCutter(Proxy):
+    """Lets each COMMIT through to the server, and of some the answer not back."""
+
+    def __init__(self, folder: str, url: str, chance: float, seed: int) -> None:
+        super().__init__(folder, url)
+        self.cuts = 0
+        self._chance = chance
+        self._random = random.Random(seed)
+
+    def _asked(self, line: "_Line", data: bytes) -> None:
+        if data.endswith(COMMIT) and self._random.random() < self._chance:
+            line.cut = True
+
+    def _answered(self, line: "_Line", data: bytes) -> bool:
+        self.cuts += line.cut
+        return not line.cut
+
+
+class Staller(Proxy):
+    """Reads so many bytes of what the server sends on the first line that has so many, and no more.
+
+    Nothing is closed, so neither side hears of it.
+    """
+
+    def __init__(self, folder: str, url: str, after_bytes: int) -> None:
+        super().__init__(folder, url)
+        self.stalls = 0
+        self._after_bytes = after_bytes
+        self._closing = threading.Event()
+
+    def close(self) -> None:
+        self._closing.set()
+        super().close()
+
+    def _answered(self, line: "_Line", data: bytes) -> bool:
+        line.answered_bytes += len(data)
+        if line.answered_bytes > self._after_bytes and not self.stalls:
+            self.stalls += 1
+            self._closing.wait()
+        return True
 
 
 class _Line:
     """Two connections that end together; two threads carry what comes from each."""
 
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
-        self.client, self.server, self.cut = client, server, False
+        self.client, self.server = client, server
+        self.cut, self.answered_bytes = False, 0
         self._lock = threading.Lock()
         self._threads = 2
 
@@ -88,13 +135,12 @@ class _Line:
 
 
 @contextmanager
-def cutting_commits(folder: Path, server_socket: Path, *, chance: float, seed: int) -> Iterator[CommitCutter]:
+def running(proxy: ProxyT) -> Iterator[ProxyT]:
     """A proxy for as long as the context lasts."""
-    cutter = CommitCutter(folder, server_socket, chance, seed)
-    thread = threading.Thread(target=cutter.run)
+    thread = threading.Thread(target=proxy.run)
     thread.start()
     try:
-        yield cutter
+        yield proxy
     finally:
-        cutter.close()
+        proxy.close()
         thread.join()

@@ -1,0 +1,52 @@
+"""A range of a job's rows is undone: in the caller's transaction."""
+
+from uuid import UUID
+
+from psycopg2.extensions import cursor as Cursor
+
+from bulkimport.assets.rows import RowError, occurrences, quoted
+from bulkimport.importing.chunk import Outcome
+from bulkimport.store import chunks, reverting, row_errors
+from bulkimport.store.jobs import Job
+from bulkimport.store.queue import Claim
+from bulkimport.telemetry import metrics
+
+CHANGED_SINCE = "changed_since"
+
+
+@metrics.stage("revert")
+def revert_chunk(cursor: Cursor, job: Job, claim: Claim) -> Outcome:
+    """Undo what the claimed range did; needs the lock.
+
+    Assets that others deleted meanwhile are skipped; those that they changed are kept, each with an error.
+    """
+    account_id, job_id, number = claim.account_id, claim.job_id, claim.next_chunk
+    chunk = chunks.require(cursor, account_id=account_id, job_id=job_id, number=number)
+    chunks.delete(cursor, account_id=account_id, job_id=job_id, number=number)
+    span = reverting.Span(account_id, _parent(job), chunk.first_row, chunk.first_row + chunk.rows - 1)
+    total = reverting.lock(cursor, span)
+    removed = reverting.remove(cursor, span)
+    restored = reverting.restore(cursor, span)
+    kept = reverting.kept(cursor, span)
+    errors = [_changed_since(asset) for asset in kept]
+    if errors:
+        row_errors.insert(cursor, account_id=account_id, job_id=job_id, errors=row_errors.arrays(errors))
+    return Outcome(
+        updated=restored,
+        skipped=total - removed - restored - len(kept),
+        failed=len(kept),
+        removed=removed,
+        errors=errors,
+        occurrences=occurrences(errors),
+    )
+
+
+def _parent(job: Job) -> UUID:
+    if job.parent_job_id is None:
+        raise LookupError(f"job {job.id} undoes a job that is no longer there")
+    return job.parent_job_id
+
+
+def _changed_since(asset: reverting.Kept) -> RowError:
+    message = f"identifier {quoted(asset.identifier)} was changed after the import; the asset is kept"
+    return RowError(asset.row, 0, "identifier", CHANGED_SINCE, message, asset.identifier[:200])
