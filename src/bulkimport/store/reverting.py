@@ -49,24 +49,6 @@ def find(cursor: Cursor, *, account_id: int, parent_id: UUID) -> UUID | None:
     return found[0] if found else None
 
 
-FIND_UNFINISHED = """
-/* reverting.find_unfinished */
-SELECT id
-FROM trakrf.bulk_import_jobs
-WHERE account_id    = %(account_id)s
-  AND parent_job_id = %(parent_id)s
-  AND kind          = 'revert'
-  AND status        IN ('pending', 'processing')
-"""
-
-
-def find_unfinished(cursor: Cursor, *, account_id: int, parent_id: UUID) -> UUID | None:
-    """The job that is undoing this one, and still needs what it has kept."""
-    cursor.execute(FIND_UNFINISHED, {"account_id": account_id, "parent_id": parent_id})
-    found = cursor.fetchone()
-    return found[0] if found else None
-
-
 EXTENT = """
 /* reverting.extent */
 SELECT coalesce(sum(assets), 0)::int, coalesce(max(last_row), 0)

@@ -115,7 +115,7 @@ WORKER_JOBS_PURGED = Counter(
 CLOSED_LABELS = (
     (WORKER_CLAIMS, ("first", "repeated")),
     (WORKER_CLAIMS_RELEASED, ("database", "interference", "stopping")),
-    (WORKER_CHUNKS, ("imported", "rolled_back", "lost", "interrupted", "failed")),
+    (WORKER_CHUNKS, ("imported", "copied", "rolled_back", "lost", "interrupted", "failed")),
     (WORKER_ROWS, ("created", "updated", "skipped", "failed", "removed")),
     (WORKER_JOBS_ENDED, ("completed", "failed", "cancelled")),
 )

@@ -36,7 +36,7 @@ from bulkimport.worker import listener, shutdown
 
 POLL_INTERVAL_S = 1.0
 MAX_ATTEMPTS = 5  # claims of one chunk with no progress; then the chunk is taken to kill its workers
-PURGE_INTERVAL_S = 60.0  # between looks for jobs to purge
+PURGE_INTERVAL_S = 10.0  # between looks for jobs to tidy up or to purge
 RETRY_DELAY_S = 1.0  # after a fault that waiting may mend
 # By default the thread that checks the next chunk keeps the interpreter for 5 ms whenever the one that holds
 # the transaction has an answer to go on with.
@@ -107,7 +107,11 @@ class Worker:
         """Purge a batch, now and then; whether there may be more."""
         if time.monotonic() < self._purge_at:
             return False
-        more = retention.purge_some(self._database, days=self._retention_days)
+        try:
+            more = retention.purge_some(self._database, days=self._retention_days)
+        except psycopg2.Error as error:  # imports must not wait for what can be done later
+            log.warning("a purge was interrupted", extra={"reason": redaction.message(error)})
+            more = False
         if not more:
             self._purge_at = time.monotonic() + PURGE_INTERVAL_S
         return more
@@ -140,7 +144,7 @@ class Worker:
             with self._database.transaction() as cursor:
                 commit_without_waiting(cursor)  # a claim lost with the server costs one uncounted attempt
                 claim = queue.claim(cursor)
-                if claim and (claim.next_chunk == 0 or claim.job_id != self._origin[0]):
+                if claim and (claim.is_first_chunk or claim.job_id != self._origin[0]):
                     self._begin(cursor, claim)
         except UnknownOutcomeError:
             if claim:
@@ -151,10 +155,10 @@ class Worker:
         return claim
 
     def _begin(self, cursor: Cursor, claim: Claim) -> None:
-        """Another job than before: it is processing from its first claim, and came with some request."""
+        """Another job than before, which came with some request; or the first chunk that a job imports."""
         account_id, job_id = claim.account_id, claim.job_id
         set_tenant(cursor, account_id)
-        if claim.next_chunk == 0:
+        if claim.is_first_chunk:
             progress.start(cursor, account_id=account_id, job_id=job_id)
         self._origin = job_id, jobs.get_origin(cursor, account_id=account_id, job_id=job_id)
 
@@ -177,8 +181,10 @@ class Worker:
         rows = {
             name: getattr(outcome, name) for name in ("created", "updated", "skipped", "failed", "removed")
         }
+        step = "copied" if claim.is_copy else "imported"
         log.info(
-            "chunk imported",
+            "chunk %s",
+            step,
             extra={
                 **self._described(claim),
                 **{f"{name}_rows": count for name, count in rows.items()},
@@ -186,8 +192,9 @@ class Worker:
                 **({"job_status": outcome.job_status} if outcome.job_status else {}),
             },
         )
-        metrics.WORKER_CHUNKS.labels("imported").inc()
-        metrics.WORKER_CHUNK_SECONDS.observe(seconds)
+        metrics.WORKER_CHUNKS.labels(step).inc()
+        if not claim.is_copy:
+            metrics.WORKER_CHUNK_SECONDS.observe(seconds)
         for name, count in rows.items():
             metrics.WORKER_ROWS.labels(name).inc(count)
         if outcome.job_status:
@@ -201,8 +208,7 @@ class Worker:
                 metrics.WORKER_CHUNKS.labels("lost").inc()
                 return None
             if claim.attempt > MAX_ATTEMPTS:
-                chunk = f"chunk {claim.next_chunk + 1} of {claim.chunks}"
-                failure = f"{chunk} was tried {MAX_ATTEMPTS} times and never finished"
+                failure = f"{_step(claim)} was tried {MAX_ATTEMPTS} times and never finished"
                 give_up(cursor, claim, failure)
                 log.error("job failed", extra={**self._described(claim), "failure": failure})
                 metrics.WORKER_JOBS_ENDED.labels(jobs.FAILED).inc()
@@ -261,3 +267,10 @@ class Worker:
             "chunk": claim.next_chunk,
             "attempt": claim.attempt,
         }
+
+
+def _step(claim: Claim) -> str:
+    """The claimed chunk as a person counts: from 1, and copies apart."""
+    if claim.is_copy:
+        return f"the copy of chunk {claim.next_chunk + 1} of {claim.copies}"
+    return f"chunk {claim.next_chunk - claim.copies + 1} of {claim.chunks - claim.copies}"
