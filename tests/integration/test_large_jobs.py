@@ -5,6 +5,7 @@ import pytest
 from bulkimport.database import connections
 from bulkimport.database.connections import Database
 from bulkimport.jobs import retention
+from bulkimport.jobs.finish import BATCH_IDENTIFIERS
 from tests.conftest import TestDatabase, bearer, csv_of
 from tests.integration.conftest import URL, Importer
 
@@ -105,7 +106,7 @@ def test_the_identifiers_of_a_finished_job_are_forgotten_in_batches(
     left = count(db, "identifiers", job_id)
     while retention.purge_some(worker_database, days=30):
         before, left = left, count(db, "identifiers", job_id)
-        assert before - left <= retention.BATCH_IDENTIFIERS
+        assert before - left <= BATCH_IDENTIFIERS
     assert left == 0
     assert importer.job(job_id)["status"] == end
     kept_since = (

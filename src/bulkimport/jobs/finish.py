@@ -4,12 +4,18 @@ from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.store import finished, jobs, progress, queue
+from bulkimport.store import finished, identifiers, jobs, progress, queue
+
+BATCH_IDENTIFIERS = 5_000
 
 
 def end(cursor: Cursor, *, account_id: int, job_id: UUID, status: str, failure: str | None = None) -> bool:
-    """Give an unfinished job its final status; False if it has one. Needs the job's lock in the queue."""
+    """Give an unfinished job its final status; False if it has one. Needs the job's lock in the queue.
+
+    Of its identifiers only the first batch goes at once.
+    """
     ended = progress.set_status(cursor, account_id=account_id, job_id=job_id, status=status, failure=failure)
+    identifiers.forget_some(cursor, account_id=account_id, job_id=job_id, limit=BATCH_IDENTIFIERS)
     finished.add(cursor, account_id=account_id, job_id=job_id)
     queue.remove(cursor, account_id=account_id, job_id=job_id)
     return ended

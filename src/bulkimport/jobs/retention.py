@@ -9,21 +9,21 @@ from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.database.connections import Database, set_tenant
 from bulkimport.jobs import finish
+from bulkimport.jobs.finish import BATCH_IDENTIFIERS
 from bulkimport.store import chunks, finished, idempotency_keys, identifiers, jobs, reverting, row_errors
 from bulkimport.telemetry import metrics
 
 BATCH_ERRORS = 5_000
 BATCH_CHUNKS = 20
 BATCH_CHANGES = 5_000
-BATCH_IDENTIFIERS = 5_000
 BATCH_KEYS = 1_000
 
 
 def purge_some(database: Database, *, days: int) -> bool:
     """Do one batch of what is due; False if nothing is.
 
-    The identifiers of a job that has just finished go, all of a job that is deleted or finished `days` ago,
-    and expired keys.
+    What is left of a finished job's identifiers goes, all of a job that was deleted or ended `days` ago, and
+    expired keys.
     """
     return _purge_jobs(database, days) or _purge_keys(database)
 
