@@ -246,6 +246,18 @@ def test_a_cancelled_revert_can_be_taken_up_again(importer: Importer) -> None:
     assert importer.assets() == []
 
 
+def test_a_revert_that_is_taken_up_again_skips_what_was_put_back(importer: Importer) -> None:
+    importer.run(csv_of(*"ABCD"))
+    job = importer.run(file_of(*(row(x, "after") for x in "ABCDEFG")), on_conflict="update")
+    first = accepted(post(importer, job["job_id"], "revert"))
+    importer.worker.work_once()
+    assert post(importer, first, "cancel").get_json()["updated_rows"] == 3
+    second = followed(importer, post(importer, job["job_id"], "revert"))
+    numbers = [second[f"{name}_rows"] for name in ("total", "removed", "updated", "skipped")]
+    assert (second["status"], numbers) == ("completed", [7, 3, 1, 3])
+    assert importer.assets() == [(x, "Laptop") for x in "ABCD"]
+
+
 def test_a_dry_run_leaves_nothing_to_revert(importer: Importer) -> None:
     job = importer.run(csv_of("A"), dry_run="true")
     assert problem(post(importer, job["job_id"], "revert")) == (409, "nothing-to-revert")

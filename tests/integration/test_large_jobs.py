@@ -1,12 +1,16 @@
 """No request and no transaction grows with the job: what does is done in pieces, by a worker."""
 
+from uuid import UUID, uuid4
+
 import pytest
 
 from bulkimport.database import connections
 from bulkimport.database.connections import Database
-from bulkimport.jobs import retention
+from bulkimport.jobs import actions, retention
 from bulkimport.jobs.finish import BATCH_IDENTIFIERS
-from tests.conftest import TestDatabase, bearer, csv_of
+from bulkimport.jobs.intake import Limits
+from bulkimport.store.jobs import Receipt
+from tests.conftest import OWN, TestDatabase, bearer, csv_of
 from tests.integration.conftest import URL, Importer
 
 STATEMENT_TIMEOUT = "300ms"  # some 15 times what a piece takes; all pieces in one statement take longer
@@ -36,6 +40,23 @@ INSERT INTO trakrf.bulk_import_identifiers (account_id, job_id, identifier, row_
 SELECT account_id, id, 'X' || row, row
 FROM trakrf.bulk_import_jobs
 CROSS JOIN generate_series(1000, {ROWS}) AS row;
+"""
+
+UPDATED_ROWS = 20_000
+UPDATED_JOB = f"""
+INSERT INTO trakrf.bulk_import_jobs (account_id, id, status, total_rows, processed_rows, created_rows,
+                                     updated_rows, skipped_rows, blank_rows, completed_at)
+VALUES (1, '{JOB}', 'completed', {UPDATED_ROWS}, {UPDATED_ROWS}, 0, {UPDATED_ROWS}, 0, 0, now());
+
+INSERT INTO trakrf.bulk_import_changes (account_id, job_id, row_number, asset_id, version_after, name, type,
+                                        valid_from, is_active, metadata)
+SELECT 1, '{JOB}', row, row, 2, 'Laptop', 'device', now(), true, '{{}}'
+FROM generate_series(2, {UPDATED_ROWS} + 1) AS row;
+"""
+CHANGES_READ = """
+SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)
+FROM pg_stat_xact_user_tables
+WHERE relid = 'trakrf.bulk_import_changes'::regclass
 """
 
 
@@ -113,3 +134,19 @@ def test_the_identifiers_of_a_finished_job_are_forgotten_in_batches(
         "SELECT finished_at BETWEEN now() - interval '1 hour' AND now() FROM trakrf.bulk_import_finished"
     )
     assert db.value(kept_since)
+
+
+def test_a_revert_is_accepted_without_reading_what_it_will_undo(
+    db: TestDatabase, web_database: Database
+) -> None:
+    db.rows(FAST + UPDATED_JOB)
+    limits = Limits(chunk_rows=CHUNK_ROWS, max_rows=ROWS, max_active_jobs=1)
+    with web_database.tenant_transaction(OWN) as cursor:
+        actions.revert(
+            cursor, limits, account_id=OWN, job_id=UUID(JOB), new_job_id=uuid4(), receipt=Receipt()
+        )
+        cursor.execute(CHANGES_READ)
+        ((read,),) = cursor.fetchall()
+    assert read <= 1
+    reverts = "SELECT total_rows FROM trakrf.bulk_import_jobs WHERE kind = 'revert'"
+    assert db.value(reverts) == UPDATED_ROWS

@@ -40,7 +40,7 @@ NOTHING: Mapping[str, Outcome] = {
     "queue.count": [(0,)],
     "queue.position": [(1,)],
     "queue.sample": [(0, 0, 0, 0.0)],
-    "reverting.extent": [(0, 0)],
+    "reverting.last_row": [(2,)],
     "reverting.lock": [(0,)],
     "staged_assets.lock_held": [(0,)],
     "staged_assets.refused": [(2, None, None)],

@@ -102,8 +102,8 @@ def revert(
     parent = _require_finished(cursor, account_id, job_id)
     if revert_id := reverting.find(cursor, account_id=account_id, parent_id=job_id):
         raise JobStateError("already-reverted", f"Job {revert_id} reverts this job, or has done so.")
-    extent = reverting.extent(cursor, account_id=account_id, parent_id=job_id)
-    if parent.kind == jobs.REVERT or not extent.assets:
+    touched_rows = _touched_rows(parent)
+    if not touched_rows:
         raise JobStateError("nothing-to-revert", "The job created and changed no asset.")
     try:
         jobs.create(
@@ -111,7 +111,7 @@ def revert(
             account_id=account_id,
             job_id=new_job_id,
             kind=jobs.REVERT,
-            total_rows=extent.assets,
+            total_rows=touched_rows,
             options=Options().stored(),
             header=(),
             columns=(),
@@ -124,7 +124,7 @@ def revert(
         cursor,
         account_id=account_id,
         job_id=new_job_id,
-        last_row=extent.last_row,
+        last_row=reverting.last_row(cursor, account_id=account_id, parent_id=job_id),
         chunk_rows=limits.chunk_rows,
     )
     intake.enqueue(cursor, limits, account_id=account_id, job_id=new_job_id, chunks=count)
@@ -157,3 +157,10 @@ def _require_undone(cursor: Cursor, account_id: int, job: Job) -> Undone:
     if not undone.chunks:
         raise JobStateError("nothing-to-retry", "No row failed, and every row was reached.")
     return undone
+
+
+def _touched_rows(job: Job) -> int:
+    """How many rows of a job created or changed an asset."""
+    if job.kind == jobs.REVERT or Options.from_stored(job.options).dry_run:
+        return 0
+    return (job.created_rows or 0) + (job.updated_rows or 0)

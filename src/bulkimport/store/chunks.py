@@ -137,14 +137,25 @@ def undone(cursor: Cursor, *, account_id: int, job_id: UUID, failed_rows: int) -
 
 
 # The errors from a slice's first row on to the next kept slice are its own: slices with no errors are not
-# kept. LIMIT stands below the errors, so that only those of one slice are read.
+# kept. lead() has a default, since with row-level security a coalesce() would not be a condition of the
+# index, and all later errors of the job would be read. MATERIALIZED, or they are read twice, for `undone` is
+# used twice.
 COPY_UNDONE = """
 /* chunks.copy_undone */
-INSERT INTO trakrf.bulk_import_chunks (account_id, job_id, number, first_row, first_line, rows, body,
-                                       only_rows)
-SELECT %(account_id)s, %(job_id)s, %(number)s, first_row, first_line, coalesce(cardinality(undone), rows),
-       body, undone
-FROM (
+WITH kept AS (
+    SELECT *, lead(first_row, 1, 2147483647) OVER (ORDER BY number) AS next_row
+    FROM (
+        SELECT *
+        FROM trakrf.bulk_import_chunks
+        WHERE account_id = %(account_id)s
+          AND job_id     = %(parent_id)s
+        ORDER BY number
+        LIMIT 2
+        OFFSET %(place)s
+    ) AS this_and_next
+    ORDER BY number
+    LIMIT 1
+), copied AS MATERIALIZED (
     SELECT first_row, first_line, rows, body,
            CASE WHEN handled
                 THEN ARRAY(SELECT DISTINCT row_number
@@ -152,25 +163,17 @@ FROM (
                            WHERE error.account_id  = %(account_id)s
                              AND error.job_id      = %(parent_id)s
                              AND error.row_number >= kept.first_row
-                             AND error.row_number <  coalesce(next_row, 2147483647)
+                             AND error.row_number <  kept.next_row
                            ORDER BY row_number)
                 ELSE only_rows
            END AS undone
-    FROM (
-        SELECT *, lead(first_row) OVER (ORDER BY number) AS next_row
-        FROM (
-            SELECT *
-            FROM trakrf.bulk_import_chunks
-            WHERE account_id = %(account_id)s
-              AND job_id     = %(parent_id)s
-            ORDER BY number
-            LIMIT 2
-            OFFSET %(place)s
-        ) AS this_and_next
-        ORDER BY number
-        LIMIT 1
-    ) AS kept
-) AS copied
+    FROM kept
+)
+INSERT INTO trakrf.bulk_import_chunks (account_id, job_id, number, first_row, first_line, rows, body,
+                                       only_rows)
+SELECT %(account_id)s, %(job_id)s, %(number)s, first_row, first_line, coalesce(cardinality(undone), rows),
+       body, undone
+FROM copied
 """
 
 
