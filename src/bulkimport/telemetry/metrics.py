@@ -108,7 +108,9 @@ WORKER_JOBS_ENDED = Counter(
     "bulkimport_worker_jobs_ended", "Jobs that workers brought to an end.", ("status",), registry=OWN
 )
 WORKER_JOBS_PURGED = Counter(
-    "bulkimport_worker_jobs_purged", "Finished jobs whose retention was over.", registry=OWN
+    "bulkimport_worker_jobs_purged",
+    "Finished jobs whose retention was over, or that were deleted.",
+    registry=OWN,
 )
 
 # To Prometheus the first step from nothing is no increase; so these series begin at 0.
