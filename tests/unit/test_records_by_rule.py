@@ -45,8 +45,8 @@ LIMITS = st.tuples(st.sampled_from([10, 25, 40, 100]), st.sampled_from([3, 9, 20
 def test_records_are_those_of_the_rule(text: str, end: str, limits: tuple[int, int], take_each: int) -> None:
     with reduced(*limits):
         expected = list(by_the_rule(text + end, *limits))
-        found, chunks = cut(text + end, take_each)
-        assert found == expected
+        whole, chunks = cut(text + end, take_each)
+        assert whole == expected
         assert "".join(chunk for chunk, _, _ in chunks) == text + end
         assert [
             record
@@ -58,14 +58,14 @@ def test_records_are_those_of_the_rule(text: str, end: str, limits: tuple[int, i
 def cut(text: str, take_each: int) -> tuple[list[Record], list[tuple[str, int, int]]]:
     """The records, as intake reads them, and chunks of so many, each with its first row and line."""
     reader = RecordReader(io.StringIO(text, newline="").readline, ",")
-    found, chunks = [], []
+    cut_records, chunks = [], []
     first_row, first_line = 1, 1
     while record := reader.next():
-        found.append(record)
+        cut_records.append(record)
         if record.row % take_each == 0:
             chunks.append((reader.take(), first_row, first_line))
             first_row, first_line = reader.next_row, reader.next_line
-    return found, [*chunks, (reader.take(), first_row, first_line)]
+    return cut_records, [*chunks, (reader.take(), first_row, first_line)]
 
 
 @contextmanager
@@ -74,8 +74,10 @@ def reduced(max_record_chars: int, max_cell_chars: int) -> Iterator[None]:
     before = csv.field_size_limit(max_cell_chars)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(records, "MAX_RECORD_CHARS", max_record_chars)
-        yield
-    csv.field_size_limit(before)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
 
 
 def by_the_rule(text: str, max_record_chars: int, max_cell_chars: int) -> Iterator[Record]:

@@ -27,9 +27,9 @@ UNMARKED = {"utf-16": "utf-16-le"}
 # character, and a handler of ours keeps them.
 UNDECODABLE = "surrogateescape"
 UNDECODABLE_BELOW_0X80 = "bulkimport-undecodable"
-BELOW_0X80 = {"utf-16", "utf-16-le", "utf-16-be", "euc_jp", "iso2022_jp", "gb18030", "euc_kr"}
+BELOW_0X80 = frozenset({"utf-16", "utf-16-le", "utf-16-be", "euc_jp", "iso2022_jp", "gb18030", "euc_kr"})
 LOWEST_SURROGATE = 0xDC00
-SURROGATES = [chr(LOWEST_SURROGATE + byte) for byte in range(256)]
+SURROGATES = tuple(chr(LOWEST_SURROGATE + byte) for byte in range(256))
 
 
 def open_text(stream: BinaryIO, charset: str | None) -> TextIO:
