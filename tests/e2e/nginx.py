@@ -1,4 +1,4 @@
-"""nginx as a process before the service, with the file that operators use."""
+"""nginx as a process in front of the service, with the file that operators use."""
 
 import shutil
 import socket
@@ -37,7 +37,7 @@ needs_nginx = pytest.mark.skipif(
 
 @dataclass(frozen=True)
 class Nginx:
-    """Where it listens, and where its files are."""
+    """A running nginx: its port and the folder of its files."""
 
     port: int
     folder: Path
@@ -53,7 +53,7 @@ class Nginx:
 
 @contextmanager
 def running_nginx(service: Service, folder: Path, edits: dict[str, str] | None = None) -> Iterator[Nginx]:
-    """nginx before the service's web process, with deploy/nginx.conf but for ports, paths and `edits`."""
+    """nginx in front of web, with deploy/nginx.conf except for ports, paths and `edits`."""
     folder.mkdir()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

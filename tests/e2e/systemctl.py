@@ -1,7 +1,7 @@
-"""What systemd does with the units that a page starts, where it does not run: the stand-in for `systemctl`.
+"""A stand-in for `systemctl`: starts units as systemd would, on a machine where systemd is not running.
 
-Reads the units in $UNITS, and runs what they say as they say it, as nobody, with nothing of the caller's
-environment but PYTHONPATH. It does not isolate: that is systemd's work. The process ids are added to $PIDS.
+Reads the units in $UNITS and runs their commands as nobody, with nothing of the caller's environment except
+PYTHONPATH. It does not isolate them as systemd does. The process ids are appended to $PIDS.
 """
 
 import os
@@ -35,14 +35,14 @@ def main() -> None:
                 if verb == "restart":
                     _start(running)
         else:
-            raise SystemExit(f"this stand-in knows no {verb}")
+            raise SystemExit(f"this stand-in does not support {verb}")
 
 
 def _matching(pattern: str) -> list[tuple[int, str]]:
-    """Process id and name of what was started last under each name."""
+    """Process id and name of the last process started for each matching unit."""
     started = {name: int(pid) for pid, name in map(str.split, PIDS.read_text().splitlines())}
-    found = [(pid, name) for name, pid in started.items() if fnmatch(name, pattern)]
-    return found or sys.exit(f"nothing runs that is named {pattern}")
+    matching = [(pid, name) for name, pid in started.items() if fnmatch(name, pattern)]
+    return matching or sys.exit(f"no unit matches {pattern}")
 
 
 def _start(name: str) -> None:
@@ -76,27 +76,27 @@ def _start(name: str) -> None:
     if "notify" in settings.get("Type", []):
         notified.settimeout(NOTIFY_TIMEOUT_S)
         if not notified.recv(1024).startswith(b"READY=1"):
-            raise SystemExit(f"{name} said something else than that it is ready")
+            raise SystemExit(f"{name} sent a notification other than that it is ready")
 
 
 def _settings(name: str) -> dict[str, list[str]]:
-    """The values of each setting, in the unit's order."""
+    """The values of each setting, in the order of the unit."""
     template, at, instance = name.partition("@")
-    found: dict[str, list[str]] = {}
+    settings: dict[str, list[str]] = {}
     for line in (UNITS / f"{template}{at}.service").read_text().replace("%i", instance).splitlines():
         key, equals, value = line.partition("=")
         if equals and not line.startswith("#"):
-            found.setdefault(key, []).append(value)
-    return found
+            settings.setdefault(key, []).append(value)
+    return settings
 
 
 def _environment(settings: dict[str, list[str]]) -> dict[str, str]:
-    """A file's values count for more than the unit's own (systemd.exec(5))."""
+    """The environment of a unit; values from a file override the unit's own (systemd.exec(5))."""
     lines = [pair for value in settings.get("Environment", []) for pair in shlex.split(value)]
     for path in settings["EnvironmentFile"]:
         lines += Path(path).read_text().splitlines()
-    given = dict(line.split("=", 1) for line in lines)
-    return {"PATH": "/usr/bin:/bin", "PYTHONPATH": os.environ["PYTHONPATH"], **given}
+    variables = dict(line.split("=", 1) for line in lines)
+    return {"PATH": "/usr/bin:/bin", "PYTHONPATH": os.environ["PYTHONPATH"], **variables}
 
 
 main()

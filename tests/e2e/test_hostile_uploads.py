@@ -97,6 +97,23 @@ def test_half_and_stalled_uploads_free_their_threads(service: Service, folder: P
         assert answered(service.port, "text/csv", GOOD) == 202
 
 
+WIDE = csv_of().replace(b"\n", b"".join(b",metadata.k%d" % number for number in range(490)) + b"\n")
+COSTLY = {
+    "quotes that close and open on each line": csv_of() + b'x",y,"z\n' * 37_500,
+    "5 million cells that do not decode": (
+        WIDE + (b"A,Laptop,device,,2024-01-15,,yes" + b",\xff" * 490 + b"\n") * 10_000
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_costly_files_are_answered_within_seconds(service: Service, name: str) -> None:
+    service.start_web()
+    started = time.monotonic()
+    assert answered(service.port, "text/csv", COSTLY[name]) == 202
+    assert time.monotonic() - started < 8, "seconds; 0.5 and 1.4 measured"
+
+
 @contextmanager
 def nothing_left(service: Service, folder: Path) -> Iterator[None]:
     """Web is as it was before, and only the one good file was taken."""

@@ -1,4 +1,4 @@
-"""Neither a stopped web process nor a stalled caller of web keeps a session of PostgreSQL busy."""
+"""Neither a stopped web process nor a stalled caller keeps a PostgreSQL session busy."""
 
 import socket
 import time
@@ -13,13 +13,13 @@ from tests.e2e.test_metrics import scrape, total
 
 ENDED_WITHIN_S = 20
 IDLE_FOR_S = 1.0
-MOST_IN_BUFFERS = 10_000_000  # bytes between web and a caller that does not read
+MAX_BUFFERED = 10_000_000  # bytes between web and a caller that does not read
 LARGE_ANSWER = "SELECT repeat('x', %s)"
 
 
 @contextmanager
 def asking(service: Service, *lines: str) -> Iterator[socket.socket]:
-    """A request that is sent, and whose answer nobody reads."""
+    """Send a request without reading its response."""
     with socket.create_connection(("127.0.0.1", service.port), timeout=30) as caller:
         head = [*lines, "Host: x", *(f"{name}: {value}" for name, value in bearer().items()), "", ""]
         caller.sendall("\r\n".join(head).encode())
@@ -27,7 +27,7 @@ def asking(service: Service, *lines: str) -> Iterator[socket.socket]:
 
 
 def is_busy(service: Service) -> bool:
-    """Whether web has a session that is in a transaction."""
+    """Whether a session of web is in a transaction."""
     return bool(
         service.db.value(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
@@ -37,7 +37,7 @@ def is_busy(service: Service) -> bool:
 
 
 def require_idle(service: Service) -> None:
-    """Web has done what it can before the caller goes on, and is done with the database."""
+    """Wait until web has done all it can before the caller continues, and no longer uses the database."""
     busy_at = time.monotonic()
 
     def has_been_idle() -> bool:
@@ -74,7 +74,7 @@ def test_a_download_that_stalls_holds_no_session(service: Service) -> None:
         assert caller.recv(12) == b"HTTP/1.1 200"
         require_idle(service)
         received = 0
-        while received < MOST_IN_BUFFERS:
+        while received < MAX_BUFFERED:
             received += len(caller.recv(1_000_000))
 
 

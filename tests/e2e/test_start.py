@@ -1,4 +1,4 @@
-"""Web starts with a login that row-level security binds, or with none that can be asked yet."""
+"""Web refuses a privileged login when it starts, and waits for a database that cannot be reached yet."""
 
 from dataclasses import replace
 

@@ -77,3 +77,17 @@ def counts(job: dict[str, Any]) -> dict[str, int]:
     names = ("created", "updated", "skipped", "failed")
     assert sum(job[f"{name}_rows"] for name in names) == job["processed_rows"]
     return {name: job[f"{name}_rows"] for name in names if job[f"{name}_rows"]}
+
+
+def post(importer: Importer, job_id: str, action: str, **headers: str) -> TestResponse:
+    return importer.client.post(f"{URL}/{job_id}/{action}", headers={**bearer(), **headers})
+
+
+def accepted(response: TestResponse) -> str:
+    """The id of the job that the answer promises."""
+    assert response.status_code == 202, response.get_data(as_text=True)
+    return str(response.get_json()["job_id"])
+
+
+def problem(response: TestResponse) -> tuple[int, str]:
+    return response.status_code, response.get_json()["type"].removeprefix("/problems/")

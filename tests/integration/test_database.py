@@ -1,4 +1,4 @@
-"""What holds for a transaction, and for no longer."""
+"""Settings of a transaction end with it, and lost replies do not block anybody."""
 
 import tempfile
 import threading
@@ -17,20 +17,20 @@ SETTINGS = ("statement_timeout", "idle_in_transaction_session_timeout", "lock_ti
 
 
 def settings_of(cursor: Cursor) -> dict[str, str]:
-    found = {}
+    values = {}
     for name in SETTINGS:
         cursor.execute("SELECT current_setting(%(name)s)", {"name": name})
-        (found[name],) = cursor.fetchone() or ("",)
-    return found
+        (values[name],) = cursor.fetchone() or ("",)
+    return values
 
 
-def test_a_read_has_its_time(web_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_has_a_time_limit(web_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "READ_TIMEOUT", "50ms")
     with pytest.raises(QueryCanceled), web_database.tenant_read(OWN) as cursor:
         cursor.execute("SELECT pg_sleep(60)")
 
 
-def test_nothing_is_set_for_longer_than_a_transaction(web_database: Database) -> None:
+def test_settings_do_not_outlive_their_transaction(web_database: Database) -> None:
     connection = web_database._checkout()
     before = settings_of(connection.cursor())
     connection.rollback()
@@ -53,7 +53,7 @@ def test_nothing_is_set_for_longer_than_a_transaction(web_database: Database) ->
     connection.close()
 
 
-def test_an_answer_that_is_lost_is_not_waited_for(db: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_reply_is_not_waited_for(db: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "REPLY_TIMEOUT_S", 0.2)
     errors: list[Exception] = []
 
@@ -71,20 +71,20 @@ def test_an_answer_that_is_lost_is_not_waited_for(db: TestDatabase, monkeypatch:
         pool = Database(staller.url(db.worker_url), size=1, application_name="test")
         reader = threading.Thread(target=read, args=(pool,), daemon=True)
         reader.start()
-        wait_until(lambda: staller.stalls, "the answer is lost")
+        wait_until(lambda: staller.stalls, "the reply is lost")
 
         def is_over() -> bool:
             pool.abort_lost_replies()
             return not reader.is_alive()
 
-        wait_until(is_over, "nobody waits", 10)
+        wait_until(is_over, "the wait is over", 10)
         assert len(errors) == 1
         read(pool)
-        assert len(errors) == 1, "another connection does as well as ever"
+        assert len(errors) == 1, "a new connection works"
         pool.close()
 
 
-def test_a_transaction_that_waits_for_no_answer_is_left_alone(
+def test_a_transaction_that_is_not_waiting_for_a_reply_is_left_alone(
     web_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "REPLY_TIMEOUT_S", 0)

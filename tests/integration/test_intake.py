@@ -8,7 +8,7 @@ import pytest
 from bulkimport.csvfile.refusal import RefusedFileError
 from bulkimport.database import connections
 from bulkimport.database.connections import Database
-from bulkimport.jobs import intake
+from bulkimport.jobs import intake, retention
 from bulkimport.jobs.intake import Limits, TooManyJobsError
 from bulkimport.jobs.options import Asked
 from bulkimport.store.accounts import InactiveAccountError
@@ -83,8 +83,8 @@ def test_a_repeated_upload_of_an_account_that_was_closed_is_refused(
     assert statuses == [202, 403]
 
 
-def test_a_parent_that_is_deleted_while_the_file_is_read_is_unknown(
-    importer: Importer, db: TestDatabase, web_database: Database
+def test_a_parent_that_is_gone_when_the_file_has_been_read_is_unknown(
+    importer: Importer, db: TestDatabase, web_database: Database, worker_database: Database
 ) -> None:
     parent = importer.run(csv_of("A", "A"))["job_id"]
     limits = Limits(chunk_rows=3, max_rows=9, max_active_jobs=9)
@@ -92,6 +92,8 @@ def test_a_parent_that_is_deleted_while_the_file_is_read_is_unknown(
     file = io.BytesIO(csv_of("B"))
     with intake.cut(web_database, limits, asked, account_id=OWN, file=file) as cut_file:
         assert importer.client.delete(f"{URL}/{parent}", headers=bearer()).status_code == 204
+        while retention.purge_some(worker_database, days=30):
+            pass
         with (
             pytest.raises(RefusedFileError, match=parent) as refusal,
             web_database.tenant_transaction(OWN) as cursor,

@@ -9,21 +9,14 @@ import psycopg2
 import pytest
 from werkzeug.test import TestResponse
 
+from bulkimport.database.connections import Database
 from bulkimport.importing.chunk import import_chunk
+from bulkimport.jobs import retention
 from tests.conftest import FOREIGN, HEADER, TestDatabase, bearer, csv_of
-from tests.integration.conftest import URL, Importer, counts
+from tests.integration.conftest import URL, Importer, accepted, counts, post, problem
 
 ABSENT_JOB = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 ACTIONS = ("cancel", "retry", "revert")
-
-
-def post(importer: Importer, job_id: str, action: str, **headers: str) -> TestResponse:
-    return importer.client.post(f"{URL}/{job_id}/{action}", headers={**bearer(), **headers})
-
-
-def accepted(response: TestResponse) -> str:
-    assert response.status_code == 202, response.get_data(as_text=True)
-    return str(response.get_json()["job_id"])
 
 
 def followed(importer: Importer, response: TestResponse) -> dict[str, Any]:
@@ -31,10 +24,6 @@ def followed(importer: Importer, response: TestResponse) -> dict[str, Any]:
     job_id = accepted(response)
     importer.work()
     return importer.job(job_id)
-
-
-def problem(response: TestResponse) -> tuple[int, str]:
-    return response.status_code, response.get_json()["type"].removeprefix("/problems/")
 
 
 @contextmanager
@@ -122,10 +111,14 @@ def test_a_job_inserted_by_hand_can_be_cancelled(importer: Importer, db: TestDat
     assert post(importer, str(job_id), "cancel").get_json()["status"] == "cancelled"
 
 
-def test_a_finished_job_is_deleted_and_its_assets_stay(importer: Importer, db: TestDatabase) -> None:
+def test_a_finished_job_is_deleted_and_its_assets_stay(
+    importer: Importer, db: TestDatabase, worker_database: Database
+) -> None:
     job = importer.run(csv_of("A", "A"))
     for expected in (204, 404):
         assert importer.client.delete(f"{URL}/{job['job_id']}", headers=bearer()).status_code == expected
+    while retention.purge_some(worker_database, days=30):
+        pass
     assert importer.assets("identifier") == [("A",)]
     for table in ("jobs", "chunks", "errors", "finished", "queue"):
         assert db.value(f"SELECT count(*) FROM trakrf.bulk_import_{table}") == 0
@@ -251,6 +244,18 @@ def test_a_cancelled_revert_can_be_taken_up_again(importer: Importer) -> None:
     second = followed(importer, post(importer, job["job_id"], "revert"))
     assert (second["removed_rows"], second["skipped_rows"]) == (4, 3)
     assert importer.assets() == []
+
+
+def test_a_revert_that_is_taken_up_again_skips_what_was_put_back(importer: Importer) -> None:
+    importer.run(csv_of(*"ABCD"))
+    job = importer.run(file_of(*(row(x, "after") for x in "ABCDEFG")), on_conflict="update")
+    first = accepted(post(importer, job["job_id"], "revert"))
+    importer.worker.work_once()
+    assert post(importer, first, "cancel").get_json()["updated_rows"] == 3
+    second = followed(importer, post(importer, job["job_id"], "revert"))
+    numbers = [second[f"{name}_rows"] for name in ("total", "removed", "updated", "skipped")]
+    assert (second["status"], numbers) == ("completed", [7, 3, 1, 3])
+    assert importer.assets() == [(x, "Laptop") for x in "ABCD"]
 
 
 def test_a_dry_run_leaves_nothing_to_revert(importer: Importer) -> None:

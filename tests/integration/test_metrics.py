@@ -1,4 +1,4 @@
-"""What is counted is what was done."""
+"""The metrics count what was done."""
 
 import threading
 import time
@@ -30,7 +30,7 @@ NOWHERE = "postgresql://web@127.0.0.1:1/nowhere"
 
 @pytest.fixture
 def counted() -> Callable[..., float]:
-    """How much a sample has grown since the test began."""
+    """A function that returns by how much a sample has increased since the test began."""
     before = {
         (sample.name, *sorted(sample.labels.items())): sample.value
         for family in metrics.OWN.collect()
@@ -69,7 +69,9 @@ def test_requests_are_counted_by_template_method_and_status(
     assert counted("bulkimport_http_request_seconds_bucket", le="10.0", **labels) == 2
 
 
-def test_what_callers_make_up_makes_no_labels(client: FlaskClient, counted: Callable[..., float]) -> None:
+def test_invented_paths_and_methods_create_no_labels(
+    client: FlaskClient, counted: Callable[..., float]
+) -> None:
     client.get("/wp-admin")
     client.open("/nowhere", method="BREW")
     client.open("/livez", method="DELETE")
@@ -81,7 +83,7 @@ def test_what_callers_make_up_makes_no_labels(client: FlaskClient, counted: Call
     assert not [values for values in labels if {"BREW", "/wp-admin"} & set(values.values())]
 
 
-def test_who_asked_to_wait_is_counted_apart(
+def test_requests_that_waited_are_counted_separately(
     client: FlaskClient, web_database: Database, counted: Callable[..., float]
 ) -> None:
     job_id = submit(web_database, csv_of("A"))
@@ -92,7 +94,7 @@ def test_who_asked_to_wait_is_counted_apart(
     assert counted("bulkimport_http_request_seconds_count", waited="no", **labels) == 0
 
 
-def test_rows_and_bytes_are_counted_once_they_are_taken_in(
+def test_rows_and_bytes_of_accepted_files_are_counted_once(
     client: FlaskClient, counted: Callable[..., float]
 ) -> None:
     headers = {**bearer(), "Content-Type": "text/csv", "Idempotency-Key": "k-1"}
@@ -108,12 +110,14 @@ def test_rows_and_bytes_are_counted_once_they_are_taken_in(
     assert counted("bulkimport_uploads_refused_total", problem="unsupported-media-type") == 1
 
 
-def test_a_problem_elsewhere_is_no_refused_upload(client: FlaskClient, counted: Callable[..., float]) -> None:
+def test_a_problem_elsewhere_does_not_count_as_a_refused_upload(
+    client: FlaskClient, counted: Callable[..., float]
+) -> None:
     client.get(f"{URL}/x", headers=bearer())
     assert counted("bulkimport_uploads_refused_total", problem="invalid-id") == 0
 
 
-def test_the_pool_tells_what_is_in_use_and_who_waited(
+def test_the_pool_counts_connections_in_use_and_waits(
     db: TestDatabase, counted: Callable[..., float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "CHECKOUT_TIMEOUT_S", 0.05)
@@ -185,7 +189,7 @@ def test_a_chunk_that_fails_is_counted_and_so_is_its_next_attempt(
     assert counted("bulkimport_worker_jobs_finished_total", status="failed") == 1
 
 
-def test_a_claim_that_is_given_back_is_counted_with_its_reason(
+def test_a_released_claim_is_counted_with_its_reason(
     db: TestDatabase,
     web_database: Database,
     worker: Worker,
@@ -203,7 +207,7 @@ def test_a_claim_that_is_given_back_is_counted_with_its_reason(
     assert counted("bulkimport_worker_chunks_total", outcome="interrupted") == 1
 
 
-def test_a_job_that_is_purged_is_counted(
+def test_a_purged_job_is_counted(
     db: TestDatabase, web_database: Database, worker: Worker, counted: Callable[..., float]
 ) -> None:
     submit(web_database, csv_of("A"))
@@ -240,7 +244,7 @@ def test_the_queue_is_sampled_across_accounts(
     assert (sample.pending, sample.processing, sample.oldest_pending_s) == (0, 2, 0)
 
 
-def test_a_job_of_before_the_clock_was_set_back_has_not_waited(
+def test_a_job_from_before_the_clock_was_set_back_has_not_waited(
     db: TestDatabase, web_database: Database, worker_database: Database
 ) -> None:
     submit(web_database, csv_of("A"))
@@ -258,7 +262,7 @@ def test_without_a_database_there_is_no_sample_and_none_is_kept(worker_database:
     assert monitor.latest() is None
 
 
-def test_a_worker_that_shows_no_sign_of_life_is_found(tmp_path: Path) -> None:
+def test_a_worker_without_a_sign_of_life_counts_as_hung(tmp_path: Path) -> None:
     workers = WorkerRegistry(2, tmp_path)
     workers.started(1)
     workers.started(2)
@@ -269,7 +273,7 @@ def test_a_worker_that_shows_no_sign_of_life_is_found(tmp_path: Path) -> None:
     assert (set(workers.hung(0.05)), workers.running, workers.exited_processes) == ({1}, 1, 1)
 
 
-def test_a_worker_that_hangs_is_found_also_where_the_clock_was_set_back(
+def test_a_hung_worker_is_detected_even_if_the_clock_was_set_back(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     workers = WorkerRegistry(1, None)
@@ -279,7 +283,7 @@ def test_a_worker_that_hangs_is_found_also_where_the_clock_was_set_back(
     assert set(workers.hung()) == {1}
 
 
-def test_each_line_of_a_worker_about_a_job_names_its_request_and_trace(
+def test_each_log_line_about_a_job_names_its_request_and_trace(
     app: Flask,
     worker: Worker,
     another_worker: Worker,
@@ -312,7 +316,7 @@ def test_each_line_of_a_worker_about_a_job_names_its_request_and_trace(
 
 
 @pytest.mark.parametrize(("silence_s", "status"), [(100, 200), (130, 503)])
-def test_the_supervisors_livez_names_a_worker_that_hangs(
+def test_the_supervisors_livez_names_a_hung_worker(
     worker_database: Database, tmp_path: Path, silence_s: float, status: int
 ) -> None:
     workers = WorkerRegistry(1, tmp_path)

@@ -1,4 +1,4 @@
-"""The migration runner, on a database of its own."""
+"""The migration runner."""
 
 import shutil
 import time
@@ -33,7 +33,7 @@ CATALOGUE = (
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A copy of sql/ that a test may spoil."""
+    """A copy of sql/ that a test may change."""
     return Path(shutil.copytree(SQL, tmp_path / "sql"))
 
 
@@ -58,7 +58,7 @@ def test_up_applies_all_in_order_and_then_nothing(empty_database: TestDatabase) 
 
 
 def test_each_down_undoes_its_up(empty_database: TestDatabase, folder: Path) -> None:
-    """Grants and ACLs start at what the first up leaves behind: NULL and its default are the same thing."""
+    """The first up runs beforehand, because a revoked grant leaves an explicit ACL where there was NULL."""
     migrations.up(empty_database.owner_url)
     migrations.down(empty_database.owner_url, LATEST)
     snapshots = [catalogue(empty_database)]
@@ -83,7 +83,7 @@ def test_two_releases_at_once_apply_each_file_once(empty_database: TestDatabase)
     assert sorted([len(first), len(second)]) == [0, LATEST]
 
 
-def test_a_file_that_fails_leaves_the_version_before_it(empty_database: TestDatabase, folder: Path) -> None:
+def test_a_file_that_fails_leaves_the_previous_version(empty_database: TestDatabase, folder: Path) -> None:
     add(folder, "CREATE TABLE trakrf.half (id int);\nSELECT nonsense;")
     with pytest.raises(MigrationError, match=rf"added\.up\.sql, line 2: .* still at version {LATEST}"):
         migrations.up(empty_database.owner_url, folder)
@@ -93,20 +93,20 @@ def test_a_file_that_fails_leaves_the_version_before_it(empty_database: TestData
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lock is waited for three times 0.3 s."""
+    """The runner waits for a lock three times 0.3 s."""
     monkeypatch.setattr(migrations, "LOCK_TIMEOUT_S", 0.3)
     monkeypatch.setattr(migrations, "LOCK_PAUSE_S", 0.2)
     monkeypatch.setattr(migrations, "LOCK_ATTEMPTS", 3)
 
 
-LENGTHENS = "ALTER TABLE trakrf.accounts ADD COLUMN added int;"
+ADD_COLUMN = "ALTER TABLE trakrf.accounts ADD COLUMN added int;"
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_lock_that_is_not_had_is_given_up_and_holds_no_reader_up(
+def test_a_file_that_cannot_get_a_lock_gives_up_and_blocks_no_reader(
     db: TestDatabase, folder: Path, connect: Callable[[str], Connection], caplog: pytest.LogCaptureFixture
 ) -> None:
-    add(folder, LENGTHENS)
+    add(folder, ADD_COLUMN)
     reader = connect(db.admin_url)
     reader.autocommit = True
     report, longest = connect(db.admin_url), 0.0
@@ -118,10 +118,10 @@ def test_a_lock_that_is_not_had_is_given_up_and_holds_no_reader_up(
                 started = time.monotonic()
                 reading.execute("SELECT FROM trakrf.accounts")
                 longest = max(longest, time.monotonic() - started)
-        said = rf"added\.up\.sql: could not get a lock in 3 .* version {LATEST}.*pg_terminate_backend"
-        with pytest.raises(MigrationError, match=said):
+        message = rf"added\.up\.sql: could not get a lock in 3 .* version {LATEST}.*pg_terminate_backend"
+        with pytest.raises(MigrationError, match=message):
             release.result()
-    assert 0.1 < longest < 2, "who comes after the release queues behind it, and not for long"
+    assert 0.1 < longest < 2, "readers queue behind the release, but not for long"
     assert "attempt 2 of 3" in caplog.text
     assert recorded(db) == [(LATEST, False)]
     report.rollback()
@@ -129,10 +129,10 @@ def test_a_lock_that_is_not_had_is_given_up_and_holds_no_reader_up(
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_lock_that_becomes_free_is_had_at_the_next_attempt(
+def test_a_lock_that_becomes_free_is_taken_at_the_next_attempt(
     db: TestDatabase, folder: Path, connect: Callable[[str], Connection], caplog: pytest.LogCaptureFixture
 ) -> None:
-    add(folder, LENGTHENS)
+    add(folder, ADD_COLUMN)
     holder = connect(db.admin_url)
     with holder.cursor() as cursor, ThreadPoolExecutor(1) as threads:
         cursor.execute("LOCK TABLE trakrf.accounts IN SHARE MODE")
@@ -143,7 +143,7 @@ def test_a_lock_that_becomes_free_is_had_at_the_next_attempt(
     assert recorded(db) == [(LATEST + 1, False)]
 
 
-def test_a_statement_that_takes_too_long_is_given_up(
+def test_a_statement_that_takes_too_long_is_cancelled(
     empty_database: TestDatabase, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     migrations.up(empty_database.owner_url)
@@ -153,7 +153,7 @@ def test_a_statement_that_takes_too_long_is_given_up(
         migrations.up(empty_database.owner_url, folder)
 
 
-def test_a_release_says_for_whom_it_waits_and_not_for_ever(
+def test_a_release_says_what_it_waits_for_and_does_not_wait_forever(
     empty_database: TestDatabase,
     connect: Callable[[str], Connection],
     monkeypatch: pytest.MonkeyPatch,
@@ -173,7 +173,7 @@ def test_a_release_says_for_whom_it_waits_and_not_for_ever(
 def test_names_in_a_file_mean_postgresqls_own_or_are_qualified(
     empty_database: TestDatabase, folder: Path
 ) -> None:
-    """Whoever may create things in public could otherwise have the owner run them."""
+    """Otherwise, whoever may create objects in public could make the owner run them."""
     empty_database.rows("CREATE FUNCTION public.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'")
     migrations.up(empty_database.owner_url)
     add(folder, "SELECT mine();")
@@ -204,7 +204,7 @@ def test_a_dirty_database_is_refused_until_it_is_forced(empty_database: TestData
     assert migrations.up(empty_database.owner_url) == []
 
 
-def test_force_takes_a_version_that_exists_or_0(empty_database: TestDatabase) -> None:
+def test_force_accepts_an_existing_version_or_0(empty_database: TestDatabase) -> None:
     migrations.force(empty_database.owner_url, 3)
     assert recorded(empty_database) == [(3, False)]
     migrations.force(empty_database.owner_url, 0)
@@ -213,7 +213,7 @@ def test_force_takes_a_version_that_exists_or_0(empty_database: TestDatabase) ->
         migrations.force(empty_database.owner_url, 99)
 
 
-def test_a_file_that_was_applied_and_is_gone_is_told(empty_database: TestDatabase, folder: Path) -> None:
+def test_an_applied_file_that_is_missing_is_reported(empty_database: TestDatabase, folder: Path) -> None:
     add(folder, "SELECT 1;")
     migrations.up(empty_database.owner_url, folder)
     for refused in (migrations.up, migrations.down, migrations.status):
@@ -221,7 +221,7 @@ def test_a_file_that_was_applied_and_is_gone_is_told(empty_database: TestDatabas
             refused(empty_database.owner_url)
 
 
-def test_status_tells_what_is_applied_and_what_is_not(empty_database: TestDatabase, folder: Path) -> None:
+def test_status_shows_applied_and_pending_migrations(empty_database: TestDatabase, folder: Path) -> None:
     migrations.up(empty_database.owner_url)
     add(folder, "SELECT 1;")
     status = migrations.status(empty_database.owner_url, folder)
@@ -237,6 +237,6 @@ def test_down_keeps_a_schema_in_which_the_platform_has_tables(empty_database: Te
     assert len(migrations.up(empty_database.owner_url)) == LATEST
 
 
-def test_a_server_that_is_not_there_is_told() -> None:
+def test_an_unreachable_server_is_reported() -> None:
     with pytest.raises(MigrationError, match="cannot be reached"):
         migrations.up("postgresql://owner@127.0.0.1:1/bulkimport")

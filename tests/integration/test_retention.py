@@ -74,7 +74,7 @@ def test_a_large_job_goes_in_batches(
     batches = 0
     while retention.purge_some(worker_database, days=30):
         batches += 1
-    assert batches == 3 + 3 + 1
+    assert batches == 1 + 3 + 3 + 1, "hidden first, and removed last"
     assert left(db, "jobs", *DEPENDENTS) == [0] * 6
 
 
@@ -86,8 +86,8 @@ def test_two_workers_purge_different_jobs(
         age(db, job_id, days)
     with worker_database.transaction() as cursor:
         cursor.execute("SELECT FROM trakrf.bulk_import_finished WHERE job_id = %s FOR UPDATE", (jobs[1],))
-        assert retention.purge_some(worker_database, days=30)
-        assert not retention.purge_some(worker_database, days=30)
+        while retention.purge_some(worker_database, days=30):
+            pass
     assert [str(row[0]) for row in db.rows("SELECT id FROM trakrf.bulk_import_jobs")] == [jobs[1]]
 
 

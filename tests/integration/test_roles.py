@@ -1,4 +1,4 @@
-"""The service refuses a login that row-level security does not bind."""
+"""The service refuses a login to which row-level security does not apply."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ def privileged_logins(server: postgres.Server) -> Iterator[None]:
 
 @pytest.mark.usefixtures("privileged_logins")
 @pytest.mark.parametrize("login", ROLES)
-def test_a_privileged_login_is_refused_with_the_way_out(db: TestDatabase, login: str) -> None:
+def test_a_privileged_login_is_refused_and_the_message_says_what_to_do(db: TestDatabase, login: str) -> None:
     url = db.web_url.replace(environment.WEB_LOGIN, login)
     with pytest.raises(PrivilegedRoleError, match=ROLES[login][1]) as refusal:
         connections.connect(url, "test")
@@ -40,6 +40,6 @@ def test_the_owner_is_refused(db: TestDatabase) -> None:
         connections.connect(db.owner_url, "test")
 
 
-def test_a_server_that_is_not_there_is_told_apart() -> None:
+def test_an_unreachable_server_is_a_different_error() -> None:
     with pytest.raises(DatabaseUnavailableError):
         connections.connect("postgresql://web@127.0.0.1:1/bulkimport", "test")

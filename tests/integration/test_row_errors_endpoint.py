@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 
 from bulkimport.jobs import exports
-from tests.conftest import FOREIGN, HEADER, TestDatabase, csv_of
+from tests.conftest import FOREIGN, HEADER, TestDatabase, bearer, csv_of
 from tests.integration.conftest import URL, Importer, counts
 
 ID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
@@ -114,6 +114,29 @@ def test_failed_rows_are_as_they_were(importer: Importer) -> None:
         + own,
         b"",
     ]
+
+
+def test_a_row_keeps_its_first_twenty_errors_and_the_summary_counts_all(importer: Importer) -> None:
+    names = [f"metadata.m{number:02}" for number in range(30)]
+    header = HEADER.strip() + "," + ",".join(names) + "\n"
+    bad = "".join(f"{identifier},Laptop,device,,2024-01-15,,yes{',?' * 30}\n" for identifier in "ABCDEF")
+    file = header.encode() + bad.replace("?", "\xfc").encode("latin-1")
+    job = importer.run(file)
+    assert counts(job) == {"failed": 6}
+    errors = [(row, name, "invalid_encoding") for row in range(2, 8) for name in names[:20]]
+    assert importer.errors(job) == errors[:100]
+    assert [(error["row"], error["field"], error["code"]) for error in job["errors"]] == errors[:100]
+    assert job["error_summary"] == [
+        {"code": "invalid_encoding", "field": name, "count": 6, "first_rows": [2, 3, 4, 5, 6]}
+        for name in names
+    ]
+    lines = csv.DictReader(io.StringIO(failed_rows(importer, job).decode("latin-1"), newline=""))
+    assert [line["_errors"].count("metadata.") for line in lines] == [20] * 6
+    response = importer.client.post(f"{URL}/{job['job_id']}/retry", headers=bearer())
+    importer.work()
+    retried = importer.job(response.get_json()["job_id"])
+    assert counts(retried) == {"failed": 6}
+    assert retried["error_summary"] == job["error_summary"]
 
 
 def test_formulas_are_made_safe_on_request(importer: Importer) -> None:

@@ -25,7 +25,10 @@ NOT_PLANNED = {
     *("staging.create", "staging.clear", "queue.listen"),
 }
 # They name no account, and take what the account that is set has. Web never runs them.
-NAMES_NO_ACCOUNT = {"idempotency_keys.delete_expired", "queue.claim", "queue.sample"}
+NAMES_NO_ACCOUNT = {
+    *("idempotency_keys.delete_expired", "queue.claim", "queue.sample"),
+    *("finished.lock_expired", "finished.lock_untidy"),
+}
 # The rows that it returned, or how many it changed; None where the role may not run it at all.
 Outcome = list[tuple[Any, ...]] | int | None
 PARAMETER = re.compile(r"%\((\w+)\)s")
@@ -33,10 +36,11 @@ PARAMETER = re.compile(r"%\((\w+)\)s")
 # What a statement that always answers something says where there is nothing. The last two speak of what is
 # staged and has no asset.
 NOTHING: Mapping[str, Outcome] = {
+    "chunks.undone": [(0, 0)],
     "queue.count": [(0,)],
     "queue.position": [(1,)],
     "queue.sample": [(0, 0, 0, 0.0)],
-    "reverting.extent": [(0, 0)],
+    "reverting.last_row": [(2,)],
     "reverting.lock": [(0,)],
     "staged_assets.lock_held": [(0,)],
     "staged_assets.refused": [(2, None, None)],
@@ -53,8 +57,8 @@ SEES_EVERY_TENANT: Mapping[str, set[str]] = {
         *("queue.claim", "queue.relock", "queue.checkpoint", "queue.begin_check", "queue.release"),
         *("queue.remove", "queue.hold", "queue.is_queued", "queue.count", "queue.position"),
         *("queue.in_hand", "queue.sample"),
-        *("finished.add", "finished.lock_expired", "finished.renew"),
-        "idempotency_keys.delete_expired",
+        *("finished.add", "finished.expire", "finished.lock_expired", "finished.lock_untidy"),
+        *("finished.renew", "idempotency_keys.delete_expired"),
     },
 }
 

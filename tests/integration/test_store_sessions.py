@@ -1,4 +1,4 @@
-"""Sessions whose client does not read are ended, and no others."""
+"""Sessions whose client has stopped reading are ended, and no others."""
 
 import pytest
 from psycopg2.extensions import connection as Connection
@@ -14,7 +14,7 @@ UNREAD_END = "idle in transaction, ClientWrite"
 
 
 def state_of(db: TestDatabase, connection: Connection) -> str:
-    """The state of a session, and what it waits for; nothing while it works."""
+    """The state of a session and what it waits for; empty while it is working."""
     rows = db.rows(
         "SELECT state || ', ' || wait_event FROM pg_stat_activity WHERE pid = %s",
         connection.get_backend_pid(),
@@ -41,13 +41,13 @@ def test_a_session_whose_client_does_not_read_is_ended(
 
     assert ended.pid == stuck.get_backend_pid()
     assert 0 < ended.seconds < 60
-    wait_until(lambda: not is_there(db, stuck), "it is gone")
+    wait_until(lambda: not is_there(db, stuck), "the session has ended")
 
 
-def test_it_is_ended_as_well_where_only_the_last_bytes_are_unread(
+def test_it_is_also_ended_if_only_the_last_bytes_are_unread(
     db: TestDatabase, worker_database: Database, unread: OpenUnread
 ) -> None:
-    """The session counts as idle when it sends them."""
+    """The session counts as idle while it sends them."""
     for length in range(100_000, 500_000, 4_000):
         stuck = unread(db.worker_url, "BEGIN; " + ANSWER, (length,))
         wait_for(db, stuck, "active, ClientWrite", UNREAD_END, "idle in transaction, ClientRead")
@@ -55,7 +55,7 @@ def test_it_is_ended_as_well_where_only_the_last_bytes_are_unread(
             break
         stuck.close()
     else:
-        pytest.fail("no answer was just as long as the buffers")
+        pytest.fail("no reply was exactly as long as the buffers")
 
     with worker_database.transaction() as cursor:
         (ended,) = sessions.end_stuck(cursor, after_s=0)
@@ -63,7 +63,9 @@ def test_it_is_ended_as_well_where_only_the_last_bytes_are_unread(
     assert ended.pid == stuck.get_backend_pid()
 
 
-def test_other_sessions_go_on(db: TestDatabase, worker_database: Database, unread: OpenUnread) -> None:
+def test_other_sessions_are_left_alone(
+    db: TestDatabase, worker_database: Database, unread: OpenUnread
+) -> None:
     others = {
         unread(db.web_url, ANSWER, (MORE_THAN_ANY_BUFFER,)): "active, ClientWrite",
         unread(db.worker_url, "SELECT pg_sleep(%s)", (60,)): "active, PgSleep",
@@ -78,7 +80,7 @@ def test_other_sessions_go_on(db: TestDatabase, worker_database: Database, unrea
     assert all(is_there(db, connection) for connection in others)
 
 
-def test_a_client_has_its_time(db: TestDatabase, worker_database: Database, unread: OpenUnread) -> None:
+def test_a_slow_client_has_some_time(db: TestDatabase, worker_database: Database, unread: OpenUnread) -> None:
     slow = unread(db.worker_url, ANSWER, (MORE_THAN_ANY_BUFFER,))
     wait_for(db, slow, "active, ClientWrite")
 

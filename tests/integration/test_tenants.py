@@ -176,7 +176,7 @@ def test_roles_have_the_least_rights(db: TestDatabase) -> None:
     assert grants == [
         ("assets", "INSERT SELECT UPDATE"),
         ("bulk_import_changes", "DELETE INSERT SELECT"),
-        ("bulk_import_chunks", "DELETE SELECT"),
+        ("bulk_import_chunks", "DELETE INSERT SELECT"),
         ("bulk_import_errors", "DELETE INSERT SELECT"),
         ("bulk_import_finished", "DELETE INSERT SELECT UPDATE"),
         ("bulk_import_identifiers", "DELETE INSERT SELECT"),

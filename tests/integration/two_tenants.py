@@ -70,7 +70,8 @@ VALUES (%(account)s, %(parent)s, 3, %(changed_asset)s, 2, 'Notebook', 'device', 
        (%(account)s, %(job)s,    3, %(changed_asset)s, 2, 'Notebook', 'device', '2024-01-15', true, '{}');
 
 INSERT INTO trakrf.bulk_import_finished (account_id, job_id, finished_at)
-VALUES (%(account)s, %(parent)s, '2020-01-01'), (%(account)s, %(failed)s, now());
+VALUES (%(account)s, %(parent)s, '2020-01-01'), (%(account)s, %(failed)s, now()),
+       (%(account)s, %(cancelled)s, 'infinity');
 
 INSERT INTO trakrf.idempotency_keys (account_id, key, fingerprint, status, headers, body, created_at)
 VALUES (%(account)s, 'k', sha256('request'), 202, '{}', '', '2020-01-01');
@@ -110,6 +111,9 @@ PARAMETERS: dict[str, Any] = {
     "ahead": 0,
     "attempt": 0,
     "chunks": 2,
+    "copies": 0,
+    "failed_rows": 1,
+    "place": 0,
     "next_chunk": 0,
     "only_check": False,
     "row_errors": "",
@@ -173,6 +177,7 @@ PARAMETERS_OF: dict[str, dict[str, Any]] = {
     "assets.insert": {"identifier": "NEW"},
     "chunks.insert": {"number": 1},
     "chunks.copy_undone": {"job_id": NEW},
+    "finished.expire": {"job_id": PARENT},
     "finished.add": {"job_id": JOB},
     "finished.renew": {"job_id": PARENT},
     "idempotency_keys.get": {"hours": 1_000_000},

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkimport.csvfile import records
-from bulkimport.csvfile.chunks import MAX_CHUNK_CHARS, Chunk, CsvFile
+from bulkimport.csvfile.chunks import MAX_CHUNK_CELLS, MAX_CHUNK_CHARS, Chunk, CsvFile
 from bulkimport.csvfile.header import DELIMITERS, FIELDS
 from bulkimport.csvfile.records import Record
 from bulkimport.csvfile.refusal import RefusedFileError
@@ -148,6 +148,22 @@ def test_long_records_make_a_chunk_of_fewer_rows() -> None:
     chunks = read(HEADER + record * 100, chunk_rows=1_000)
     assert sum(chunk.rows for chunk in chunks) == 100
     assert max(len(chunk.body) for chunk in chunks) <= MAX_CHUNK_CHARS + len(record)
+
+
+def test_wide_records_make_a_chunk_of_fewer_rows() -> None:
+    width, rows = 400, 300
+    chunks = read(HEADER + (b"x," * (width - 1) + b"x\n") * rows, chunk_rows=1_000)
+    assert sum(chunk.rows for chunk in chunks) == rows
+    assert max(chunk.rows for chunk in chunks) * width < MAX_CHUNK_CELLS + width
+
+
+def test_records_of_ten_cells_fill_a_chunk_of_the_usual_number_of_rows() -> None:
+    assert [chunk.rows for chunk in read(HEADER + b"a,b,c,d,e,f,g,h,i,j\n" * 5_001, 5_000)] == [5_000, 1]
+
+
+def test_the_cells_of_blank_records_do_not_count() -> None:
+    body = HEADER + b"a\n" + b",,,,,,\n" * (MAX_CHUNK_CELLS // 6) + b"b\n"
+    assert [chunk.rows for chunk in read(body)] == [2]
 
 
 @given(

@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import itertools
 
 import pytest
 
@@ -58,6 +59,17 @@ def test_every_listed_encoding_takes_any_bytes(charset: str) -> None:
     text = read(bytes(range(256)) * 3 + b"\xff\xd8\x00\xd8", charset)
     assert printable(text).encode()
     assert text.encode("utf-8", "surrogatepass")
+
+
+@pytest.mark.parametrize("charset", sorted(set(CHARSETS) - encoding.BELOW_0X80))
+def test_the_fast_handler_loses_no_byte_that_does_not_decode(charset: str) -> None:
+    fast, careful = (
+        codecs.getincrementaldecoder(charset)(errors)
+        for errors in (encoding.UNDECODABLE, encoding.UNDECODABLE_BELOW_0X80)
+    )
+    for pair in itertools.product([0x1B, *range(0x80, 0x100)], range(256)):  # an escape, half a character
+        for body in (bytes(pair), bytes(pair) + b"A,\n"):
+            assert fast.decode(body, True) == careful.decode(body, True)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,18 @@
 """The rules of a row."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkimport.assets.rows import Asset, RowError, RowRules
+from bulkimport.assets import fields, rows
+from bulkimport.assets.fields import FieldError, Rule
+from bulkimport.assets.rows import Asset, RowError, RowRules, row_error
+from bulkimport.csvfile import dates
 from bulkimport.csvfile.header import FIELDS
 from bulkimport.csvfile.records import Record, Records
 
@@ -27,7 +33,7 @@ def check(**cells: str) -> Asset | list[RowError]:
 
 
 def check_one(rules: RowRules, record: Record) -> Asset | list[RowError]:
-    assets, errors = rules.check(together([record]))
+    assets, errors, _ = rules.check(together([record]))
     assert bool(assets) != bool(errors)
     return assets[record.row] if assets else errors
 
@@ -259,11 +265,82 @@ CELLS = st.one_of(
 
 
 @given(st.lists(st.lists(CELLS, min_size=7, max_size=9)), st.booleans())
-def test_rows_are_checked_alike_alone_and_together(rows: list[list[str]], partial: bool) -> None:
+def test_rows_are_checked_alike_alone_and_together(table: list[list[str]], partial: bool) -> None:
     columns = ("identifier", "metadata.a", "valid_to", "name", "type", None, "valid_from", "is_active")
     rules = RowRules(columns, partial=partial)
-    found = [Record(number, number, cells, None) for number, cells in enumerate(rows, 2)]
-    assets, errors = rules.check(together(found))
+    found = [Record(number, number, cells, None) for number, cells in enumerate(table, 2)]
+    assets, errors, _ = rules.check(together(found))
     one_by_one = [check_one(rules, record) for record in found]
     assert list(assets.values()) == [checked for checked in one_by_one if isinstance(checked, Asset)]
     assert errors == [error for checked in one_by_one if isinstance(checked, list) for error in checked]
+
+
+def test_a_row_keeps_its_first_errors_and_all_are_counted() -> None:
+    names = [f"metadata.{number}" for number in range(30)]
+    rules = RowRules((*FIELDS, *names))
+    cells = [*{**GOOD, "name": "", "valid_to": "2024-01-14"}.values(), *["a\0"] * 30]
+    checked = rules.check(together([Record(row, row, cells, None) for row in (2, 3)]))
+    assert not checked.assets
+    assert [(error.row, error.field) for error in checked.errors] == [
+        (row, field) for row in (2, 3) for field in ("name", *names)[: rows.MAX_ERRORS_PER_ROW]
+    ]
+    assert checked.occurrences == {
+        ("required", "name"): [2, 3],
+        **{("invalid_character", name): [2, 3] for name in names},
+        ("valid_to_before_valid_from", "valid_to"): [2, 3],
+    }
+
+
+MODEL_COLUMNS = ("metadata.b", "identifier", "metadata.a", "valid_to", "name", "type", None, "valid_from")
+
+
+@given(
+    st.lists(st.lists(CELLS, min_size=8, max_size=8) | st.lists(CELLS, max_size=9)),
+    st.booleans(),
+    st.integers(1, 4),
+)
+def test_the_errors_that_are_kept_are_the_first_ones_of_each_row(
+    table: list[list[str]], partial: bool, most: int
+) -> None:
+    found = [Record(number, number + 1, cells, None) for number, cells in enumerate(table, 2)]
+    every = [errors_of(record, partial) for record in found]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "MAX_ERRORS_PER_ROW", most)
+        checked = RowRules(MODEL_COLUMNS, partial=partial).check(together(found))
+    assert checked.errors == [error for errors in every for error in errors[:most]]
+    assert list(checked.assets) == [
+        record.row for record, errors in zip(found, every, strict=True) if not errors
+    ]
+    counted = {fault: Counter(failed) for fault, failed in checked.occurrences.items()}
+    assert counted == occurrences(error for errors in every for error in errors)
+
+
+def occurrences(errors: Iterable[RowError]) -> dict[tuple[str, str | None], Counter[int]]:
+    counted: dict[tuple[str, str | None], Counter[int]] = {}
+    for error in errors:
+        counted.setdefault((error.code, error.field), Counter())[error.row] += 1
+    return counted
+
+
+def errors_of(record: Record, partial: bool) -> list[RowError]:
+    """All errors of a row, found cell by cell."""
+    if len(record.cells) != len(MODEL_COLUMNS):
+        message = f"the row has {len(record.cells)} cells and the header {len(MODEL_COLUMNS)}"
+        return [RowError(record.row, record.line, None, "wrong_cell_count", message, None)]
+    cells = dict(zip(MODEL_COLUMNS, record.cells, strict=True))
+    metadata = dict.fromkeys(("metadata.b", "metadata.a"), fields.metadata)
+    rules: dict[str, Rule] = {**fields.rules(dates.ISO, partial), **metadata}
+    values: dict[str, Any] = {}
+    errors = []
+    for field, rule in rules.items():
+        cell = cells.get(field, "")
+        try:
+            values[field] = rule(cell)
+        except FieldError as fault:
+            errors.append(row_error(record.row, record.line, field, fault.code, fault.what, cell))
+    try:
+        fields.require_order(values.get("valid_from"), values.get("valid_to"))
+    except FieldError as fault:
+        cell = cells["valid_to"]
+        errors.append(row_error(record.row, record.line, "valid_to", fault.code, fault.what, cell))
+    return errors

@@ -30,7 +30,7 @@ blueprint.before_request(access.authenticate)
     problems=("invalid-id", "invalid-parameters", "not-found"),
 )
 def errors(job_id: str) -> Response:
-    """All row errors of a job: pages of JSON, or one CSV file."""
+    """The row errors of a job, at most 20 of each row: pages of JSON, or one CSV file."""
     query = parameters.of_request(ErrorQuerySchema())
     job = require_job(job_id)
     wanted = query.get("format") or _accepted()

@@ -1,5 +1,6 @@
 """The rules of an asset's fields: text → a value, or what is wrong with it."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ MAX_NAME_CHARS = 255
 MAX_DESCRIPTION_CHARS = 1024
 MAX_METADATA_CHARS = 1024
 MAX_KNOWN_CELLS = 10_000
+UNDECODED = re.compile("[\ud800-\udfff]")  # how encoding.py passes on bytes that do not decode
 TYPES = ("person", "device", "asset", "inventory", "other")
 BOOLEANS = {
     **dict.fromkeys(("true", "1", "yes", "t", "y"), True),
@@ -26,15 +28,19 @@ class FieldError(Exception):
         self.what = what
 
 
-# The values of a column's cells, and what is wrong with those, by their places, that break the rule.
-Column = tuple[Sequence[Any], Mapping[int, FieldError]]
+# The values of a column's cells, and the codes of those, by their places, that break the rule.
+Column = tuple[Sequence[Any], Mapping[int, str]]
 
 
 class Rule(Protocol):
-    """What a field must be: makes its value of a cell, or of a whole column of cells, which is faster."""
+    """What a field must be: makes its value of a cell, or of a whole column of cells, which is faster.
+
+    A column has only codes for its wrong cells. `explain` puts the fault of one of them into words.
+    """
 
     def __call__(self, cell: str) -> Any: ...
     def column(self, cells: Sequence[str]) -> Column: ...
+    def explain(self, cell: str, code: str) -> str: ...
 
 
 def rules(date_format: str, partial: bool) -> dict[str, Rule]:
@@ -53,10 +59,8 @@ def rules(date_format: str, partial: bool) -> dict[str, Rule]:
 
 def require_storable(text: str) -> None:
     """FieldError for what no column of the database takes: a graver fault than any other."""
-    if "\0" in text:
-        raise FieldError("invalid_character", "holds the character NUL")
-    if undecoded := encoding.undecoded(text):
-        raise FieldError("invalid_encoding", f"holds bytes that do not decode: {undecoded}")
+    if code := _unstorable(text):
+        raise FieldError(code, _explain(text, code))
 
 
 def require_order(valid_from: datetime | None, valid_to: datetime | None) -> None:
@@ -75,34 +79,35 @@ class Text:
 
     def __call__(self, cell: str) -> str | None:
         value = cell.strip()
-        if not value:
-            _refuse_empty(self._required)
-            return None
-        if not value.isprintable():  # the rare ones: line ends and tabs, which are fine, and what is not
-            require_storable(value)
-        if len(value) > self._max_chars:
-            raise FieldError("too_long", f"has {len(value)} characters (at most {self._max_chars})")
-        return value
+        if code := self._code(value):
+            raise FieldError(code, self.explain(value, code))
+        return value or None
 
     def column(self, cells: Sequence[str]) -> Column:
         values = list(map(str.strip, cells))
-        faults: dict[int, FieldError] = {}
+        codes: dict[int, str] = {}
         if (
             max(map(len, values)) > self._max_chars
             or (self._required and "" in values)
             or not all(map(str.isprintable, values))
         ):
-            for place, value in enumerate(values):
-                if fault := self._fault(value):
-                    faults[place] = fault
-        return values if self._required else [value or None for value in values], faults
+            codes = {place: code for place, value in enumerate(values) if (code := self._code(value))}
+        return values if self._required else [value or None for value in values], codes
 
-    def _fault(self, value: str) -> FieldError | None:
-        try:
-            self(value)
-        except FieldError as fault:
-            return fault
-        return None
+    def explain(self, cell: str, code: str) -> str:
+        value = cell.strip()
+        if code == "too_long":
+            return f"has {len(value)} characters (at most {self._max_chars})"
+        return _explain(value, code)
+
+    def _code(self, value: str) -> str | None:
+        """What is wrong with a stripped cell, if anything is."""
+        if not value:
+            return "required" if self._required else None
+        # Few are not printable: line ends and tabs, which are fine, and what is not.
+        if not value.isprintable() and (code := _unstorable(value)):
+            return code
+        return "too_long" if len(value) > self._max_chars else None
 
 
 class Recurring:
@@ -126,8 +131,12 @@ class Recurring:
             return [found[cell] for cell in cells], {}
         return (
             [None if cell in faults else found[cell] for cell in cells],
-            {place: faults[cell] for place, cell in enumerate(cells) if cell in faults},
+            {place: faults[cell].code for place, cell in enumerate(cells) if cell in faults},
         )
+
+    def explain(self, cell: str, code: str) -> str:
+        explanation: str = self._look(cell).what
+        return explanation
 
     def _look(self, cell: str) -> Any:
         """The cell's value, or what is wrong with it."""
@@ -138,22 +147,33 @@ class Recurring:
         try:
             found = self._value(cell.strip())
         except FieldError as fault:
-            found = fault
+            found = fault.with_traceback(None)  # whose frames would be kept with it
         self._known[cell] = found
         return found
 
     def _value(self, value: str) -> Any:
         if not value:
-            _refuse_empty(self._required)
+            if self._required:
+                raise FieldError("required", _explain(value, "required"))
             return None
         if not value.isprintable():
             require_storable(value)
         return self._rule(value)
 
 
-def _refuse_empty(required: bool) -> None:
-    if required:
-        raise FieldError("required", "is empty and must not be")
+def _unstorable(text: str) -> str | None:
+    if "\0" in text:
+        return "invalid_character"
+    return "invalid_encoding" if UNDECODED.search(text) else None
+
+
+def _explain(text: str, code: str) -> str:
+    """The words for what may be wrong with a text of any field."""
+    if code == "required":
+        return "is empty and must not be"
+    if code == "invalid_character":
+        return "holds the character NUL"
+    return f"holds bytes that do not decode: {encoding.undecoded(text)}"
 
 
 def _type(value: str) -> str:

@@ -1,6 +1,7 @@
-"""The rules of a row: cells → a checked asset, or every error it has."""
+"""The rules of a row: cells → a checked asset, or the errors it has."""
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from datetime import datetime
 from functools import cached_property
 from itertools import compress
@@ -13,6 +14,9 @@ from bulkimport.csvfile.header import FIELDS, METADATA_PREFIX, Columns
 from bulkimport.csvfile.records import Record, Records
 
 MAX_VALUE_CHARS = 200  # of a cell that is handed back in a row error
+# The errors of a row that are kept; all are counted. A row may have 500 cells, and a wrong encoding is wrong
+# in each of them: the first errors show that, and storing one takes as long as checking dozens of cells.
+MAX_ERRORS_PER_ROW = 20
 FAULTS = {
     records.UNCLOSED_QUOTE: "begins a quoted cell that is not closed; the lines below are rows of their own",
     records.MISPLACED_QUOTE: "has text behind a quoted cell; write a quote inside of a quoted cell twice",
@@ -74,9 +78,19 @@ class Assets(Mapping[int, Asset]):
 NO_ASSETS = Assets([()] * len(Asset._fields))
 VALID_FROM, VALID_TO = Asset._fields.index("valid_from"), Asset._fields.index("valid_to")
 
+# The rows that have an error, by the error's code and field.
+Occurrences = Mapping[tuple[str, str | None], Sequence[int]]
 
-# The place of a row among others, a field, its cell, and what is wrong with it.
-_Fault = tuple[int, str, str, FieldError]
+
+class CheckedRows(NamedTuple):
+    """The assets in some rows, and what is wrong with the others.
+
+    `errors` has the first MAX_ERRORS_PER_ROW of each row, in the order of the rows, `occurrences` all.
+    """
+
+    assets: Assets
+    errors: list[RowError]
+    occurrences: Occurrences
 
 
 class RowRules:
@@ -99,11 +113,11 @@ class RowRules:
             for field, rule in fields.rules(date_format, partial).items()
         ]
 
-    def check(self, found: Records) -> tuple[Assets, list[RowError]]:
-        """The assets in these rows, and all errors of the others, in the order of the rows.
+    def check(self, found: Records) -> CheckedRows:
+        """Check these rows column by column, which is several times as fast as row by row.
 
-        Column by column, which is several times as fast as row by row. Of a row, the errors are in the
-        order of FIELDS; those of metadata and of the order of dates come last.
+        Of a row, the errors are in the order of FIELDS; those of metadata and of the order of dates come
+        last.
         """
         broken = {
             place
@@ -116,36 +130,37 @@ class RowRules:
             else []
         )
         if len(broken) == len(found.cells):
-            return NO_ASSETS, errors
-        columns, faults = self._columns(*_without(broken, found.rows, found.lines, found.cells))
-        rows, lines = columns[:2]
-        errors += [
-            row_error(rows[place], lines[place], field, fault.code, fault.what, cell)
-            for place, field, cell, fault in faults
-        ]
-        errors.sort(key=_row)
-        return Assets(_without({place for place, *_ in faults}, *columns)), errors
+            return CheckedRows(NO_ASSETS, errors, occurrences(errors))
+        rows, lines, cells = _without(broken, found.rows, found.lines, found.cells)
+        faults = _Faults(rows, lines)
+        columns = self._columns(rows, lines, cells, faults)
+        return CheckedRows(
+            Assets(_without(faults.places, *columns)),
+            sorted([*errors, *faults.errors], key=_row),
+            occurrences(errors, faults.occurrences),
+        )
 
     def _columns(
-        self, rows: Sequence[int], lines: Sequence[int], cells: Sequence[Sequence[str]]
-    ) -> tuple[list[Sequence[Any]], list[_Fault]]:
-        """The columns of Asset for rows of the right width, and what is wrong in them."""
+        self, rows: Sequence[int], lines: Sequence[int], cells: Sequence[Sequence[str]], faults: "_Faults"
+    ) -> list[Sequence[Any]]:
+        """The columns of Asset for rows of the right width; notes what is wrong in them."""
         texts = [*zip(*cells, strict=True), ("",) * len(rows)]
         columns: list[Sequence[Any]] = [rows, lines]
-        faults: list[_Fault] = []
 
         def check(field: str, rule: Rule, place: int) -> Sequence[Any]:
-            values, wrong = rule.column(texts[place])
-            faults.extend((at, field, texts[place][at], fault) for at, fault in wrong.items())
+            column = texts[place]
+            values, codes = rule.column(column)
+            faults.note(field, column, codes, lambda at: rule.explain(column[at], codes[at]))
             return values
 
         columns += [check(*rule) for rule in self._rules]
         metadata = [check(METADATA_PREFIX + key, fields.metadata, place) for key, place in self._metadata]
         columns.append(self._documents(metadata) if metadata else [{}] * len(rows))
         valid_to = next(place for field, _, place in self._rules if field == "valid_to")
-        for at, fault in _misordered(columns[VALID_FROM], columns[VALID_TO]):
-            faults.append((at, "valid_to", texts[valid_to][at], fault))
-        return columns, faults
+        misordered = dict(_misordered(columns[VALID_FROM], columns[VALID_TO]))
+        order_codes = {at: fault.code for at, fault in misordered.items()}
+        faults.note("valid_to", texts[valid_to], order_codes, lambda at: misordered[at].what)
+        return columns
 
     def _documents(self, columns: Sequence[Sequence[str | None]]) -> list[dict[str, str]]:
         """The metadata of each row; an empty cell is none."""
@@ -154,6 +169,42 @@ class RowRules:
             {key: value for key, value in zip(keys, values, strict=True) if value}
             for values in zip(*columns, strict=True)
         ]
+
+
+class _Faults:
+    """What is wrong with some rows: all of it counted, and put into words as far as a row keeps errors."""
+
+    def __init__(self, rows: Sequence[int], lines: Sequence[int]) -> None:
+        self._rows = rows
+        self._lines = lines
+        self._kept: dict[int, int] = defaultdict(int)
+        self.errors: list[RowError] = []
+        self.occurrences: dict[tuple[str, str | None], list[int]] = defaultdict(list)
+
+    @property
+    def places(self) -> Set[int]:
+        """The places of the rows that have a fault."""
+        return self._kept.keys()
+
+    def note(
+        self, field: str, cells: Sequence[str], codes: Mapping[int, str], explain: Callable[[int], str]
+    ) -> None:
+        """Add the faults of a field, whose codes are by the places of the rows."""
+        rows, kept = self._rows, self._kept
+        for at, code in codes.items():
+            row, count = rows[at], kept[at]
+            self.occurrences[code, field].append(row)
+            if count < MAX_ERRORS_PER_ROW:
+                kept[at] = count + 1
+                self.errors.append(row_error(row, self._lines[at], field, code, explain(at), cells[at]))
+
+
+def occurrences(errors: Iterable[RowError], others: Occurrences | None = None) -> Occurrences:
+    """Where these errors occurred, and where others did."""
+    rows = defaultdict(list, {error: [*rows] for error, rows in (others or {}).items()})
+    for error in errors:
+        rows[error.code, error.field].append(error.row)
+    return rows
 
 
 def _without(places: Set[int], *columns: Sequence[Any]) -> list[Sequence[Any]]:

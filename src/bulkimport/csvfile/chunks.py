@@ -16,7 +16,10 @@ from bulkimport.csvfile.records import (
 )
 from bulkimport.csvfile.refusal import RefusedFileError
 
-MAX_CHUNK_CHARS = 4 * 1024**2  # long records make a chunk of fewer rows, so that memory stays flat
+# Long and wide records make a chunk of fewer rows, so that memory stays flat and a chunk is done in about a
+# second even if every cell of it has an error to be stored.
+MAX_CHUNK_CHARS = 4 * 1024**2
+MAX_CHUNK_CELLS = 50_000
 
 OnRow = Callable[[Record], None]
 
@@ -93,8 +96,8 @@ class CsvFile:
     def _next_chunk(self, number: int, chunk_rows: int, on_row: Sequence[OnRow]) -> Chunk | None:
         records = self._records
         records.take()
-        first_row, first_line, rows = records.next_row, records.next_line, 0
-        while rows < chunk_rows and records.taken_chars < MAX_CHUNK_CHARS:
+        first_row, first_line, rows, cells = records.next_row, records.next_line, 0, 0
+        while rows < chunk_rows and cells < MAX_CHUNK_CELLS and records.taken_chars < MAX_CHUNK_CHARS:
             record = records.next()
             if record is None:
                 if rows == 0:
@@ -104,6 +107,7 @@ class CsvFile:
                 self.blank_rows += 1
             else:
                 rows += 1
+                cells += len(record.cells)
                 for look in on_row:
                     look(record)
         return Chunk(number, first_row, first_line, rows, records.take().encode(CHUNK_ENCODING, CHUNK_ERRORS))

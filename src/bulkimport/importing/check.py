@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from uuid import UUID
 
-from bulkimport.assets.rows import Assets, RowError, RowRules
+from bulkimport.assets.rows import Assets, Occurrences, RowError, RowRules
 from bulkimport.csvfile import records
 from bulkimport.csvfile.header import Columns
 from bulkimport.jobs.options import UPDATE, Options
@@ -21,12 +21,16 @@ from bulkimport.telemetry import metrics
 
 @dataclass(frozen=True)
 class CheckedChunk:
-    """The `good` rows, by their numbers, and the errors of the others: each also as they are stored."""
+    """The `good` rows, by their numbers, and the kept errors of the others: each also as they are stored.
+
+    `occurrences` has all errors.
+    """
 
     good: Assets
     staged: staging.Staging
     errors: Sequence[RowError]
     stored_errors: row_errors.NewErrors
+    occurrences: Occurrences
 
 
 @metrics.stage("check")
@@ -38,8 +42,8 @@ def check(chunk: Chunk, columns: Columns, options: Options) -> CheckedChunk:
     )
     if chunk.only_rows is not None:
         found = found.only(set(chunk.only_rows))
-    good, errors = rules.check(found)
-    return CheckedChunk(good, staging.arrays(good.columns), errors, row_errors.arrays(errors))
+    good, errors, occurrences = rules.check(found)
+    return CheckedChunk(good, staging.arrays(good.columns), errors, row_errors.arrays(errors), occurrences)
 
 
 class Lookahead:

@@ -1,11 +1,11 @@
 """One chunk becomes assets and row errors: in the caller's transaction."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.assets.rows import RowError
+from bulkimport.assets.rows import Occurrences, RowError, occurrences
 from bulkimport.importing import conflicts
 from bulkimport.importing.check import CheckedChunk, Lookahead, check
 from bulkimport.jobs.options import SKIP, UPDATE, Options
@@ -17,9 +17,9 @@ from bulkimport.telemetry import metrics
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of some rows. `errors` are those of the `failed` ones, in the order of the file.
+    """What became of some rows. `errors` are the kept ones of the `failed` rows, in the order of the file.
 
-    `job_status` is the final one, if the job ended with them.
+    `occurrences` has all errors. `job_status` is the final one, if the job ended with them.
     """
 
     created: int = 0
@@ -27,6 +27,7 @@ class Outcome:
     skipped: int = 0
     failed: int = 0
     errors: Sequence[RowError] = ()
+    occurrences: Occurrences = field(default_factory=dict)
     removed: int = 0
     job_status: str | None = None
 
@@ -49,6 +50,7 @@ def import_chunk(cursor: Cursor, job: Job, claim: Claim, options: Options, looka
         resolution.skipped,
         len({error.row for error in errors}),
         errors,
+        occurrences(resolution.errors, checked.occurrences),
     )
 
 

@@ -1,9 +1,9 @@
 """A job's row errors, counted by code and field."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bulkimport.assets.rows import RowError
+from bulkimport.assets.rows import Occurrences
 
 FIRST_ROWS = 5
 
@@ -11,14 +11,12 @@ FIRST_ROWS = 5
 Summary = Sequence[Mapping[str, Any]]
 
 
-def merge(summary: Summary, errors: Iterable[RowError]) -> Summary:
-    """The summary with these errors added, which come in order of their rows."""
+def merge(summary: Summary, occurrences: Occurrences) -> Summary:
+    """The summary with errors added that occurred in later rows than those in it."""
     counted = {(entry["code"], entry["field"]): (entry["count"], entry["first_rows"]) for entry in summary}
-    for error in errors:
-        count, rows = counted.get((error.code, error.field), (0, []))
-        if len(rows) < FIRST_ROWS and error.row not in rows:
-            rows = [*rows, error.row]
-        counted[error.code, error.field] = count + 1, rows
+    for error, rows in sorted(occurrences.items(), key=lambda item: min(item[1])):
+        count, first_rows = counted.get(error, (0, []))
+        counted[error] = count + len(rows), [*first_rows, *sorted(rows)][:FIRST_ROWS]
     return [
         {"code": code, "field": field, "count": count, "first_rows": rows}
         for (code, field), (count, rows) in counted.items()

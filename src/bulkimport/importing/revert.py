@@ -4,7 +4,7 @@ from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.assets.rows import RowError, quoted
+from bulkimport.assets.rows import RowError, occurrences, quoted
 from bulkimport.importing.chunk import Outcome
 from bulkimport.store import chunks, reverting, row_errors
 from bulkimport.store.jobs import Job
@@ -19,12 +19,15 @@ def revert_chunk(cursor: Cursor, job: Job, claim: Claim) -> Outcome:
     """Undo what the claimed range did; needs the lock.
 
     Assets that others deleted meanwhile are skipped; those that they changed are kept, each with an error.
+    The last range also skips the rows of which an earlier, unfinished revert has left nothing to undo.
     """
     account_id, job_id, number = claim.account_id, claim.job_id, claim.next_chunk
     chunk = chunks.require(cursor, account_id=account_id, job_id=job_id, number=number)
     chunks.delete(cursor, account_id=account_id, job_id=job_id, number=number)
     span = reverting.Span(account_id, _parent(job), chunk.first_row, chunk.first_row + chunk.rows - 1)
     total = reverting.lock(cursor, span)
+    if claim.is_last_chunk:
+        total = job.total_rows - job.processed_rows
     removed = reverting.remove(cursor, span)
     restored = reverting.restore(cursor, span)
     kept = reverting.kept(cursor, span)
@@ -37,6 +40,7 @@ def revert_chunk(cursor: Cursor, job: Job, claim: Claim) -> Outcome:
         failed=len(kept),
         removed=removed,
         errors=errors,
+        occurrences=occurrences(errors),
     )
 
 

@@ -33,6 +33,8 @@ class StoppedError(Exception):
 def import_next(cursor: Cursor, claim: Claim, lookahead: Lookahead, stopping: Callable[[], bool]) -> Outcome:
     """Import the claimed chunk, or all of them, and move the checkpoint or finish the job; needs the lock.
 
+    A turn that is a copy imports nothing.
+
     Raises BadRowError, CancelledError, StoppedError, or conflict.InterferenceError; then the transaction must
     be rolled back.
     """
@@ -40,6 +42,10 @@ def import_next(cursor: Cursor, claim: Claim, lookahead: Lookahead, stopping: Ca
     if job.status in jobs.FINAL_STATUSES or job.cancel_requested_at:
         return Outcome(job_status=jobs.CANCELLED if cancel(cursor, claim) else None)
     options = Options.from_stored(job.options)
+    if claim.is_copy:
+        _copy(cursor, job, claim)
+        queue.checkpoint(cursor, claim)
+        return Outcome()
     if job.kind == jobs.REVERT:
         outcome = revert_chunk(cursor, job, claim)
     elif options.on_error == ABORT and not options.dry_run and not claim.only_check:
@@ -66,6 +72,19 @@ def give_up(cursor: Cursor, claim: Claim, failure: str) -> None:
 def cancel(cursor: Cursor, claim: Claim) -> bool:
     """End the job where it is; False if it has ended already. Needs the lock."""
     return finish.end(cursor, account_id=claim.account_id, job_id=claim.job_id, status=jobs.CANCELLED)
+
+
+@metrics.stage("copy")
+def _copy(cursor: Cursor, job: Job, claim: Claim) -> None:
+    """Another chunk of the job that is retried becomes this one's, to be imported in a later turn."""
+    chunks.copy_undone(
+        cursor,
+        account_id=claim.account_id,
+        job_id=claim.job_id,
+        number=claim.copies + claim.next_chunk,
+        parent_id=job.parent_job_id,
+        place=claim.next_chunk,
+    )
 
 
 def _import_all(
@@ -114,7 +133,7 @@ def _record(cursor: Cursor, job: Job, claim: Claim, options: Options, outcome: O
         failed=outcome.failed,
         removed=outcome.removed,
         errors=[_in_job(error) for error in outcome.errors[: jobs.MAX_ERRORS]],
-        error_summary=error_summary.merge(job.error_summary, outcome.errors) if outcome.errors else None,
+        error_summary=error_summary.merge(job.error_summary, outcome.occurrences) if outcome.errors else None,
     )
     if claim.is_last_chunk:
         return _finish(cursor, job, claim, options, failed=job.failed_rows + outcome.failed)

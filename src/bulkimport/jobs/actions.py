@@ -12,6 +12,7 @@ from bulkimport.jobs import finish, intake
 from bulkimport.jobs.intake import Limits
 from bulkimport.jobs.options import Options
 from bulkimport.store import chunks, jobs, progress, queue, reverting
+from bulkimport.store.chunks import Undone
 from bulkimport.store.jobs import Job, Receipt
 
 
@@ -45,14 +46,16 @@ def cancel(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
 
 
 def delete(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """Forget a finished job, with its errors and its file; its assets stay.
+    """Hide a finished job, with its errors and its file, until workers have removed them; its assets stay.
 
     Raises UnknownJobError or JobStateError.
     """
     _require_finished(cursor, account_id, job_id)
-    if revert_id := reverting.find_unfinished(cursor, account_id=account_id, parent_id=job_id):
-        raise JobStateError("job-unfinished", f"The job is being reverted by job {revert_id}.")
-    jobs.delete(cursor, account_id=account_id, job_id=job_id)
+    if dependent_id := finish.hide(cursor, account_id=account_id, job_id=job_id):
+        raise JobStateError(
+            "job-unfinished",
+            f"Job {dependent_id} still needs this one; wait until it is finished, or cancel it.",
+        )
 
 
 def retry(
@@ -60,19 +63,17 @@ def retry(
 ) -> None:
     """Make a job of the rows that failed, and of those that were never reached; with the same options.
 
-    Rows keep their numbers. Raises UnknownJobError, JobStateError, or intake.TooManyJobsError.
+    Workers copy the rows before they import them; they keep their numbers. Raises UnknownJobError,
+    JobStateError, or intake.TooManyJobsError.
     """
+    jobs.lock(cursor, account_id=account_id, job_id=job_id)
     parent = _require_finished(cursor, account_id, job_id)
-    if parent.kind == jobs.REVERT:
-        raise JobStateError("nothing-to-retry", "The job reverts another one; revert that one again.")
-    copied = chunks.copy_undone(cursor, account_id=account_id, job_id=new_job_id, parent_id=job_id)
-    if not copied:
-        raise JobStateError("nothing-to-retry", "No row failed, and every row was reached.")
+    undone = _require_undone(cursor, account_id, parent)
     jobs.create(
         cursor,
         account_id=account_id,
         job_id=new_job_id,
-        total_rows=sum(copied),
+        total_rows=undone.rows,
         options=parent.options,
         header=parent.header,
         columns=parent.columns,
@@ -80,7 +81,14 @@ def retry(
         parent_job_id=job_id,
         receipt=receipt,
     )
-    intake.enqueue(cursor, limits, account_id=account_id, job_id=new_job_id, chunks=len(copied))
+    intake.enqueue(
+        cursor,
+        limits,
+        account_id=account_id,
+        job_id=new_job_id,
+        chunks=2 * undone.chunks,  # each is copied in one turn and imported in another
+        copies=undone.chunks,
+    )
 
 
 def revert(
@@ -90,11 +98,12 @@ def revert(
 
     Raises UnknownJobError, JobStateError, or intake.TooManyJobsError.
     """
+    jobs.lock(cursor, account_id=account_id, job_id=job_id)
     parent = _require_finished(cursor, account_id, job_id)
     if revert_id := reverting.find(cursor, account_id=account_id, parent_id=job_id):
         raise JobStateError("already-reverted", f"Job {revert_id} reverts this job, or has done so.")
-    extent = reverting.extent(cursor, account_id=account_id, parent_id=job_id)
-    if parent.kind == jobs.REVERT or not extent.assets:
+    touched_rows = _touched_rows(parent)
+    if not touched_rows:
         raise JobStateError("nothing-to-revert", "The job created and changed no asset.")
     try:
         jobs.create(
@@ -102,7 +111,7 @@ def revert(
             account_id=account_id,
             job_id=new_job_id,
             kind=jobs.REVERT,
-            total_rows=extent.assets,
+            total_rows=touched_rows,
             options=Options().stored(),
             header=(),
             columns=(),
@@ -115,7 +124,7 @@ def revert(
         cursor,
         account_id=account_id,
         job_id=new_job_id,
-        last_row=extent.last_row,
+        last_row=reverting.last_row(cursor, account_id=account_id, parent_id=job_id),
         chunk_rows=limits.chunk_rows,
     )
     intake.enqueue(cursor, limits, account_id=account_id, job_id=new_job_id, chunks=count)
@@ -135,3 +144,23 @@ def _require_finished(cursor: Cursor, account_id: int, job_id: UUID) -> Job:
             "job-unfinished", f"The job is {job.status}; wait until it is finished, or cancel it."
         )
     return job
+
+
+def _require_undone(cursor: Cursor, account_id: int, job: Job) -> Undone:
+    """What is still to be done of a finished job."""
+    if job.kind == jobs.REVERT:
+        raise JobStateError("nothing-to-retry", "The job reverts another one; revert that one again.")
+    undone = chunks.undone(cursor, account_id=account_id, job_id=job.id, failed_rows=job.failed_rows)
+    if job.processed_rows == 0 and undone.rows < job.total_rows:
+        instead = f"retry job {job.parent_job_id} again" if job.parent_job_id else "upload the file again"
+        raise JobStateError("nothing-to-retry", f"The job ended before its rows were copied; {instead}.")
+    if not undone.chunks:
+        raise JobStateError("nothing-to-retry", "No row failed, and every row was reached.")
+    return undone
+
+
+def _touched_rows(job: Job) -> int:
+    """How many rows of a job created or changed an asset."""
+    if job.kind == jobs.REVERT or Options.from_stored(job.options).dry_run:
+        return 0
+    return (job.created_rows or 0) + (job.updated_rows or 0)

@@ -21,7 +21,7 @@ ERROR_COLUMNS = ("row", "line", "field", "code", "message", "value")
 
 
 def errors_csv(database: Database, *, account_id: int, job_id: UUID, formula_safe: bool) -> Iterator[bytes]:
-    """All row errors, a line each."""
+    """All row errors that are kept, a line each."""
     writer = LineWriter(formula_safe=formula_safe)
     yield writer.line(ERROR_COLUMNS)
     after = BEFORE_ALL

@@ -110,11 +110,16 @@ def store(
     enqueue(cursor, limits, account_id=account_id, job_id=job_id, chunks=len(file.chunks))
 
 
-def enqueue(cursor: Cursor, limits: Limits, *, account_id: int, job_id: UUID, chunks: int) -> None:
-    """Queue a job that is stored; TooManyJobsError where the account has no room for it."""
+def enqueue(
+    cursor: Cursor, limits: Limits, *, account_id: int, job_id: UUID, chunks: int, copies: int = 0
+) -> None:
+    """Queue a job that is stored, or begins with so many copies.
+
+    Raises TooManyJobsError where the account has no room for it.
+    """
     queue.lock_account(cursor, account_id=account_id)
     ahead = require_room(cursor, limits, account_id=account_id)
-    queue.enqueue(cursor, account_id=account_id, job_id=job_id, chunks=chunks, ahead=ahead)
+    queue.enqueue(cursor, account_id=account_id, job_id=job_id, chunks=chunks, copies=copies, ahead=ahead)
 
 
 def require_room(cursor: Cursor, limits: Limits, *, account_id: int) -> int:

@@ -18,7 +18,7 @@ STATUSES = (PENDING, PROCESSING, *FINAL_STATUSES)
 
 IMPORT, REVERT = "import", "revert"
 
-MAX_ERRORS = 100  # in the job itself; all of them are in bulk_import_errors
+MAX_ERRORS = 100  # in the job itself; all that are kept are in bulk_import_errors
 
 
 @dataclass(frozen=True)
@@ -148,11 +148,12 @@ SELECT id, kind, status, total_rows, processed_rows, failed_rows, created_rows, 
 FROM trakrf.bulk_import_jobs
 WHERE account_id = %(account_id)s
   AND id         = %(job_id)s
+  AND deleted_at IS NULL
 """
 
 
 def get(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job | None:
-    """The account's job of this id, or None: absent and foreign are the same."""
+    """The account's job of this id, or None: absent, deleted and foreign are the same."""
     cursor.execute(GET, {"account_id": account_id, "job_id": job_id})
     found = cursor.fetchone()
     return Job(*found) if found else None
@@ -165,11 +166,12 @@ SELECT status, xmin::text
 FROM trakrf.bulk_import_jobs
 WHERE account_id = %(account_id)s
   AND id         = %(job_id)s
+  AND deleted_at IS NULL
 """
 
 
 def get_state(cursor: Cursor, *, account_id: int, job_id: UUID) -> State | None:
-    """The status and the version of a job, or None: absent and foreign are the same."""
+    """The status and the version of a job, or None: absent, deleted and foreign are the same."""
     cursor.execute(GET_STATE, {"account_id": account_id, "job_id": job_id})
     found = cursor.fetchone()
     return State(*found) if found else None
@@ -192,6 +194,7 @@ FROM (
         SELECT *, xmin::text AS version
         FROM trakrf.bulk_import_jobs
         WHERE account_id = %(account_id)s
+          AND deleted_at IS NULL
           AND (%(created_after)s  IS NULL OR created_at >  %(created_after)s)
           AND (%(created_before)s IS NULL OR created_at <  %(created_before)s)
           AND (%(before_time)s    IS NULL OR (created_at, id) < (%(before_time)s, %(before_id)s))
@@ -257,6 +260,7 @@ FROM trakrf.bulk_import_jobs AS job
 WHERE account_id = %(account_id)s
   AND array_remove(array_remove(array_remove(header, '_row'), '_errors'), '_job') = %(header)s
   AND failed_rows > 0
+  AND deleted_at IS NULL
   AND %(row_errors)s = (SELECT string_agg(message, %(separator)s ORDER BY position)
                         FROM trakrf.bulk_import_errors AS error
                         WHERE error.account_id = %(account_id)s
@@ -283,7 +287,41 @@ def with_failed_row(
     return [job_id for (job_id,) in cursor]
 
 
-# Its chunks, errors and the rest go with it.
+# A job that was deleted while another one was made of it would leave that one without its rows. Rows that
+# refer to the job may be added all the same.
+LOCK = """
+/* jobs.lock */
+SELECT 1
+FROM trakrf.bulk_import_jobs
+WHERE account_id = %(account_id)s
+  AND id         = %(job_id)s
+FOR NO KEY UPDATE
+"""
+
+
+def lock(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
+    """Wait for others that have locked the job, and keep it as it is until the transaction ends."""
+    cursor.execute(LOCK, {"account_id": account_id, "job_id": job_id})
+
+
+# Without a parent, or a deleted revert would keep the job that it reverted from being reverted again.
+HIDE = """
+/* jobs.hide */
+UPDATE trakrf.bulk_import_jobs
+SET deleted_at    = now(),
+    parent_job_id = NULL
+WHERE account_id = %(account_id)s
+  AND id         = %(job_id)s
+  AND deleted_at IS NULL
+"""
+
+
+def hide(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
+    """From here on the job is there for nobody; needs its lock."""
+    cursor.execute(HIDE, {"account_id": account_id, "job_id": job_id})
+
+
+# Whatever else is left of it goes with it.
 DELETE = """
 /* jobs.delete */
 DELETE FROM trakrf.bulk_import_jobs
@@ -293,7 +331,7 @@ WHERE account_id = %(account_id)s
 
 
 def delete(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """The job is forgotten; its assets stay."""
+    """Remove the job, of which nothing else should be left; its assets stay."""
     cursor.execute(DELETE, {"account_id": account_id, "job_id": job_id})
 
 

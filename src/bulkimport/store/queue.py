@@ -1,5 +1,8 @@
 """The queue: one row an unfinished job, with its checkpoint and its attempts.
 
+A retry begins with turns that copy its parent's chunks, one each. The copies are numbered from the first turn
+after those, so that the checkpoint counts copies and imports without a break.
+
 A claim counts the attempt and commits at once; the work then locks the row again, in the transaction that
 writes the chunk. (only_check, next_chunk, attempts) is the fencing token: a worker that slept through its
 turn finds another's token and stops. A claim that was released frees its token for the next claim of the
@@ -20,7 +23,7 @@ MAX_WAIT_S = 2 * CLAIM_GRACE_S
 
 @dataclass(frozen=True)
 class Claim:
-    """A worker's turn at one chunk. `attempt` counts from 1.
+    """A worker's turn at one chunk. `attempt` counts from 1. The first `copies` of the `chunks` are copies.
 
     `only_check`: nothing of the job is imported any more, and its rows are checked to report what is wrong.
     """
@@ -31,6 +34,17 @@ class Claim:
     chunks: int
     attempt: int
     only_check: bool
+    copies: int = 0
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether a chunk of the job's parent is to be copied, and none imported."""
+        return self.next_chunk < self.copies
+
+    @property
+    def is_first_chunk(self) -> bool:
+        """Whether the import begins with this chunk."""
+        return self.next_chunk == self.copies
 
     @property
     def is_last_chunk(self) -> bool:
@@ -83,6 +97,28 @@ def position(cursor: Cursor, *, account_id: int, job_id: UUID) -> int:
     cursor.execute(POSITION, {"account_id": account_id, "job_id": job_id})
     found: tuple[int] = cursor.fetchone() or (1,)
     return found[0]
+
+
+# A revert reads what its parent did, to its end; a retry its parent's chunks, until it has copied them.
+FIND_DEPENDENT = """
+/* queue.find_dependent */
+SELECT job.id
+FROM trakrf.bulk_import_jobs AS job
+JOIN trakrf.bulk_import_queue AS queue
+  ON queue.account_id = job.account_id
+ AND queue.job_id     = job.id
+WHERE job.account_id    = %(account_id)s
+  AND job.parent_job_id = %(parent_id)s
+  AND (job.kind = 'revert' OR queue.next_chunk < queue.copies)
+LIMIT 1
+"""
+
+
+def find_dependent(cursor: Cursor, *, account_id: int, parent_id: UUID) -> UUID | None:
+    """An unfinished job that still needs what this one has kept, or None."""
+    cursor.execute(FIND_DEPENDENT, {"account_id": account_id, "parent_id": parent_id})
+    found = cursor.fetchone()
+    return found[0] if found else None
 
 
 # SKIP LOCKED: who wants to end a job must not wait for a chunk.
@@ -147,8 +183,8 @@ def listen(cursor: Cursor) -> None:
 
 ENQUEUE = """
 /* queue.enqueue */
-INSERT INTO trakrf.bulk_import_queue (account_id, job_id, chunks, ahead)
-VALUES (%(account_id)s, %(job_id)s, %(chunks)s, %(ahead)s)
+INSERT INTO trakrf.bulk_import_queue (account_id, job_id, chunks, copies, ahead)
+VALUES (%(account_id)s, %(job_id)s, %(chunks)s, %(copies)s, %(ahead)s)
 """
 
 NOTIFY = """
@@ -157,9 +193,17 @@ SELECT pg_notify(%(channel)s, '')
 """
 
 
-def enqueue(cursor: Cursor, *, account_id: int, job_id: UUID, chunks: int, ahead: int = 0) -> None:
-    """Queue a job behind so many of its account; idle workers hear of it when the transaction commits."""
-    cursor.execute(ENQUEUE, {"account_id": account_id, "job_id": job_id, "chunks": chunks, "ahead": ahead})
+def enqueue(
+    cursor: Cursor, *, account_id: int, job_id: UUID, chunks: int, copies: int = 0, ahead: int = 0
+) -> None:
+    """Queue a job behind so many of its account; idle workers hear of it when the transaction commits.
+
+    `chunks` counts its turns, and `copies` those of them that only copy.
+    """
+    cursor.execute(
+        ENQUEUE,
+        {"account_id": account_id, "job_id": job_id, "chunks": chunks, "copies": copies, "ahead": ahead},
+    )
     cursor.execute(NOTIFY, {"channel": CHANNEL})
 
 
@@ -185,7 +229,7 @@ FROM candidate
 WHERE queue.account_id = candidate.account_id
   AND queue.job_id     = candidate.job_id
 RETURNING queue.account_id, queue.job_id, queue.next_chunk, queue.chunks, queue.attempts,
-          queue.only_check
+          queue.only_check, queue.copies
 """
 
 
@@ -289,8 +333,8 @@ def release(cursor: Cursor, claim: Claim, *, delay_s: float) -> None:
 class Sample:
     """The queue of all accounts at one moment.
 
-    `pending` jobs wait for their first chunk, and the oldest of them for `oldest_pending_s` seconds (0 where
-    there is none); `processing` ones have begun. `chunks` are still to be imported.
+    `pending` jobs wait for the import of their first chunk, and the oldest of them for `oldest_pending_s`
+    seconds (0 where there is none); `processing` ones have begun. `chunks` are still to be done, copies too.
     """
 
     pending: int
@@ -307,7 +351,8 @@ SELECT count(*) FILTER (WHERE is_pending),
        greatest(extract(epoch FROM clock_timestamp() - min(enqueued_at) FILTER (WHERE is_pending)), 0)::float8
 FROM (
     SELECT next_chunk, chunks, enqueued_at,
-           next_chunk = 0 AND attempts = 0 AND NOT only_check AS is_pending
+           next_chunk < copies
+           OR (next_chunk = copies AND attempts = 0 AND NOT only_check) AS is_pending
     FROM trakrf.bulk_import_queue
 ) AS queue
 """

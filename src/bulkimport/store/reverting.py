@@ -7,13 +7,6 @@ from uuid import UUID
 from psycopg2.extensions import cursor as Cursor
 
 
-class Extent(NamedTuple):
-    """How many assets a job created or changed, and the last row of its file that did."""
-
-    assets: int
-    last_row: int
-
-
 @dataclass(frozen=True)
 class Span:
     """Rows of a job's file, both ends included."""
@@ -49,45 +42,27 @@ def find(cursor: Cursor, *, account_id: int, parent_id: UUID) -> UUID | None:
     return found[0] if found else None
 
 
-FIND_UNFINISHED = """
-/* reverting.find_unfinished */
-SELECT id
-FROM trakrf.bulk_import_jobs
-WHERE account_id    = %(account_id)s
-  AND parent_job_id = %(parent_id)s
-  AND kind          = 'revert'
-  AND status        IN ('pending', 'processing')
+# Each from the end of an index: assets_import_idx, and the primary key of the changes.
+LAST_ROW = """
+/* reverting.last_row */
+SELECT greatest(
+    (SELECT max(import_row)
+     FROM trakrf.assets
+     WHERE account_id    = %(account_id)s
+       AND import_job_id = %(parent_id)s),
+    (SELECT max(row_number)
+     FROM trakrf.bulk_import_changes
+     WHERE account_id = %(account_id)s
+       AND job_id     = %(parent_id)s),
+    2)
 """
 
 
-def find_unfinished(cursor: Cursor, *, account_id: int, parent_id: UUID) -> UUID | None:
-    """The job that is undoing this one, and still needs what it has kept."""
-    cursor.execute(FIND_UNFINISHED, {"account_id": account_id, "parent_id": parent_id})
-    found = cursor.fetchone()
-    return found[0] if found else None
-
-
-EXTENT = """
-/* reverting.extent */
-SELECT coalesce(sum(assets), 0)::int, coalesce(max(last_row), 0)
-FROM (
-    SELECT count(*) AS assets, max(import_row) AS last_row
-    FROM trakrf.assets
-    WHERE account_id    = %(account_id)s
-      AND import_job_id = %(parent_id)s
-    UNION ALL
-    SELECT count(*), max(row_number)
-    FROM trakrf.bulk_import_changes
-    WHERE account_id = %(account_id)s
-      AND job_id     = %(parent_id)s
-) AS touched
-"""
-
-
-def extent(cursor: Cursor, *, account_id: int, parent_id: UUID) -> Extent:
-    """What there is to undo."""
-    cursor.execute(EXTENT, {"account_id": account_id, "parent_id": parent_id})
-    return Extent(*(cursor.fetchone() or (0, 0)))
+def last_row(cursor: Cursor, *, account_id: int, parent_id: UUID) -> int:
+    """The last row of a job's file that created or changed an asset; its first row where nothing is left."""
+    cursor.execute(LAST_ROW, {"account_id": account_id, "parent_id": parent_id})
+    found: tuple[int] = cursor.fetchone() or (2,)
+    return found[0]
 
 
 # The header is row 1.

@@ -115,14 +115,16 @@ WORKER_JOBS_FINISHED = Counter(
     registry=OWN,
 )
 WORKER_JOBS_PURGED = Counter(
-    "bulkimport_worker_jobs_purged", "Finished jobs deleted after their retention.", registry=OWN
+    "bulkimport_worker_jobs_purged",
+    "Finished jobs purged after their retention, or because they were deleted.",
+    registry=OWN,
 )
 
 # Prometheus sees no increase when a series appears with its first value, so these series start at 0.
 CLOSED_LABELS = (
     (WORKER_CLAIMS, ("first", "repeated")),
     (WORKER_CLAIMS_RELEASED, ("database", "interference", "stopping")),
-    (WORKER_CHUNKS, ("imported", "rolled_back", "lost", "interrupted", "failed")),
+    (WORKER_CHUNKS, ("imported", "copied", "rolled_back", "lost", "interrupted", "failed")),
     (WORKER_ROWS, ("created", "updated", "skipped", "failed", "removed")),
     (WORKER_JOBS_FINISHED, ("completed", "failed", "cancelled")),
 )

@@ -153,7 +153,8 @@ PROBLEM_TYPES = {
     "nothing-to-retry": ProblemType(
         409,
         "There is nothing to try again",
-        "No row of the job failed, and every row was reached; or the job is one that undoes another.",
+        "No row of the job failed, and every row was reached; or it is one that undoes another; or it is a "
+        "retry that ended before its rows were copied, and `detail` says what to do instead.",
     ),
     "nothing-to-revert": ProblemType(
         409,

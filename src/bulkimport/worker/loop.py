@@ -33,7 +33,7 @@ from bulkimport.worker.reporting import Reporter
 
 POLL_INTERVAL_S = 1.0
 MAX_ATTEMPTS = 5  # claims of one chunk without progress; after that the chunk is assumed to kill its workers
-PURGE_INTERVAL_S = 60.0  # between searches for jobs to purge
+PURGE_INTERVAL_S = 10.0  # between searches for jobs to tidy up or to purge
 RETRY_DELAY_S = 1.0  # after a failure that may resolve itself
 # With Python's default, the thread that checks the next chunk keeps the interpreter for 5 ms while the thread
 # that holds the transaction already has its reply and could go on.
@@ -116,7 +116,11 @@ class Worker:
         """Purge a batch if it is time to; whether there may be more."""
         if time.monotonic() < self._purge_at:
             return False
-        more = retention.purge_some(self._database, days=self._retention_days)
+        try:
+            more = retention.purge_some(self._database, days=self._retention_days)
+        except psycopg2.Error as error:  # imports must not wait for work that can be done later
+            log.warning("a purge was interrupted", extra={"reason": redaction.message(error)})
+            more = False
         if not more:
             self._purge_at = time.monotonic() + PURGE_INTERVAL_S
         return more
@@ -127,7 +131,7 @@ class Worker:
             with self._database.transaction() as cursor:
                 commit_without_waiting(cursor)  # a claim lost with the server costs one uncounted attempt
                 claim = queue.claim(cursor)
-                if claim and (claim.next_chunk == 0 or not self._report.knows(claim.job_id)):
+                if claim and (claim.is_first_chunk or not self._report.knows(claim.job_id)):
                     self._begin(cursor, claim)
         except UnknownOutcomeError:
             if claim:
@@ -138,10 +142,10 @@ class Worker:
         return claim
 
     def _begin(self, cursor: Cursor, claim: Claim) -> None:
-        """Prepare for a job other than the last one: its first claim makes it `processing`."""
+        """Prepare for a job other than the last one, or for the first chunk that a job imports."""
         account_id, job_id = claim.account_id, claim.job_id
         set_tenant(cursor, account_id)
-        if claim.next_chunk == 0:
+        if claim.is_first_chunk:
             progress.start(cursor, account_id=account_id, job_id=job_id)
         self._report.set_origin(job_id, jobs.get_origin(cursor, account_id=account_id, job_id=job_id))
 
@@ -184,13 +188,12 @@ class Worker:
             outcome = import_next(cursor, claim, self._lookahead, self._must_stop)
             imported = time.perf_counter()
         committed = time.perf_counter()
-        self._report.imported(
+        self._report.committed(
             claim, outcome, seconds=committed - started, commit_seconds=committed - imported
         )
 
     def _give_up(self, cursor: Cursor, claim: Claim) -> None:
-        chunk = f"chunk {claim.next_chunk + 1} of {claim.chunks}"
-        failure = f"{chunk} was tried {MAX_ATTEMPTS} times and never finished"
+        failure = f"{_step(claim)} was tried {MAX_ATTEMPTS} times and never finished"
         give_up(cursor, claim, failure)
         self._report.gave_up(claim, failure)
 
@@ -234,3 +237,10 @@ class Worker:
                     cursor, self._to_release, delay_s=0 if self._stopping.is_set() else RETRY_DELAY_S
                 )
             self._to_release = None
+
+
+def _step(claim: Claim) -> str:
+    """The claimed chunk, counted from 1 as people do; the copies of a retry are counted separately."""
+    if claim.is_copy:
+        return f"the copy of chunk {claim.next_chunk + 1} of {claim.copies}"
+    return f"chunk {claim.next_chunk - claim.copies + 1} of {claim.chunks - claim.copies}"

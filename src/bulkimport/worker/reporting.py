@@ -41,11 +41,16 @@ class Reporter:
         """
         metrics.WORKER_CLAIMS_RELEASED.labels(reason).inc()
 
-    def imported(self, claim: Claim, outcome: Outcome, *, seconds: float, commit_seconds: float) -> None:
-        """Log and count a chunk, once it is committed. `seconds` includes `commit_seconds`."""
+    def committed(self, claim: Claim, outcome: Outcome, *, seconds: float, commit_seconds: float) -> None:
+        """Log and count a chunk that was imported or copied, once it is committed.
+
+        `seconds` includes `commit_seconds`.
+        """
         rows = {name: getattr(outcome, name) for name in OUTCOMES}
+        step = "copied" if claim.is_copy else "imported"
         log.info(
-            "chunk imported",
+            "chunk %s",
+            step,
             extra={
                 **self._described(claim),
                 **{f"{name}_rows": count for name, count in rows.items()},
@@ -53,8 +58,9 @@ class Reporter:
                 **({"job_status": outcome.job_status} if outcome.job_status else {}),
             },
         )
-        metrics.WORKER_CHUNKS.labels("imported").inc()
-        metrics.WORKER_CHUNK_SECONDS.observe(seconds)
+        metrics.WORKER_CHUNKS.labels(step).inc()
+        if not claim.is_copy:
+            metrics.WORKER_CHUNK_SECONDS.observe(seconds)
         metrics.WORKER_CHUNK_STAGE_SECONDS.labels("commit").observe(commit_seconds)
         for name, count in rows.items():
             metrics.WORKER_ROWS.labels(name).inc(count)

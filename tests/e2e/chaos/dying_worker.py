@@ -9,7 +9,7 @@ from typing import Any
 from bulkimport import settings
 from bulkimport.database import connections
 from bulkimport.importing import chunk
-from bulkimport.store import progress, queue, staged_assets
+from bulkimport.store import chunks, progress, queue, staged_assets
 from bulkimport.worker import loop
 
 # Point → the function at whose call, or behind which, the process dies.
@@ -26,11 +26,15 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "before finish": (progress, "set_status", False),
     "after finish": (progress, "set_status", True),
 }
+POINTS_OF_A_RETRY: dict[str, tuple[Any, str, bool]] = {
+    "before copy": (chunks, "copy_undone", False),
+    "after copy": (chunks, "copy_undone", True),
+}
 
 
 def main(point: str, nth: int) -> None:
     """Be a worker until the point is reached for the nth time."""
-    module, name, after = POINTS[point]
+    module, name, after = (POINTS | POINTS_OF_A_RETRY)[point]
     setattr(module, name, dying(getattr(module, name), nth, after=after))
     given = settings.load()
     loop.serve(given.require_database_url(), retention_days=given.retention_days)

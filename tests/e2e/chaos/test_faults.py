@@ -15,7 +15,7 @@ from functools import partial
 import pytest
 
 from tests.conftest import FOREIGN, OWN
-from tests.e2e.chaos.dying_worker import POINTS
+from tests.e2e.chaos.dying_worker import POINTS, POINTS_OF_A_RETRY
 from tests.e2e.chaos.proxy import CommitCutter, Proxy, Staller, running
 from tests.e2e.chaos.workload import Watch, has_progressed, require_all, uploading
 from tests.e2e.conftest import FINAL_STATUSES, Service, csv_file, require_every_row_once, wait_until
@@ -66,6 +66,32 @@ def test_kill_9_at_a_named_point(service: Service, times: Times, record: Record,
         healthy.terminate()
         assert healthy.wait(10) == 0
     record(f"kill -9 {point}", count, f"done within {longest:.1f} s")
+
+
+@pytest.mark.parametrize("point", [*POINTS_OF_A_RETRY, "before checkpoint", "before commit", "after commit"])
+def test_kill_9_while_a_retry_is_copied(service: Service, times: Times, record: Record, point: str) -> None:
+    count, chance = times(1, 20), random.Random(SEED)
+    service.start_web(CHUNK_ROWS="100")
+    for number in range(count):
+        healthy = service.start_worker()
+        csv = csv_file(600, prefix=f"N{number}")
+        service.wait_for(service.upload(csv))
+        failed = service.wait_for(service.upload(csv))
+        assert failed["failed_rows"] == 600
+        healthy.terminate()
+        assert healthy.wait(10) == 0
+        service.db.rows("DELETE FROM trakrf.assets")
+        job_id = service.retry(failed["job_id"])
+        nth = chance.randint(1, 6)
+        dying = service.start(["-m", "tests.e2e.chaos.dying_worker", point, str(nth)])
+        assert dying.wait(30) == -signal.SIGKILL
+        assert service.job(job_id)["status"] == "pending"
+        healthy = service.start_worker()
+        service.wait_for(job_id)
+        require_every_row_once(service.db, job_id, csv)
+        healthy.terminate()
+        assert healthy.wait(10) == 0
+    record(f"kill -9 {point} of a retry", count, "every row once")
 
 
 def test_stopped_workers(service: Service, times: Times, record: Record) -> None:
