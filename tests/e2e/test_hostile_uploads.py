@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import bearer, csv_of
 from tests.e2e.conftest import Service, csv_file, wait_until
-from tests.e2e.nginx import needs_nginx, running_nginx
+from tests.support.nginx import needs_nginx, running_nginx
 
 BULK = "/api/v1/assets/bulk"
 MIB = 1024**2

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.conftest import bearer
 from tests.e2e.conftest import Service
-from tests.e2e.nginx import needs_nginx, running_nginx
+from tests.support.nginx import needs_nginx, running_nginx
 
 QUIET_S = 1.0
 TOKEN = bearer()["Authorization"].encode()

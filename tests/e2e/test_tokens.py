@@ -4,9 +4,9 @@ import http.client
 
 import pytest
 
-from tests import issuer
 from tests.e2e.conftest import Service
-from tests.issuer import Issued, ec_key, jwk, rsa_key
+from tests.support import issuer
+from tests.support.issuer import Issued, ec_key, jwk, rsa_key
 
 GOOD = Issued("RS256", rsa_key(), "rsa")
 FORGED = Issued("ES256", ec_key(1), "ec")

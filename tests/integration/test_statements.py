@@ -16,8 +16,8 @@ from bulkimport import store
 from bulkimport.devserver import postgres
 from bulkimport.store import staging
 from tests.conftest import FOREIGN, OWN, TestDatabase
-from tests.integration import two_tenants
-from tests.integration.two_tenants import PARAMETERS, PARAMETERS_OF, STAGE, STAGED, STAGED_OF, snapshot
+from tests.support import two_tenants
+from tests.support.two_tenants import PARAMETERS, PARAMETERS_OF, STAGE, STAGED, STAGED_OF, snapshot
 
 PLANNED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 NOT_PLANNED = {

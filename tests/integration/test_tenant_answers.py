@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from tests.conftest import ABSENT, FOREIGN, INACTIVE, OWN, SECRET, TestDatabase, bearer, csv_of
 from tests.integration.conftest import Importer
-from tests.integration.two_tenants import tables
+from tests.support.two_tenants import tables
 
 ASSETS = "/api/v1/assets"
 BULK = "/api/v1/assets/bulk"

@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 
 from bulkimport import settings
 from bulkimport.app import create_app
-from tests import bad_tokens, issuer
 from tests.conftest import OWN, SECRET, TestDatabase, bearer
-from tests.issuer import Issued, KeyServer, ec_key, jwk, pem, rsa_key
+from tests.support import bad_tokens, issuer
+from tests.support.issuer import Issued, KeyServer, ec_key, jwk, pem, rsa_key
 
 PATH = "/api/v1/assets"
 MAX_P99_S = 0.005

@@ -15,7 +15,7 @@ from bulkimport.web import idempotency
 from bulkimport.web.idempotency import Answer
 from bulkimport.worker.loop import Worker
 from tests.conftest import OWN, TestDatabase, csv_of, submit
-from tests.e2e.chaos.proxy import CommitCutter, running
+from tests.support.proxy import CommitCutter, running
 
 COMMIT = connections._commit
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from bulkimport.auth import keys
 from bulkimport.auth.keys import FixedKey, UnusableKeyError
-from tests.issuer import ec_key, jwk, pem, rsa_key
+from tests.support.issuer import ec_key, jwk, pem, rsa_key
 
 PRIVATE_PEM = (
     ec_key()

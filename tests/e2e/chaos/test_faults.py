@@ -16,9 +16,9 @@ import pytest
 
 from tests.conftest import FOREIGN, OWN
 from tests.e2e.chaos.dying_worker import POINTS, POINTS_OF_A_RETRY
-from tests.e2e.chaos.proxy import CommitCutter, Proxy, Staller, running
 from tests.e2e.chaos.workload import Watch, has_progressed, require_all, uploading
 from tests.e2e.conftest import FINAL_STATUSES, Service, csv_file, require_every_row_once, wait_until
+from tests.support.proxy import CommitCutter, Proxy, Staller, running
 
 SEED = 20_240_115
 GOES_ON_WITHIN_S = 5.0

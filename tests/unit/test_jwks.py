@@ -15,9 +15,9 @@ from cryptography.x509.oid import NameOID
 
 from bulkimport.auth import jwks
 from bulkimport.auth.jwks import KeySet, KeysUnavailableError
-from tests import issuer
 from tests.e2e.conftest import wait_until
-from tests.issuer import KeyServer, ec_key, jwk, rsa_key
+from tests.support import issuer
+from tests.support.issuer import KeyServer, ec_key, jwk, rsa_key
 
 
 class Clock:

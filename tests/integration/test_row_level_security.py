@@ -11,8 +11,8 @@ from bulkimport.database import connections
 from bulkimport.database.connections import Database
 from bulkimport.devserver import environment
 from tests.conftest import FOREIGN, TestDatabase
-from tests.integration import two_tenants
-from tests.integration.tenant_walls import catalogue_faults, tables, transaction_faults, trial_faults
+from tests.support import two_tenants
+from tests.support.tenant_walls import catalogue_faults, tables, transaction_faults, trial_faults
 
 Connect = Callable[[str], Connection]
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tests.bad_values import ALGORITHMS, KIDS, NO_ACCOUNTS, NO_ALGORITHMS, NO_KIDS, NO_TIMES, NO_TYPES
 from tests.conftest import OWN
-from tests.issuer import Issued, b64, ec_key, good_claims, jwk, rsa_key, to_json
+from tests.support.bad_values import ALGORITHMS, KIDS, NO_ACCOUNTS, NO_ALGORITHMS, NO_KIDS, NO_TIMES, NO_TYPES
+from tests.support.issuer import Issued, b64, ec_key, good_claims, jwk, rsa_key, to_json
 
 Headers = list[tuple[str, str]]
 Bad = tuple[str, str]
