@@ -75,12 +75,12 @@ def test_jobs_are_listed_page_by_page(service: Service) -> None:
     service.start_web()
     jobs = [service.upload(csv_of(str(number))) for number in range(5)]
     service.upload(csv_of("F"), FOREIGN)
-    found, url = [], f"{BULK}?limit=2&status=pending"
+    job_ids, url = [], f"{BULK}?limit=2&status=pending"
     while url:
         answer = call(service, "GET", url)
-        found += [job["job_id"] for job in answer.json["jobs"]]
+        job_ids += [job["job_id"] for job in answer.json["jobs"]]
         url = answer.headers.get("Link", "").removeprefix("<").removesuffix('>; rel="next"')
-    assert found == jobs[::-1]
+    assert job_ids == jobs[::-1]
     assert [service.job(job_id)["queue_position"] for job_id in jobs] == [1, 2, 3, 4, 5]
     times = [service.job(job_id)["created_at"] for job_id in jobs]
     between = call(service, "GET", f"{BULK}?created_after={times[0]}&created_before={times[3]}")
@@ -244,8 +244,8 @@ def test_assets_one_by_one(service: Service) -> None:
     assert (patched.json["name"], patched.json["metadata"]) == ("Screen", {})
     assert call(service, "PUT", url, ASSET, If_Match=etag).problem == "precondition-failed"
     assert call(service, "PUT", url, ASSET, If_Match=patched.headers["ETag"]).json["name"] == "Telly"
-    found = call(service, "GET", f"{ASSETS}?q=tell&type=device&is_active=true&sort=-id").json["assets"]
-    assert [asset["identifier"] for asset in found] == ["TV-1"]
+    assets = call(service, "GET", f"{ASSETS}?q=tell&type=device&is_active=true&sort=-id").json["assets"]
+    assert [asset["identifier"] for asset in assets] == ["TV-1"]
     assert call(service, "DELETE", url).status == 204
     assert call(service, "GET", url).problem == "not-found"
     assert call(service, "POST", ASSETS, ASSET).status == 201

@@ -51,9 +51,9 @@ HOSTILE: dict[str, tuple[str, bytes, int]] = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    found = tmp_path / "temporary"
-    found.mkdir()
-    return found
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    return folder
 
 
 def test_gunicorn_refuses_hostile_bodies(service: Service, folder: Path) -> None:

@@ -70,12 +70,12 @@ def test_a_small_file_does_not_wait_behind_a_large_one(service: Service) -> None
 def test_the_supervisor_replaces_a_worker_that_dies_and_takes_all_down_with_itself(service: Service) -> None:
     service.start_web()
     supervisor = service.start_worker(single=False, WORKER_CONCURRENCY="2")
-    first = wait_until(lambda: len(found := service.worker_pids()) == 2 and found, "two workers")
+    first = wait_until(lambda: len(pids := service.worker_pids()) == 2 and pids, "two workers")
 
     for pid in first:
         os.kill(pid, signal.SIGKILL)
     second = wait_until(
-        lambda: len(found := service.worker_pids()) == 2 and not set(found) & set(first) and found,
+        lambda: len(pids := service.worker_pids()) == 2 and not set(pids) & set(first) and pids,
         "two new workers",
     )
     service.wait_for(service.upload(csv_file(10)))

@@ -216,36 +216,36 @@ def faults_of(port: int, requests: Mapping[str, Mapping[str, bytes]], *, ends: b
     faults = []
     for section, named in requests.items():
         for name, request in named.items():
-            found = received(port, request + SMUGGLED, most=2)
-            answers = statuses(found)
+            received_bytes = received(port, request + SMUGGLED, most=2)
+            answers = statuses(received_bytes)
             if (
-                (found and not answers)
+                (received_bytes and not answers)
                 or min(answers[:1], default=400) < 400
                 or len(answers) > 1 + (not ends)
             ):
-                faults.append(f"{section}, {name}: {found[:300]!r}")
+                faults.append(f"{section}, {name}: {received_bytes[:300]!r}")
     return faults
 
 
 def received(port: int, request: bytes, *, most: int) -> bytes:
     """All that comes back until the other side closes, is quiet, or has given `most` answers."""
-    found = b""
+    answers = b""
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.settimeout(QUIET_S)
         try:
             client.sendall(request)
-            while found.count(b"HTTP/1.") < most and (block := client.recv(65_536)):
-                found += block
+            while answers.count(b"HTTP/1.") < most and (block := client.recv(65_536)):
+                answers += block
         except (TimeoutError, ConnectionError):
             pass
-    return found
+    return answers
 
 
-def statuses(found: bytes) -> list[int]:
+def statuses(answers: bytes) -> list[int]:
     """The status of each answer; a bare document, as to HTTP/0.9, says its own."""
-    if found.startswith(b"{"):
-        return [int(status) for status in re.findall(rb'"status":(\d+)', found)]
-    return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", found)]
+    if answers.startswith(b"{"):
+        return [int(status) for status in re.findall(rb'"status":(\d+)', answers)]
+    return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", answers)]
 
 
 def require_nothing_left(service: Service, *logs: Path) -> None:

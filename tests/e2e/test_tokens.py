@@ -38,14 +38,14 @@ def test_a_key_set_verifies_tokens_and_two_headers_are_none(service: Service) ->
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("variables", "message"),
     [
         ({}, "JWT_SECRET is not set, nor is JWT_PUBLIC_KEY or JWT_JWKS_URL"),
         ({"JWT_PUBLIC_KEY": "rubbish"}, "JWT_PUBLIC_KEY is no public key in PEM"),
     ],
 )
 def test_web_does_not_start_without_a_key_and_says_why(
-    service: Service, given: dict[str, str], message: str
+    service: Service, variables: dict[str, str], message: str
 ) -> None:
     del service.environment["JWT_SECRET"]
-    assert message in service.output_of_failed_start(**given)
+    assert message in service.output_of_failed_start(**variables)

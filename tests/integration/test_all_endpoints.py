@@ -37,11 +37,11 @@ def test_a_request_id_is_taken_over_and_returned(client: FlaskClient) -> None:
     assert response.headers["X-Request-ID"] == response.get_json()["request_id"] == "abc-123"
 
 
-@pytest.mark.parametrize("given", ["", 'a"b', "a b", "x" * 129, "ü"])
-def test_a_request_id_that_could_do_harm_is_replaced(client: FlaskClient, given: str) -> None:
-    made = client.get("/livez", headers={"X-Request-ID": given}).headers["X-Request-ID"]
-    assert made != given
-    assert len(made) == 36
+@pytest.mark.parametrize("request_id", ["", 'a"b', "a b", "x" * 129, "ü"])
+def test_a_request_id_that_could_do_harm_is_replaced(client: FlaskClient, request_id: str) -> None:
+    returned = client.get("/livez", headers={"X-Request-ID": request_id}).headers["X-Request-ID"]
+    assert returned != request_id
+    assert len(returned) == 36
 
 
 def test_each_request_is_one_line_in_the_log(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
@@ -94,7 +94,7 @@ def test_a_privileged_login_is_not_used_and_not_a_fault_of_ours(db: TestDatabase
 
 @pytest.mark.parametrize("missing", ["DATABASE_URL", "JWT_SECRET"])
 def test_there_is_no_application_without_its_settings(missing: str) -> None:
-    given = {"DATABASE_URL": NOWHERE, "JWT_SECRET": SECRET}
-    del given[missing]
+    environ = {"DATABASE_URL": NOWHERE, "JWT_SECRET": SECRET}
+    del environ[missing]
     with pytest.raises(SettingsError, match=f"{missing} is not set"):
-        create_app(settings.load(given))
+        create_app(settings.load(environ))

@@ -223,13 +223,13 @@ def test_a_key_is_for_posts_alone(client: FlaskClient) -> None:
 
 def listed(client: FlaskClient, query: str) -> list[str]:
     """All identifiers, page by page."""
-    found, url = [], f"{URL}?limit=2&{query}"
+    identifiers, url = [], f"{URL}?limit=2&{query}"
     while url:
         response = client.get(url, headers=bearer())
         assert response.status_code == 200, response.get_json()
-        found += [asset["identifier"] for asset in response.get_json()["assets"]]
+        identifiers += [asset["identifier"] for asset in response.get_json()["assets"]]
         url = response.headers.get("Link", "").removeprefix("<").removesuffix('>; rel="next"')
-    return found
+    return identifiers
 
 
 def test_the_list_is_filtered_and_sorted(importer: Importer) -> None:

@@ -41,15 +41,15 @@ def test_it_lists_the_accounts_live_assets(client: FlaskClient) -> None:
 
 
 def test_pages_follow_one_another_without_gap_or_overlap(client: FlaskClient) -> None:
-    found: list[list[str]] = []
+    pages: list[list[str]] = []
     url = f"{URL}?limit=3"
     while url:
         response = client.get(url, headers=bearer())
-        found.append(identifiers(response.get_json()))
+        pages.append(identifiers(response.get_json()))
         link = response.headers.get("Link", "")
         assert bool(link) == bool(response.get_json()["next_cursor"])
         url = link.removeprefix("<").removesuffix('>; rel="next"')
-    assert found == [["A0", "A1", "A2"], ["A3", "A4", "A6"], ["A7"]]
+    assert pages == [["A0", "A1", "A2"], ["A3", "A4", "A6"], ["A7"]]
 
 
 def test_it_finds_an_identifier(client: FlaskClient) -> None:

@@ -47,11 +47,11 @@ def get(client: FlaskClient, url: str) -> dict[str, Any]:
 def listed(client: FlaskClient, url: str, name: str, key: str) -> list[list[Any]]:
     """The pages of a list."""
     page = get(client, url)
-    found = [[entry[key] for entry in page[name]]]
+    listing = [[entry[key] for entry in page[name]]]
     while page["next_cursor"]:
         page = get(client, f"{url}&cursor={page['next_cursor']}")
-        found.append([entry[key] for entry in page[name]])
-    return found
+        listing.append([entry[key] for entry in page[name]])
+    return listing
 
 
 @pytest.mark.parametrize("sort", assets.SORTS)
@@ -90,11 +90,11 @@ def test_each_asset_is_listed_once_wherever_the_scans_end(
     }
     for scan_rows, limit, query in itertools.product((1, 5, 24, 25, 26), (1, 7, 100), lists):
         monkeypatch.setattr(pages, "SCAN_ROWS", scan_rows)
-        found = listed(client, f"{ASSETS}?sort={sort}&limit={limit}&{query}", "assets", "id")
+        listing = listed(client, f"{ASSETS}?sort={sort}&limit={limit}&{query}", "assets", "id")
         case = scan_rows, limit, query
-        assert list(itertools.chain(*found)) == lists[query], case
+        assert list(itertools.chain(*listing)) == lists[query], case
         if "import_job_id" in query or "identifier" in query:
-            assert all(len(page) == limit for page in found[:-1]), case
+            assert all(len(page) == limit for page in listing[:-1]), case
 
 
 @pytest.mark.parametrize("sort", assets.SORTS)
@@ -128,8 +128,8 @@ def test_each_job_is_listed_once_wherever_the_scans_end(
     }
     for scan_rows, limit, query in itertools.product((1, 5, 19, 20, 21), (1, 3, 100), lists):
         monkeypatch.setattr(pages, "SCAN_ROWS", scan_rows)
-        found = listed(client, f"{URL}?limit={limit}&{query}", "jobs", "job_id")
-        assert list(itertools.chain(*found)) == lists[query], (scan_rows, limit, query)
+        listing = listed(client, f"{URL}?limit={limit}&{query}", "jobs", "job_id")
+        assert list(itertools.chain(*listing)) == lists[query], (scan_rows, limit, query)
 
 
 def test_a_filter_that_matches_no_job_does_not_read_all_of_them(

@@ -23,7 +23,7 @@ def test_every_route_is_described_with_its_methods(app: Flask, described: dict[s
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    assert routes == {(path, method) for path, found in described["paths"].items() for method in found}
+    assert routes == {(path, method) for path, methods in described["paths"].items() for method in methods}
 
 
 def test_a_view_that_does_not_describe_itself_is_told(app: Flask) -> None:

@@ -18,13 +18,13 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 def listed(client: FlaskClient, query: str = "", account_id: int = OWN) -> list[str]:
     """The ids of all jobs, page by page."""
-    found, url = [], f"{URL}?limit=2&{query}"
+    job_ids, url = [], f"{URL}?limit=2&{query}"
     while url:
         response = client.get(url, headers=bearer(account_id))
         assert response.status_code == 200, response.get_json()
-        found += [job["job_id"] for job in response.get_json()["jobs"]]
+        job_ids += [job["job_id"] for job in response.get_json()["jobs"]]
         url = response.headers.get("Link", "").removeprefix("<").removesuffix('>; rel="next"')
-    return found
+    return job_ids
 
 
 def upload(importer: Importer, file: bytes, account_id: int = OWN, /, **headers: str) -> str:
@@ -141,12 +141,12 @@ def test_waiting_ends_when_the_time_is_up(importer: Importer) -> None:
 
 def test_waiting_ends_when_the_job_changes_its_state(importer: Importer) -> None:
     job_id = upload(importer, csv_of("A"))
-    found: list[tuple[Any, float]] = []
-    thread = threading.Thread(target=lambda: found.append(waited(importer, job_id, 30)))
+    answers: list[tuple[Any, float]] = []
+    thread = threading.Thread(target=lambda: answers.append(waited(importer, job_id, 30)))
     thread.start()
     importer.work()
     thread.join()
-    ((response, seconds),) = found
+    ((response, seconds),) = answers
     assert response.get_json()["status"] == "completed"
     assert seconds < 15
 
@@ -157,14 +157,14 @@ def test_waiting_with_an_etag_ends_with_the_next_step(importer: Importer) -> Non
     etag = importer.get(job_id).headers["ETag"]
     response, _ = waited(importer, job_id, 1, **{"If-None-Match": etag})
     assert (response.status_code, response.headers["Preference-Applied"]) == (304, "wait=1")
-    found: list[tuple[Any, float]] = []
+    answers: list[tuple[Any, float]] = []
     thread = threading.Thread(
-        target=lambda: found.append(waited(importer, job_id, 30, **{"If-None-Match": etag}))
+        target=lambda: answers.append(waited(importer, job_id, 30, **{"If-None-Match": etag}))
     )
     thread.start()
     importer.worker.work_once()
     thread.join()
-    ((response, seconds),) = found
+    ((response, seconds),) = answers
     assert (response.status_code, response.get_json()["processed_rows"]) == (200, 6)
     assert seconds < 15
 
@@ -172,9 +172,9 @@ def test_waiting_with_an_etag_ends_with_the_next_step(importer: Importer) -> Non
 def test_those_who_wait_leave_room_for_others_and_hold_no_connection(importer: Importer) -> None:
     job_id = upload(importer, csv_of("A"))
     places = importer.client.application.extensions["waiting_places"]
-    found: list[tuple[Any, float]] = []
+    answers: list[tuple[Any, float]] = []
     threads = [
-        threading.Thread(target=lambda: found.append(waited(importer, job_id, 4)))
+        threading.Thread(target=lambda: answers.append(waited(importer, job_id, 4)))
         for _ in range(long_polling.PLACES)
     ]
     for thread in threads:
@@ -186,4 +186,4 @@ def test_those_who_wait_leave_room_for_others_and_hold_no_connection(importer: I
     assert (response.status_code, "Preference-Applied" in response.headers) == (200, False)
     for thread in threads:
         thread.join()
-    assert {response.headers["Preference-Applied"] for response, _ in found} == {"wait=4"}
+    assert {response.headers["Preference-Applied"] for response, _ in answers} == {"wait=4"}

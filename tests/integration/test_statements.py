@@ -65,7 +65,7 @@ SEES_EVERY_TENANT: Mapping[str, set[str]] = {
 
 def statements() -> dict[str, str]:
     """Each upper-case string constant of store/, by the name that it carries."""
-    found = {}
+    statements_by_name = {}
     for module in pkgutil.iter_modules(store.__path__):
         constants = vars(importlib.import_module(f"bulkimport.store.{module.name}"))
         for constant, text in constants.items():
@@ -73,8 +73,8 @@ def statements() -> dict[str, str]:
                 name = re.match(r"\s*/\* ([a-z_.]+) \*/", text)
                 assert name, f"{module.name}.{constant} does not name itself"
                 assert name[1] == f"{module.name}.{constant.lower()}"
-                found[name[1]] = text
-    return found
+                statements_by_name[name[1]] = text
+    return statements_by_name
 
 
 # The others have nothing of any tenant: locks by number, notices, savepoints, the session's own staging.
@@ -121,22 +121,22 @@ def outcome(connection: Connection, name: str, tenant: str | None, *, keep: bool
                 cursor.execute(staging.CREATE)
                 cursor.execute(STAGE, STAGED | STAGED_OF.get(name, {}))
             cursor.execute(OF_TENANTS[name], PARAMETERS | PARAMETERS_OF.get(name, {}))
-            found = cursor.fetchall() if cursor.description else cursor.rowcount
+            result = cursor.fetchall() if cursor.description else cursor.rowcount
         if keep:
             connection.commit()
-        return found
+        return result
     except InsufficientPrivilege as refusal:
         return 0 if "row-level security" in str(refusal) else None
     finally:
         connection.rollback()
 
 
-def has_seen(name: str, found: Outcome) -> bool:
+def has_seen(name: str, result: Outcome) -> bool:
     """Whether an outcome is another than where there is nothing."""
     return (
-        found is not None and found not in ([], 0)
+        result is not None and result not in ([], 0)
         if name not in NOTHING
-        else found not in (None, NOTHING[name])
+        else result not in (None, NOTHING[name])
     )
 
 

@@ -110,8 +110,8 @@ def _headers_of_tokens(issued: Issued) -> Iterator[Bad]:
         "crit": (["exp"], ["b64"], [], None, "exp", {}, ["x", 1], [["exp"]], 1),
     }
     forger = Issued("ES256", ec_key(7), "own")
-    for name, given in values.items():
-        for value in given:
+    for name, bad_values in values.items():
+        for value in bad_values:
             for more in ({}, {"exp": 9_999_999_999}, {"b64": True}):
                 yield f"{name} {value!r:.40}", issued.token({name: value, **more})
                 yield f"{name} {value!r:.40}, forged", forger.token({name: value, **more})

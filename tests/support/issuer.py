@@ -42,10 +42,10 @@ def pem(key: PrivateKey) -> str:
 def jwk(key: PrivateKey, kid: str | None = None, **more: Any) -> dict[str, Any]:
     """The public key, as a set has it; a member that is `...` is left out."""
     name = "RS256" if isinstance(key, rsa.RSAPrivateKey) else "ES256"
-    found = jwt.get_algorithm_by_name(name).to_jwk(key.public_key(), as_dict=True)
-    found.pop("key_ops", None)
-    found |= {"kid": kid, **more}
-    return {member: value for member, value in found.items() if value is not ... and value is not None}
+    document = jwt.get_algorithm_by_name(name).to_jwk(key.public_key(), as_dict=True)
+    document.pop("key_ops", None)
+    document |= {"kid": kid, **more}
+    return {member: value for member, value in document.items() if value is not ... and value is not None}
 
 
 def key_set(*keys: dict[str, Any]) -> bytes:
@@ -138,7 +138,7 @@ class Issued:
     def secrets(self) -> list[bytes]:
         """What a fool may take for an HMAC secret: the public key in all of its forms, and nothing."""
         public = self.key if isinstance(self.key, str) else pem(self.key)
-        found = [b"", b"\x00", b"secret", b"null", *(key.encode() for key in (pem(rsa_key()), pem(ec_key())))]
+        keys = [b"", b"\x00", b"secret", b"null", *(key.encode() for key in (pem(rsa_key()), pem(ec_key())))]
         if not isinstance(self.key, str):
             text = public.encode()
             der = [
@@ -149,17 +149,17 @@ class Issued:
                 )
             ]
             document = jwk(self.key, self.kid)
-            found += [
+            keys += [
                 text,
                 text.strip(),
                 text.replace(b"\n", b"\r\n"),
                 text.replace(b"\n", b""),
                 b"\n" + text,
             ]
-            found += [*der, *(base64.b64encode(one) for one in der), *(one.hex().encode() for one in der)]
-            found += [to_json(document), *(str(value).encode() for value in document.values())]
-            found += [base64.urlsafe_b64decode(document["x" if "x" in document else "n"] + "==")]
-        return list(dict.fromkeys(found))
+            keys += [*der, *(base64.b64encode(one) for one in der), *(one.hex().encode() for one in der)]
+            keys += [to_json(document), *(str(value).encode() for value in document.values())]
+            keys += [base64.urlsafe_b64decode(document["x" if "x" in document else "n"] + "==")]
+        return list(dict.fromkeys(keys))
 
 
 def good_claims(changed: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -177,5 +177,5 @@ def to_json(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-def _changed(given: dict[str, Any], changed: dict[str, Any] | None) -> dict[str, Any]:
-    return {name: value for name, value in {**given, **(changed or {})}.items() if value is not ...}
+def _changed(members: dict[str, Any], changed: dict[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in {**members, **(changed or {})}.items() if value is not ...}

@@ -140,14 +140,14 @@ def _table_faults(cursor: Cursor) -> list[str]:
 
 def _policy_faults(cursor: Cursor) -> list[str]:
     cursor.execute(POLICIES)
-    found = cursor.fetchall()
+    policies = cursor.fetchall()
     faults = []
     for table in tables(cursor):
         condition = POLICY.format(key=_key(table))
         expected = (table, "tenant", "{public}", "PERMISSIVE", "ALL", condition, condition)
-        if expected not in found:
+        if expected not in policies:
             faults.append(f"{table} has not the policy for tenants: USING and WITH CHECK {condition}")
-    others = {policy[:3] for policy in found if policy[1] != "tenant"}
+    others = {policy[:3] for policy in policies if policy[1] != "tenant"}
     return faults + [f"{table} has a policy more, {name}" for table, name, _ in others ^ EVERY_TENANT]
 
 

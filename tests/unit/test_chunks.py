@@ -133,8 +133,8 @@ def test_too_many_rows_are_refused() -> None:
 
 @pytest.mark.parametrize("chunk_rows", CHUNK_SIZES)
 def test_an_unclosed_quote_is_one_error_and_swallows_nothing(chunk_rows: int) -> None:
-    found = records_of(HEADER + b'a,1\nb,"open\nc,3\nd,"x\ny"\ne,5\n', chunk_rows)
-    assert found == [
+    records = records_of(HEADER + b'a,1\nb,"open\nc,3\nd,"x\ny"\ne,5\n', chunk_rows)
+    assert records == [
         Record(2, 2, ["a", "1"], None),
         Record(3, 3, ['b,"open'], "unclosed_quote"),
         Record(4, 4, ["c", "3"], None),
@@ -198,7 +198,7 @@ def test_what_csv_writes_is_read_back_the_same(
 def test_any_bytes_are_read_or_refused_whatever_the_chunks(tail: bytes, charset: str | None) -> None:
     for body in (tail, HEADER + tail, HEADER.decode().encode("utf-16") + tail):
         try:
-            found = records_of(body, 1_000, charset)
+            records = records_of(body, 1_000, charset)
         except RefusedFileError:
             continue
-        assert records_of(body, 1, charset) == records_of(body, 7, charset) == found
+        assert records_of(body, 1, charset) == records_of(body, 7, charset) == records

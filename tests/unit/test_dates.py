@@ -54,10 +54,10 @@ def test_what_is_no_iso_date(text: str) -> None:
 
 
 def evidence(*cells: str) -> FormatEvidence:
-    found = FormatEvidence()
+    seen = FormatEvidence()
     for cell in cells:
-        found.add([cell, ""])
-    return found
+        seen.add([cell, ""])
+    return seen
 
 
 @pytest.mark.parametrize(

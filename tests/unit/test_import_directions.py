@@ -72,14 +72,14 @@ def test_the_environment_is_read_in_one_place() -> None:
 
 def imports_of(module: str) -> set[tuple[str, str]]:
     """(top-level package, first name below it) of each import, wherever in the file it stands."""
-    found = set()
+    imports = set()
     for node in ast.walk(ast.parse((SOURCE / f"{module}.py").read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {split(alias.name) for alias in node.names}
+            imports |= {split(alias.name) for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = {node.module} if "." in node.module else {f"{node.module}.{a.name}" for a in node.names}
-            found |= {split(name) for name in names}
-    return found
+            imports |= {split(name) for name in names}
+    return imports
 
 
 def split(name: str) -> tuple[str, str]:

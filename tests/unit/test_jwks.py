@@ -53,9 +53,9 @@ def has(keys: KeySet, kid: str, algorithm: str = "ES256") -> bool:
 def test_a_key_is_found_by_its_kid_and_its_algorithm_after_one_fetch(keys: KeySet, server: KeyServer) -> None:
     server.body = issuer.key_set(jwk(ec_key(), "both"), jwk(rsa_key(), "both"), jwk(rsa_key(), "one"))
     for kid, algorithm in (("both", "ES256"), ("both", "RS256"), ("one", "RS256")):
-        found = keys.find(algorithm, kid)
-        assert found is not None
-        assert found.algorithm == algorithm
+        key = keys.find(algorithm, kid)
+        assert key is not None
+        assert key.algorithm == algorithm
     for kid, algorithm in (("one", "ES256"), ("one", "HS256"), ("one", "none"), ("other", "RS256")):
         assert not has(keys, kid, algorithm)
     assert keys.find("RS256", None) is None
@@ -96,8 +96,8 @@ def test_whatever_arrives_there_is_one_fetch_in_30_s(
     server.status = status
     with ThreadPoolExecutor(16) as threads:
         for fetches in (1, 2, 3):
-            found = threads.map(lambda number: has(keys, f"unknown {number}"), range(3_000))
-            assert not any(found)
+            known = threads.map(lambda number: has(keys, f"unknown {number}"), range(3_000))
+            assert not any(known)
             assert server.fetches == fetches
             assert has(keys, "first")
             clock.now += jwks.FETCH_INTERVAL_S
@@ -165,10 +165,10 @@ def test_an_endpoint_that_is_not_there_is_as_one_that_is_down(clock: Clock) -> N
 def test_everybody_waits_for_the_first_keys(keys: KeySet, server: KeyServer) -> None:
     server.answering.clear()
     with ThreadPoolExecutor(8) as threads:
-        found = [threads.submit(has, keys, "first") for _ in range(8)]
+        lookups = [threads.submit(has, keys, "first") for _ in range(8)]
         wait_until(lambda: server.fetches, "the fetch is under way")
         server.answering.set()
-        assert all(each.result() for each in found)
+        assert all(each.result() for each in lookups)
     assert server.fetches == 1
 
 

@@ -38,9 +38,9 @@ def check_one(rules: RowRules, record: Record) -> Asset | list[RowError]:
     return assets[record.row] if assets else errors
 
 
-def together(found: list[Record]) -> Records:
+def together(records: list[Record]) -> Records:
     records = Records()
-    for record in found:
+    for record in records:
         records.append(record)
     return records
 
@@ -268,9 +268,9 @@ CELLS = st.one_of(
 def test_rows_are_checked_alike_alone_and_together(table: list[list[str]], partial: bool) -> None:
     columns = ("identifier", "metadata.a", "valid_to", "name", "type", None, "valid_from", "is_active")
     rules = RowRules(columns, partial=partial)
-    found = [Record(number, number, cells, None) for number, cells in enumerate(table, 2)]
-    assets, errors, _ = rules.check(together(found))
-    one_by_one = [check_one(rules, record) for record in found]
+    records = [Record(number, number, cells, None) for number, cells in enumerate(table, 2)]
+    assets, errors, _ = rules.check(together(records))
+    one_by_one = [check_one(rules, record) for record in records]
     assert list(assets.values()) == [checked for checked in one_by_one if isinstance(checked, Asset)]
     assert errors == [error for checked in one_by_one if isinstance(checked, list) for error in checked]
 
@@ -302,14 +302,14 @@ MODEL_COLUMNS = ("metadata.b", "identifier", "metadata.a", "valid_to", "name", "
 def test_the_errors_that_are_kept_are_the_first_ones_of_each_row(
     table: list[list[str]], partial: bool, most: int
 ) -> None:
-    found = [Record(number, number + 1, cells, None) for number, cells in enumerate(table, 2)]
-    every = [errors_of(record, partial) for record in found]
+    records = [Record(number, number + 1, cells, None) for number, cells in enumerate(table, 2)]
+    every = [errors_of(record, partial) for record in records]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rows, "MAX_ERRORS_PER_ROW", most)
-        checked = RowRules(MODEL_COLUMNS, partial=partial).check(together(found))
+        checked = RowRules(MODEL_COLUMNS, partial=partial).check(together(records))
     assert checked.errors == [error for errors in every for error in errors[:most]]
     assert list(checked.assets) == [
-        record.row for record, errors in zip(found, every, strict=True) if not errors
+        record.row for record, errors in zip(records, every, strict=True) if not errors
     ]
     counted = {fault: Counter(failed) for fault, failed in checked.occurrences.items()}
     assert counted == occurrences(error for errors in every for error in errors)

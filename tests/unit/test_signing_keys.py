@@ -28,11 +28,11 @@ ED25519_PEM = (
 @pytest.mark.parametrize(("key", "algorithm"), [(rsa_key(), "RS256"), (ec_key(), "ES256")])
 def test_the_kind_of_a_public_key_is_its_algorithm(key: Any, algorithm: str) -> None:
     text = pem(key)
-    for given in (text, text.replace("\n", "\\n"), f"\n {text}"):
-        found = keys.from_pem(given)
-        assert found.algorithm == algorithm
-        assert FixedKey(found).find(algorithm, "any") == found
-        assert FixedKey(found).find("HS256", None) is None
+    for pem_text in (text, text.replace("\n", "\\n"), f"\n {text}"):
+        public_key = keys.from_pem(pem_text)
+        assert public_key.algorithm == algorithm
+        assert FixedKey(public_key).find(algorithm, "any") == public_key
+        assert FixedKey(public_key).find("HS256", None) is None
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_key_of_a_set_is_taken_for_signatures(more: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    "document",
     [
         {"kty": "oct", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"},
         {"kty": "oct", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0", "alg": "RS256"},
@@ -101,6 +101,6 @@ def test_a_key_of_a_set_is_taken_for_signatures(more: dict[str, Any]) -> None:
         jwk(ec_key(), y=jwk(ec_key())["x"]),
     ],
 )
-def test_a_key_of_a_set_that_is_for_something_else_or_weak_is_not(given: dict[str, Any]) -> None:
+def test_a_key_of_a_set_that_is_for_something_else_or_weak_is_not(document: dict[str, Any]) -> None:
     with pytest.raises(UnusableKeyError):
-        keys.from_jwk(given)
+        keys.from_jwk(document)

@@ -17,8 +17,8 @@ VERIFIER = TokenVerifier(keys=KEYS, account_claim="account_id", issuer=None, aud
 
 
 def sign(key: str = SECRET, algorithm: str = "HS256", **claims: Any) -> str:
-    given = {"account_id": 7, "exp": int(time.time()) + 60, **claims}
-    return jwt.encode({k: v for k, v in given.items() if v is not ...}, key, algorithm=algorithm)
+    payload = {"account_id": 7, "exp": int(time.time()) + 60, **claims}
+    return jwt.encode({k: v for k, v in payload.items() if v is not ...}, key, algorithm=algorithm)
 
 
 def sign_bytes(payload: bytes) -> str:

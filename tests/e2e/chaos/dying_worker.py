@@ -36,8 +36,8 @@ def main(point: str, nth: int) -> None:
     """Be a worker until the point is reached for the nth time."""
     module, name, after = (POINTS | POINTS_OF_A_RETRY)[point]
     setattr(module, name, dying(getattr(module, name), nth, after=after))
-    given = settings.load()
-    loop.serve(given.require_database_url(), retention_days=given.retention_days)
+    worker_settings = settings.load()
+    loop.serve(worker_settings.require_database_url(), retention_days=worker_settings.retention_days)
 
 
 def dying(function: Callable[..., Any], nth: int, *, after: bool) -> Callable[..., Any]:
