@@ -1,4 +1,4 @@
-"""The running service does what its description says, and nothing else."""
+"""The running service does what its OpenAPI description says, and nothing else."""
 
 import re
 import subprocess

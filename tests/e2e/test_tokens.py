@@ -1,4 +1,4 @@
-"""gunicorn and an issuer: keys over HTTP, and what only a real server makes of a request's headers."""
+"""gunicorn and an issuer: keys over HTTP, and headers that only a real server parses."""
 
 import http.client
 
@@ -24,7 +24,7 @@ def status_of(service: Service, *authorization: str) -> int:
         connection.close()
 
 
-def test_a_key_set_verifies_tokens_and_two_headers_are_none(service: Service) -> None:
+def test_a_key_set_verifies_tokens_and_two_headers_count_as_no_token(service: Service) -> None:
     with issuer.serving() as server:
         server.body = issuer.key_set(jwk(rsa_key(), "rsa"), jwk(ec_key(), "ec"))
         del service.environment["JWT_SECRET"]

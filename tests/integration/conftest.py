@@ -1,4 +1,4 @@
-"""A file handed in over HTTP and imported by a worker's own role, in one step."""
+"""A file uploaded over HTTP and imported by a worker's own role, in one step."""
 
 import io
 import threading

@@ -1,4 +1,4 @@
-"""Lists whose filter matches little: a page looks at a bounded number of rows, and says where to go on."""
+"""Lists whose filter matches little: a page reads a bounded number of rows, and the next one goes on."""
 
 import itertools
 import threading
@@ -31,7 +31,7 @@ FROM generate_series(1, %s) AS n
 
 
 def fill(db: TestDatabase, count: int, *, not_imported: int, account_id: int = OWN) -> None:
-    """So many assets; all but the first few are of JOB."""
+    """Insert `count` assets; all but the first `not_imported` belong to JOB."""
     db.rows(FILL, account_id, count + 1, not_imported, JOB, not_imported, count)
     db.rows("ANALYZE trakrf.assets")
 
@@ -99,7 +99,7 @@ def test_each_asset_is_listed_once_wherever_the_scans_end(
 
 @pytest.mark.parametrize("sort", assets.SORTS)
 def test_a_jobs_assets_are_found_by_their_index(db: TestDatabase, web_database: Database, sort: str) -> None:
-    """And not on a walk through the account, which meets them last."""
+    """A walk through the account would reach them last."""
     fill(db, 20_000, not_imported=18_000)
     parameters = {
         **dict.fromkeys(("identifier", "type", "is_active", "pattern", "after_id", "after_identifier")),
@@ -141,7 +141,7 @@ def test_a_filter_that_matches_no_job_does_not_read_all_of_them(
     assert get(client, f"{URL}?created_by=bob&cursor={first['next_cursor']}")["next_cursor"] is None
 
 
-def test_the_client_goes_on_behind_a_short_page(
+def test_the_client_continues_after_a_short_page(
     app: Flask, db: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "SCAN_ROWS", 3)

@@ -26,7 +26,7 @@ ED25519_PEM = (
 
 
 @pytest.mark.parametrize(("key", "algorithm"), [(rsa_key(), "RS256"), (ec_key(), "ES256")])
-def test_the_kind_of_a_public_key_is_its_algorithm(key: Any, algorithm: str) -> None:
+def test_the_type_of_a_public_key_determines_its_algorithm(key: Any, algorithm: str) -> None:
     text = pem(key)
     for pem_text in (text, text.replace("\n", "\\n"), f"\n {text}"):
         public_key = keys.from_pem(pem_text)
@@ -49,12 +49,12 @@ def test_the_kind_of_a_public_key_is_its_algorithm(key: Any, algorithm: str) -> 
         (ED25519_PEM, "neither an RSA key"),
     ],
 )
-def test_a_key_that_is_none_is_refused_with_the_way_out(text: str, reason: str) -> None:
+def test_an_unusable_key_is_refused_with_the_remedy(text: str, reason: str) -> None:
     with pytest.raises(UnusableKeyError, match=f"^JWT_PUBLIC_KEY .*{reason}"):
         keys.from_pem(text)
 
 
-def test_a_public_key_is_no_secret() -> None:
+def test_a_public_key_is_not_accepted_as_a_secret() -> None:
     with pytest.raises(UnusableKeyError, match="JWT_SECRET is a public key"):
         keys.from_secret(pem(rsa_key()))
 
@@ -64,7 +64,7 @@ def test_a_secret_is_not_in_the_repr() -> None:
 
 
 @pytest.mark.parametrize("more", [{}, {"use": "sig"}, {"key_ops": ["verify"]}, {"alg": "RS256"}])
-def test_a_key_of_a_set_is_taken_for_signatures(more: dict[str, Any]) -> None:
+def test_a_signing_key_of_a_set_is_used(more: dict[str, Any]) -> None:
     assert keys.from_jwk(jwk(rsa_key(), **more)).algorithm == "RS256"
     assert keys.from_jwk(jwk(ec_key())).algorithm == "ES256"
 
@@ -101,6 +101,6 @@ def test_a_key_of_a_set_is_taken_for_signatures(more: dict[str, Any]) -> None:
         jwk(ec_key(), y=jwk(ec_key())["x"]),
     ],
 )
-def test_a_key_of_a_set_that_is_for_something_else_or_weak_is_not(document: dict[str, Any]) -> None:
+def test_a_key_of_a_set_that_is_weak_or_for_another_use_is_not_used(document: dict[str, Any]) -> None:
     with pytest.raises(UnusableKeyError):
         keys.from_jwk(document)
