@@ -26,7 +26,7 @@ def test_every_route_is_described_with_its_methods(app: Flask, described: dict[s
     assert routes == {(path, method) for path, methods in described["paths"].items() for method in methods}
 
 
-def test_a_view_without_a_description_is_an_error(app: Flask) -> None:
+def test_a_view_that_does_not_describe_itself_is_told(app: Flask) -> None:
     app._got_first_request = False
     app.add_url_rule("/undescribed", view_func=lambda: "x", endpoint="undescribed")
     with pytest.raises(LookupError, match="does not describe itself"):

@@ -85,7 +85,7 @@ def test_the_format_fits_all_dates(cells: list[str], expected: str) -> None:
         (["2024-01-15", "15.01.2024"], '"2024-01-15" and "15.01.2024"'),
     ],
 )
-def test_dates_that_stay_ambiguous_are_refused_with_two_examples(cells: list[str], examples: str) -> None:
+def test_what_stays_ambiguous_is_refused_with_two_examples(cells: list[str], examples: str) -> None:
     with pytest.raises(RefusedFileError) as refusal:
         evidence(*cells).decide()
     assert refusal.value.code == "ambiguous-dates"

@@ -97,7 +97,7 @@ def test_ignored_columns_are_listed_with_similar_fields() -> None:
         (["x"] * 501, None, "too-many-columns"),
     ],
 )
-def test_a_header_without_usable_names_is_refused(cells: list[str], fault: str | None, code: str) -> None:
+def test_a_header_that_cannot_be_names_is_refused(cells: list[str], fault: str | None, code: str) -> None:
     with pytest.raises(RefusedFileError) as refusal:
         header.require_readable(Record(1, 1, cells, fault))
     assert refusal.value.code == code

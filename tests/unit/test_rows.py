@@ -38,9 +38,9 @@ def check_one(rules: RowRules, record: Record) -> Asset | list[RowError]:
     return assets[record.row] if assets else errors
 
 
-def together(records: list[Record]) -> Records:
+def together(single: list[Record]) -> Records:
     records = Records()
-    for record in records:
+    for record in single:
         records.append(record)
     return records
 

@@ -4,7 +4,7 @@ from bulkimport.csvfile.chunks import Chunk
 from bulkimport.csvfile.spooled_chunks import SPOOL_BYTES, spooled
 
 
-def test_spooled_chunks_can_be_read_unchanged_and_more_than_once() -> None:
+def test_chunks_come_back_as_they_were_and_again() -> None:
     chunks = [
         Chunk(0, 2, 2, 3, b"a" * SPOOL_BYTES),
         Chunk(1, 5, 7, 0, b""),

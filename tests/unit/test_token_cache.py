@@ -54,7 +54,7 @@ def test_a_token_is_verified_once_a_minute(tokens: ProvedTokens, verifier: Verif
     assert verifier.asked == 2
 
 
-def test_a_token_is_verified_again_after_the_clock_was_set_back(
+def test_a_token_is_verified_anew_where_the_clock_was_set_back(
     tokens: ProvedTokens, verifier: Verifier, clock: Clock
 ) -> None:
     tokens.verify("a")
@@ -63,7 +63,7 @@ def test_a_token_is_verified_again_after_the_clock_was_set_back(
     assert verifier.asked == 2
 
 
-def test_a_token_never_counts_after_its_expiry(
+def test_a_token_counts_no_longer_than_it_says(
     tokens: ProvedTokens, verifier: Verifier, clock: Clock
 ) -> None:
     tokens.verify("short")
@@ -72,12 +72,14 @@ def test_a_token_never_counts_after_its_expiry(
     assert verifier.asked == 2
 
 
-def test_each_token_has_its_own_principal(tokens: ProvedTokens) -> None:
+def test_tokens_are_told_apart(tokens: ProvedTokens) -> None:
     assert [tokens.verify(name).subject for name in ("a", "b", "a", "ab")] == ["a", "b", "a", "ab"]
 
 
 @pytest.mark.parametrize("token", ["bad", None])
-def test_a_refused_token_is_not_cached(tokens: ProvedTokens, verifier: Verifier, token: str | None) -> None:
+def test_what_proves_nobody_is_not_remembered(
+    tokens: ProvedTokens, verifier: Verifier, token: str | None
+) -> None:
     tokens.verify("a")
     for _ in range(2):
         with pytest.raises(UnauthorizedError):
