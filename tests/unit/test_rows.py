@@ -38,9 +38,9 @@ def check_one(rules: RowRules, record: Record) -> Asset | list[RowError]:
     return assets[record.row] if assets else errors
 
 
-def together(single: list[Record]) -> Records:
+def together(found: list[Record]) -> Records:
     records = Records()
-    for record in single:
+    for record in found:
         records.append(record)
     return records
 
@@ -268,9 +268,9 @@ CELLS = st.one_of(
 def test_rows_are_checked_alike_alone_and_together(table: list[list[str]], partial: bool) -> None:
     columns = ("identifier", "metadata.a", "valid_to", "name", "type", None, "valid_from", "is_active")
     rules = RowRules(columns, partial=partial)
-    records = [Record(number, number, cells, None) for number, cells in enumerate(table, 2)]
-    assets, errors, _ = rules.check(together(records))
-    one_by_one = [check_one(rules, record) for record in records]
+    found = [Record(number, number, cells, None) for number, cells in enumerate(table, 2)]
+    assets, errors, _ = rules.check(together(found))
+    one_by_one = [check_one(rules, record) for record in found]
     assert list(assets.values()) == [checked for checked in one_by_one if isinstance(checked, Asset)]
     assert errors == [error for checked in one_by_one if isinstance(checked, list) for error in checked]
 
@@ -299,15 +299,17 @@ MODEL_COLUMNS = ("metadata.b", "identifier", "metadata.a", "valid_to", "name", "
     st.booleans(),
     st.integers(1, 4),
 )
-def test_the_first_errors_of_each_row_are_kept(table: list[list[str]], partial: bool, most: int) -> None:
-    records = [Record(number, number + 1, cells, None) for number, cells in enumerate(table, 2)]
-    every = [errors_of(record, partial) for record in records]
+def test_the_errors_that_are_kept_are_the_first_ones_of_each_row(
+    table: list[list[str]], partial: bool, most: int
+) -> None:
+    found = [Record(number, number + 1, cells, None) for number, cells in enumerate(table, 2)]
+    every = [errors_of(record, partial) for record in found]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rows, "MAX_ERRORS_PER_ROW", most)
-        checked = RowRules(MODEL_COLUMNS, partial=partial).check(together(records))
+        checked = RowRules(MODEL_COLUMNS, partial=partial).check(together(found))
     assert checked.errors == [error for errors in every for error in errors[:most]]
     assert list(checked.assets) == [
-        record.row for record, errors in zip(records, every, strict=True) if not errors
+        record.row for record, errors in zip(found, every, strict=True) if not errors
     ]
     counted = {fault: Counter(failed) for fault, failed in checked.occurrences.items()}
     assert counted == occurrences(error for errors in every for error in errors)
@@ -321,7 +323,7 @@ def occurrences(errors: Iterable[RowError]) -> dict[tuple[str, str | None], Coun
 
 
 def errors_of(record: Record, partial: bool) -> list[RowError]:
-    """All errors of a row, from checking it cell by cell."""
+    """All errors of a row, found cell by cell."""
     if len(record.cells) != len(MODEL_COLUMNS):
         message = f"the row has {len(record.cells)} cells and the header {len(MODEL_COLUMNS)}"
         return [RowError(record.row, record.line, None, "wrong_cell_count", message, None)]
