@@ -207,7 +207,7 @@ def submit(
     chunk_rows: int = 3,
     asked: Asked = Asked(),  # noqa: B008 - frozen
 ) -> UUID:
-    """Hand a file in, past HTTP."""
+    """Accept a file as an upload would, without HTTP."""
     limits = intake.Limits(chunk_rows=chunk_rows, max_rows=1_000, max_active_jobs=1_000)
     job_id = uuid4()
     stream = io.BytesIO(file) if isinstance(file, bytes) else file

@@ -29,11 +29,11 @@ FINAL_STATUSES = ("completed", "failed", "cancelled")
 def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 30) -> Any:
     """The first true value of a condition; fails when the deadline passes."""
     deadline = time.monotonic() + timeout_s
-    while not (found := condition()):
+    while not (value := condition()):
         if time.monotonic() > deadline:
             pytest.fail(f"{what}: not within {timeout_s} s")
         time.sleep(LOOK_INTERVAL_S)
-    return found
+    return value
 
 
 @dataclass
@@ -119,8 +119,8 @@ class Service:
             job = self.job(job_id, account_id)
             return job if job["status"] in FINAL_STATUSES else None
 
-        found: dict[str, Any] = wait_until(finished, f"job {job_id} is finished", timeout_s)
-        return found
+        job: dict[str, Any] = wait_until(finished, f"job {job_id} is finished", timeout_s)
+        return job
 
     def worker_pids(self, importing_for_s: float = 0) -> list[int]:
         """The workers that are connected, or that deep in a transaction, by what PostgreSQL knows of them.
@@ -222,7 +222,7 @@ def csv_file(rows: int, *, bad_every: int = 0, prefix: str = "A") -> bytes:
 def require_every_row_once(db: TestDatabase, job_id: str, csv: bytes) -> None:
     """The oracle: assets and row errors together are exactly the file's rows, each once, and counted."""
     expected = list(range(2, csv.count(b"\n") + 1))
-    found = [
+    rows = [
         row
         for (row,) in db.rows(
             "SELECT import_row FROM trakrf.assets WHERE import_job_id = %s::uuid"
@@ -232,7 +232,7 @@ def require_every_row_once(db: TestDatabase, job_id: str, csv: bytes) -> None:
             job_id,
         )
     ]
-    assert found == expected
+    assert rows == expected
     ((status, total, processed, failed),) = db.rows(
         "SELECT status, total_rows, processed_rows, failed_rows"
         " FROM trakrf.bulk_import_jobs WHERE id = %s::uuid",

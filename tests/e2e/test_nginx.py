@@ -13,7 +13,7 @@ import pytest
 from bulkimport.web.problem_types import PROBLEM_TYPES
 from tests.conftest import bearer, csv_of
 from tests.e2e.conftest import Service, csv_file, wait_until
-from tests.e2e.nginx import CONFIGURATION, Nginx, needs_nginx, running_nginx
+from tests.support.nginx import CONFIGURATION, Nginx, needs_nginx, running_nginx
 
 BULK = "/api/v1/assets/bulk"
 # Settings of the file, shortened so that tests do not wait for long.

@@ -264,7 +264,7 @@ def _prepare(folder: Path, server: postgres.Server, pgport: str) -> Machine:
     _copy_release(folder)
     _copy_nginx(folder)
     _add_command(folder, "apt-get", "exit 0")
-    _add_command(folder, "systemctl", f'exec {sys.executable} {ROOT}/tests/e2e/systemctl.py "$@"')
+    _add_command(folder, "systemctl", f'exec {sys.executable} {ROOT}/tests/support/systemctl.py "$@"')
     environ = {
         "PATH": f"{folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(folder),

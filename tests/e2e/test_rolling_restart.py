@@ -13,7 +13,7 @@ from pathlib import Path
 import bulkimport
 from tests.conftest import bearer, csv_of
 from tests.e2e.conftest import Service, wait_until
-from tests.e2e.nginx import needs_nginx, running_nginx
+from tests.support.nginx import needs_nginx, running_nginx
 
 BULK = "/api/v1/assets/bulk"
 READERS, UPLOADERS, RESTARTS = 4, 4, 3

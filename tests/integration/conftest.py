@@ -1,4 +1,4 @@
-"""A file handed in over HTTP and imported by a worker's own role, in one step."""
+"""A file uploaded over HTTP and imported by a worker's own role, in one step."""
 
 import io
 import threading
@@ -55,8 +55,8 @@ class Importer:
         return document
 
     def errors(self, job: dict[str, Any]) -> list[tuple[int, str | None, str]]:
-        found = self.get(f"{job['job_id']}/errors").get_json()["errors"]
-        return [(error["row"], error["field"], error["code"]) for error in found]
+        errors = self.get(f"{job['job_id']}/errors").get_json()["errors"]
+        return [(error["row"], error["field"], error["code"]) for error in errors]
 
     def assets(self, *columns: str) -> list[tuple[Any, ...]]:
         """Live assets in the order of their identifiers."""

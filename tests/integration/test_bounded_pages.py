@@ -1,4 +1,4 @@
-"""Lists whose filter matches little: a page looks at a bounded number of rows, and says where to go on."""
+"""Lists whose filter matches little: a page reads a bounded number of rows, and the next one goes on."""
 
 import itertools
 import threading
@@ -31,7 +31,7 @@ FROM generate_series(1, %s) AS n
 
 
 def fill(db: TestDatabase, count: int, *, not_imported: int, account_id: int = OWN) -> None:
-    """So many assets; all but the first few are of JOB."""
+    """Insert `count` assets; all but the first `not_imported` belong to JOB."""
     db.rows(FILL, account_id, count + 1, not_imported, JOB, not_imported, count)
     db.rows("ANALYZE trakrf.assets")
 
@@ -47,11 +47,11 @@ def get(client: FlaskClient, url: str) -> dict[str, Any]:
 def listed(client: FlaskClient, url: str, name: str, key: str) -> list[list[Any]]:
     """The pages of a list."""
     page = get(client, url)
-    found = [[entry[key] for entry in page[name]]]
+    listing = [[entry[key] for entry in page[name]]]
     while page["next_cursor"]:
         page = get(client, f"{url}&cursor={page['next_cursor']}")
-        found.append([entry[key] for entry in page[name]])
-    return found
+        listing.append([entry[key] for entry in page[name]])
+    return listing
 
 
 @pytest.mark.parametrize("sort", assets.SORTS)
@@ -90,16 +90,16 @@ def test_each_asset_is_listed_once_wherever_the_scans_end(
     }
     for scan_rows, limit, query in itertools.product((1, 5, 24, 25, 26), (1, 7, 100), lists):
         monkeypatch.setattr(pages, "SCAN_ROWS", scan_rows)
-        found = listed(client, f"{ASSETS}?sort={sort}&limit={limit}&{query}", "assets", "id")
+        listing = listed(client, f"{ASSETS}?sort={sort}&limit={limit}&{query}", "assets", "id")
         case = scan_rows, limit, query
-        assert list(itertools.chain(*found)) == lists[query], case
+        assert list(itertools.chain(*listing)) == lists[query], case
         if "import_job_id" in query or "identifier" in query:
-            assert all(len(page) == limit for page in found[:-1]), case
+            assert all(len(page) == limit for page in listing[:-1]), case
 
 
 @pytest.mark.parametrize("sort", assets.SORTS)
 def test_a_jobs_assets_are_found_by_their_index(db: TestDatabase, web_database: Database, sort: str) -> None:
-    """And not on a walk through the account, which meets them last."""
+    """A walk through the account would reach them last."""
     fill(db, 20_000, not_imported=18_000)
     parameters = {
         **dict.fromkeys(("identifier", "type", "is_active", "pattern", "after_id", "after_identifier")),
@@ -128,8 +128,8 @@ def test_each_job_is_listed_once_wherever_the_scans_end(
     }
     for scan_rows, limit, query in itertools.product((1, 5, 19, 20, 21), (1, 3, 100), lists):
         monkeypatch.setattr(pages, "SCAN_ROWS", scan_rows)
-        found = listed(client, f"{URL}?limit={limit}&{query}", "jobs", "job_id")
-        assert list(itertools.chain(*found)) == lists[query], (scan_rows, limit, query)
+        listing = listed(client, f"{URL}?limit={limit}&{query}", "jobs", "job_id")
+        assert list(itertools.chain(*listing)) == lists[query], (scan_rows, limit, query)
 
 
 def test_a_filter_that_matches_no_job_does_not_read_all_of_them(
@@ -141,7 +141,7 @@ def test_a_filter_that_matches_no_job_does_not_read_all_of_them(
     assert get(client, f"{URL}?created_by=bob&cursor={first['next_cursor']}")["next_cursor"] is None
 
 
-def test_the_client_goes_on_behind_a_short_page(
+def test_the_client_continues_after_a_short_page(
     app: Flask, db: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "SCAN_ROWS", 3)

@@ -1,4 +1,4 @@
-"""A deleted job is there for nobody, from the answer on and until workers have removed it."""
+"""A deleted job is invisible from the moment of the answer, even before workers have removed it."""
 
 import threading
 from collections.abc import Callable
@@ -39,7 +39,7 @@ def test_no_request_finds_a_deleted_job(importer: Importer, deleted_job: str) ->
     assert importer.assets("identifier", "import_job_id::text") == [("A", deleted_job)]
 
 
-def test_a_known_etag_is_no_way_to_a_deleted_job(importer: Importer) -> None:
+def test_a_known_etag_does_not_reveal_a_deleted_job(importer: Importer) -> None:
     job_id = importer.run(csv_of("A"))["job_id"]
     etag = importer.get(job_id).headers["ETag"]
     delete(importer, job_id)
@@ -63,7 +63,7 @@ def test_a_job_can_be_reverted_again_once_its_revert_is_deleted(importer: Import
     assert importer.job(again)["skipped_rows"] == 1
 
 
-def test_a_deleted_job_goes_before_those_that_are_old(
+def test_a_deleted_job_is_removed_before_old_ones(
     importer: Importer, db: TestDatabase, worker_database: Database
 ) -> None:
     old, foreign = importer.run(csv_of("A"))["job_id"], importer.run(csv_of("A"), FOREIGN)["job_id"]
@@ -85,7 +85,7 @@ def test_a_job_inserted_by_hand_can_be_deleted(
     assert db.rows("SELECT FROM trakrf.bulk_import_jobs") == []
 
 
-def test_an_old_job_is_hidden_before_its_rows_go(
+def test_an_old_job_is_hidden_before_its_rows_are_removed(
     importer: Importer, db: TestDatabase, worker_database: Database
 ) -> None:
     job_id = importer.run(csv_of("A", "A"))["job_id"]
@@ -95,7 +95,7 @@ def test_an_old_job_is_hidden_before_its_rows_go(
     assert db.value("SELECT count(*) FROM trakrf.bulk_import_errors") == 1
 
 
-def test_a_purge_that_fails_keeps_no_worker_from_importing(
+def test_a_failing_purge_does_not_keep_workers_from_importing(
     importer: Importer,
     db: TestDatabase,
     worker_database: Database,

@@ -1,4 +1,4 @@
-"""Idempotency-Keys of one account beside each other, and after they expired."""
+"""Concurrent Idempotency-Keys of one account, and expired ones."""
 
 import pytest
 from psycopg2.extensions import cursor as Cursor
@@ -31,7 +31,7 @@ def kept(db: TestDatabase) -> list[tuple[object, ...]]:
     return db.rows("SELECT account_id, key FROM trakrf.idempotency_keys ORDER BY account_id, key")
 
 
-def test_a_long_request_with_a_key_makes_no_other_wait(
+def test_a_long_request_with_a_key_does_not_make_others_wait(
     importer: Importer, db: TestDatabase, web_database: Database
 ) -> None:
     def upload_another(_: Cursor) -> Answer:
@@ -45,7 +45,7 @@ def test_a_long_request_with_a_key_makes_no_other_wait(
     assert answer.status == 202
 
 
-def test_an_expired_key_is_used_anew_and_no_other_is_touched(
+def test_an_expired_key_can_be_reused_and_no_other_is_touched(
     db: TestDatabase, web_database: Database
 ) -> None:
     use(web_database, key("old"))
@@ -58,7 +58,7 @@ def test_an_expired_key_is_used_anew_and_no_other_is_touched(
     assert kept(db) == [(OWN, "old"), (OWN, "older")]
 
 
-def test_a_worker_purges_expired_keys_of_all_accounts_and_passes_over_those_in_use(
+def test_a_worker_purges_expired_keys_of_all_accounts_and_skips_those_in_use(
     db: TestDatabase,
     web_database: Database,
     worker_database: Database,

@@ -1,4 +1,4 @@
-"""A file is read first and stored then: while it is read, nothing of the database is held."""
+"""A file is read first and then stored: while it is read, no connection or lock is held."""
 
 import io
 from uuid import UUID, uuid4
@@ -37,7 +37,7 @@ def test_no_transaction_is_open_while_a_file_is_read(db: TestDatabase, web_datab
     assert set(busy) == {0}
 
 
-def test_a_file_that_takes_longer_than_a_transaction_may_idle_is_accepted(
+def test_a_file_may_take_longer_than_a_transaction_may_idle(
     db: TestDatabase, web_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(connections.LIMITS, "idle_in_transaction_timeout", "500ms")
@@ -59,7 +59,7 @@ def test_a_file_that_cannot_be_stored_is_not_read(
         pass
 
 
-def test_a_repeated_upload_is_answered_before_its_file_is_looked_at(importer: Importer) -> None:
+def test_a_repeated_upload_is_answered_before_its_file_is_read(importer: Importer) -> None:
     settings = importer.client.application.extensions["settings"]
     object.__setattr__(settings, "max_active_jobs_per_account", 1)
     headers = {**bearer(), "Idempotency-Key": "k"}
@@ -83,7 +83,7 @@ def test_a_repeated_upload_of_an_account_that_was_closed_is_refused(
     assert statuses == [202, 403]
 
 
-def test_a_parent_that_is_gone_when_the_file_has_been_read_is_unknown(
+def test_a_parent_that_is_deleted_while_the_file_is_read_is_unknown(
     importer: Importer, db: TestDatabase, web_database: Database, worker_database: Database
 ) -> None:
     parent = importer.run(csv_of("A", "A"))["job_id"]

@@ -28,7 +28,7 @@ def followed(importer: Importer, response: TestResponse) -> dict[str, Any]:
 
 @contextmanager
 def in_hand(db: TestDatabase) -> Iterator[None]:
-    """As if a worker had a chunk of each job in hand."""
+    """As if a worker were processing a chunk of each job."""
     connection = psycopg2.connect(db.admin_url)
     try:
         with connection.cursor() as cursor:
@@ -56,7 +56,7 @@ def test_a_pending_job_is_cancelled_at_once(importer: Importer) -> None:
     assert importer.job(job_id)["completed_at"]
 
 
-def test_a_job_in_hand_is_cancelled_behind_its_chunk(importer: Importer, db: TestDatabase) -> None:
+def test_a_job_being_processed_is_cancelled_after_its_chunk(importer: Importer, db: TestDatabase) -> None:
     job_id = accepted(importer.upload(csv_of(*"ABCDEFG")))
     importer.worker.work_once()
     with in_hand(db):
@@ -132,7 +132,7 @@ def test_an_unfinished_job_is_not_deleted(importer: Importer) -> None:
 
 
 @pytest.mark.parametrize("action", [*ACTIONS, "delete"])
-def test_foreign_and_absent_jobs_are_the_same(importer: Importer, action: str) -> None:
+def test_another_accounts_job_and_an_absent_one_get_the_same_answer(importer: Importer, action: str) -> None:
     foreign = importer.run(csv_of("A", "A"), FOREIGN)["job_id"]
     answers = []
     for job_id in (foreign, ABSENT_JOB):
@@ -146,7 +146,7 @@ def test_foreign_and_absent_jobs_are_the_same(importer: Importer, action: str) -
     assert answers[0] == answers[1]
 
 
-def test_a_retry_takes_the_failed_rows_alone(importer: Importer) -> None:
+def test_a_retry_takes_only_the_failed_rows(importer: Importer) -> None:
     rows = [row("A"), row("B", ""), row("C"), row("D"), row("HELD"), row("F"), row("G", "")]
     importer.run(csv_of("HELD"))
     job = importer.run(file_of(*rows))
@@ -181,12 +181,12 @@ def test_a_retry_of_all_or_nothing_takes_every_row(importer: Importer) -> None:
     assert (retried["status"], counts(retried)) == ("completed", {"created": 7})
 
 
-def test_where_no_row_failed_there_is_nothing_to_retry(importer: Importer) -> None:
+def test_a_job_without_failed_rows_cannot_be_retried(importer: Importer) -> None:
     job = importer.run(csv_of("A"))
     assert problem(post(importer, job["job_id"], "retry")) == (409, "nothing-to-retry")
 
 
-def test_a_revert_removes_what_was_created_and_puts_back_what_was_changed(importer: Importer) -> None:
+def test_a_revert_removes_what_was_created_and_restores_what_was_changed(importer: Importer) -> None:
     columns = ("identifier", "name", "description", "valid_from", "valid_to", "is_active", "metadata")
     importer.run(file_of(row("B", "before"), row("D", "before")))
     before = importer.assets(*columns)
@@ -203,7 +203,7 @@ def test_a_revert_removes_what_was_created_and_puts_back_what_was_changed(import
     assert importer.assets(*columns) == before
 
 
-def test_a_revert_keeps_and_lists_what_was_changed_since(importer: Importer) -> None:
+def test_a_revert_keeps_and_lists_assets_that_changed_since(importer: Importer) -> None:
     importer.run(file_of(row("B", "before")))
     job = importer.run(file_of(*(row(x, "after") for x in "ABCDE")), on_conflict="update")
     importer.run(file_of(row("A", "since"), row("B", "since")), on_conflict="update")
@@ -235,7 +235,7 @@ def test_a_job_is_reverted_once(importer: Importer) -> None:
     assert problem(post(importer, reverted["job_id"], "retry")) == (409, "nothing-to-retry")
 
 
-def test_a_cancelled_revert_can_be_taken_up_again(importer: Importer) -> None:
+def test_a_cancelled_revert_can_be_resumed(importer: Importer) -> None:
     job = importer.run(csv_of(*"ABCDEFG"))
     first = accepted(post(importer, job["job_id"], "revert"))
     importer.worker.work_once()
@@ -246,7 +246,7 @@ def test_a_cancelled_revert_can_be_taken_up_again(importer: Importer) -> None:
     assert importer.assets() == []
 
 
-def test_a_revert_that_is_taken_up_again_skips_what_was_put_back(importer: Importer) -> None:
+def test_a_resumed_revert_skips_what_was_restored(importer: Importer) -> None:
     importer.run(csv_of(*"ABCD"))
     job = importer.run(file_of(*(row(x, "after") for x in "ABCDEFG")), on_conflict="update")
     first = accepted(post(importer, job["job_id"], "revert"))
@@ -323,7 +323,7 @@ def test_a_malformed_key_is_refused(importer: Importer, key: str) -> None:
     assert problem(answer) == (400, "invalid-idempotency-key")
 
 
-def test_an_account_has_so_many_unfinished_jobs_and_no_more(importer: Importer, db: TestDatabase) -> None:
+def test_unfinished_jobs_of_an_account_are_limited(importer: Importer, db: TestDatabase) -> None:
     object.__setattr__(importer.client.application.extensions["settings"], "max_active_jobs_per_account", 2)
     jobs = [accepted(importer.upload(csv_of(x, x))) for x in "AB"]
     refused = importer.upload(csv_of("C"))
@@ -336,7 +336,7 @@ def test_an_account_has_so_many_unfinished_jobs_and_no_more(importer: Importer, 
     assert importer.upload(csv_of("C")).status_code == 202
 
 
-def test_the_jobs_of_one_account_do_not_all_stand_before_those_of_another(importer: Importer) -> None:
+def test_accounts_take_turns_in_the_queue(importer: Importer) -> None:
     own = [accepted(importer.upload(csv_of(f"{x}1", f"{x}2", f"{x}3", f"{x}4"))) for x in "ABC"]
     assert [importer.job(job_id)["queue_position"] for job_id in own] == [1, 2, 3]
     foreign = accepted(importer.upload(csv_of("X"), FOREIGN))

@@ -1,4 +1,4 @@
-"""No request and no transaction grows with the job: what does is done in pieces, by a worker."""
+"""No request and no transaction grows with the job: workers do such work in batches."""
 
 from uuid import UUID, uuid4
 
@@ -13,7 +13,7 @@ from bulkimport.store.jobs import Receipt
 from tests.conftest import OWN, TestDatabase, bearer, csv_of
 from tests.integration.conftest import URL, Importer
 
-STATEMENT_TIMEOUT = "300ms"  # some 15 times what a piece takes; all pieces in one statement take longer
+STATEMENT_TIMEOUT = "300ms"  # some 15 times what a batch takes; all batches in one statement take longer
 CHUNKS, CHUNK_ROWS = 80, 5_000
 ROWS = CHUNKS * CHUNK_ROWS
 JOB = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
@@ -68,7 +68,7 @@ def count(db: TestDatabase, table: str, job_id: str) -> int:
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine on which a statement that grows with the job meets its limit."""
+    """A short timeout, which a statement that grows with the job exceeds."""
     monkeypatch.setitem(connections.LIMITS, "statement_timeout", STATEMENT_TIMEOUT)
 
 
@@ -79,7 +79,7 @@ def failed_job(db: TestDatabase) -> str:
     return JOB
 
 
-def test_a_retry_is_copied_a_chunk_a_turn(importer: Importer, db: TestDatabase, failed_job: str) -> None:
+def test_a_retry_is_copied_one_chunk_per_turn(importer: Importer, db: TestDatabase, failed_job: str) -> None:
     answer = importer.client.post(f"{URL}/{failed_job}/retry", headers=bearer())
     assert answer.status_code == 202, answer.get_data(as_text=True)
     job_id = answer.get_json()["job_id"]
@@ -114,7 +114,7 @@ def test_a_deleted_job_is_removed_in_batches(
 
 
 @pytest.mark.parametrize("end", ["completed", "cancelled"])
-def test_the_identifiers_of_a_finished_job_are_forgotten_in_batches(
+def test_the_identifiers_of_a_finished_job_are_removed_in_batches(
     importer: Importer, db: TestDatabase, worker_database: Database, end: str
 ) -> None:
     job_id = importer.upload(csv_of("A"), dry_run="true").get_json()["job_id"]

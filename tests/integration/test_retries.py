@@ -1,4 +1,4 @@
-"""A retry copies its parent's chunks, a chunk a turn, before it imports them."""
+"""A retry copies its parent's chunks, one per turn, before it imports them."""
 
 import threading
 from typing import Any
@@ -25,7 +25,7 @@ WHERE datname = current_database()
 
 @pytest.fixture
 def failed_job(importer: Importer) -> str:
-    """A finished job with three chunks, all of whose rows failed and would now be good."""
+    """A finished job with three chunks, all of whose rows failed and would now succeed."""
     importer.run(csv_of(*TAKEN))
     job = importer.run(csv_of(*TAKEN))
     assert counts(job) == {"failed": 7}
@@ -64,10 +64,10 @@ def test_a_retry_is_pending_until_its_rows_are_copied(
         ({"on_error": "abort"}, 2, (7, 7)),
     ],
 )
-def test_a_retry_has_its_total_from_the_beginning(
+def test_a_retry_has_its_total_from_the_start(
     importer: Importer, options: dict[str, str], turns: int, totals: tuple[int, int]
 ) -> None:
-    """Of a job that ended, or was cancelled after so many turns; and then of that retry."""
+    """For a job that finished or was cancelled after some turns, and for a retry of that retry."""
     rows = (f"{x},{'' if x in 'BG' else x},device,,2024-01-15,,yes\n" for x in TAKEN)
     job_id = accepted(importer.upload((HEADER + "".join(rows)).encode(), **options))
     for _ in range(turns):
@@ -133,7 +133,7 @@ def test_a_job_is_kept_until_its_retry_has_copied_the_rows(
 def test_a_job_is_not_deleted_while_it_is_being_retried(
     importer: Importer, db: TestDatabase, failed_job: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The transaction that makes the retry holds the job: a DELETE waits for it, and then finds the retry."""
+    """The transaction that makes the retry holds the job: a DELETE waits for it, and then sees the retry."""
     answers: list[TestResponse] = []
 
     def delete() -> None:
@@ -180,7 +180,7 @@ def test_a_copy_that_never_finishes_fails_the_retry(
     assert problem(post(importer, job_id, "retry")) == (409, "nothing-to-retry")
 
 
-def test_the_chunk_that_fails_a_retry_is_counted_without_the_copies(
+def test_the_number_of_the_chunk_that_fails_a_retry_excludes_the_copies(
     importer: Importer, db: TestDatabase, failed_job: str
 ) -> None:
     job_id = accepted(post(importer, failed_job, "retry"))

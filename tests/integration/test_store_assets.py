@@ -64,13 +64,13 @@ def test_staged_rows_become_assets(web_database: Database, worker_database: Data
         "%s",
     ],
 )
-def test_any_text_survives(web_database: Database, worker_database: Database, text: str) -> None:
+def test_any_text_is_stored_unchanged(web_database: Database, worker_database: Database, text: str) -> None:
     insert(worker_database, staged(2, text, name=text, description=text))
     (asset,) = everything(web_database)
     assert (asset.identifier, asset.name, asset.description) == (text, text, text)
 
 
-def test_no_description_is_null(web_database: Database, worker_database: Database) -> None:
+def test_an_absent_description_is_null(web_database: Database, worker_database: Database) -> None:
     insert(worker_database, staged(2, "A"))
     assert everything(web_database)[0].description is None
 

@@ -1,4 +1,4 @@
-"""Times are in UTC whatever the settings of the server say, and both ends of the calendar survive."""
+"""Times are in UTC whatever the server's settings, and both ends of the calendar are kept."""
 
 import pytest
 from psycopg2.extensions import parse_dsn
@@ -14,21 +14,21 @@ ENDS = HEADER + "FIRST,Laptop,device,,0001-01-01,,yes\nLAST,Laptop,device,,9999-
 
 @pytest.fixture(params=["America/Los_Angeles", "Pacific/Auckland"], ids=["west", "east"], autouse=True)
 def zone(db: TestDatabase, request: pytest.FixtureRequest) -> None:
-    """The database has this time zone, and web's login in it, too."""
+    """The database has this time zone, and so does web's login."""
     name = parse_dsn(db.admin_url)["dbname"]
     db.rows(f"ALTER DATABASE {name} SET TimeZone = '{request.param}'")
     db.rows(f"ALTER ROLE {environment.WEB_LOGIN} IN DATABASE {name} SET TimeZone = '{request.param}'")
 
 
 def validity(importer: Importer) -> dict[str, tuple[str, str | None]]:
-    """valid_from and valid_to of each asset, as the list has them, and an asset by itself the same."""
+    """valid_from and valid_to of each asset, which its list and its own page agree on."""
     listed = importer.client.get(ASSETS, headers=bearer()).get_json()["assets"]
     for asset in listed:
         assert importer.client.get(f"{ASSETS}/{asset['id']}", headers=bearer()).get_json() == asset
     return {asset["identifier"]: (asset["valid_from"], asset["valid_to"]) for asset in listed}
 
 
-def test_both_ends_of_the_calendar_survive_everything(importer: Importer) -> None:
+def test_both_ends_of_the_calendar_are_kept_everywhere(importer: Importer) -> None:
     ends = {"FIRST": (FIRST, None), "LAST": (LAST, LAST)}
     importer.run(ENDS.encode())
     assert validity(importer) == ends
@@ -53,7 +53,7 @@ def test_both_ends_of_the_calendar_survive_everything(importer: Importer) -> Non
     assert validity(importer) == ends
 
 
-def test_messages_tell_times_in_utc(importer: Importer) -> None:
+def test_messages_give_times_in_utc(importer: Importer) -> None:
     importer.run((HEADER + "A,Laptop,device,,2024-06-01T12:00:00+02:00,,yes\n").encode())
     job = importer.run(b"identifier,valid_to\nA,2024-05-01\n", on_conflict="update")
     (error,) = job["errors"]

@@ -1,4 +1,4 @@
-"""A commit that was done, and whose answer was lost."""
+"""A commit that succeeded, but whose answer was lost."""
 
 import tempfile
 import threading
@@ -15,14 +15,14 @@ from bulkimport.web import idempotency
 from bulkimport.web.idempotency import Answer
 from bulkimport.worker.loop import Worker
 from tests.conftest import OWN, TestDatabase, csv_of, submit
-from tests.e2e.chaos.proxy import CommitCutter, running
+from tests.support.proxy import CommitCutter, running
 
 COMMIT = connections._commit
 
 
 @pytest.fixture
 def first_answer_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first commit from here on is done, and its connection is lost before the answer."""
+    """The next commit succeeds, but its connection is lost before the answer."""
     lost: list[Connection] = []
 
     def commit(connection: Connection) -> None:
@@ -41,13 +41,13 @@ def test_an_upload_is_accepted_once(db: TestDatabase, web_database: Database) ->
     assert db.rows("SELECT id::text FROM trakrf.bulk_import_jobs") == [(str(job_id),)]
 
 
-def test_a_commit_that_goes_on_is_not_waited_for_without_end(
+def test_waiting_for_a_commit_that_goes_on_is_bounded(
     web_database: Database,
     connect: Callable[[str], Connection],
     monkeypatch: pytest.MonkeyPatch,
     db: TestDatabase,
 ) -> None:
-    """As its lock, which somebody else holds here, would have it."""
+    """Another session holds its lock, as a commit that goes on would."""
     monkeypatch.setitem(connections.LIMITS, "lock_timeout", "200ms")
     job_id, other = uuid4(), connect(db.web_url).cursor()
 
@@ -77,7 +77,7 @@ def test_a_claim_costs_no_attempt(
     assert db.value("SELECT attempts FROM trakrf.bulk_import_queue") == 0
 
 
-def test_a_line_cut_while_the_login_is_checked_is_a_database_that_is_away(db: TestDatabase) -> None:
+def test_a_connection_cut_while_the_login_is_checked_is_an_unavailable_database(db: TestDatabase) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         running(CommitCutter(folder, db.admin_url, chance=1, seed=0)) as cutter,

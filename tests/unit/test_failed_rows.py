@@ -1,4 +1,4 @@
-"""The file of failed rows, and how it is known again."""
+"""The file of failed rows, and how it is recognized when it is uploaded."""
 
 import io
 from uuid import UUID
@@ -21,7 +21,7 @@ def open_file(body: bytes) -> CsvFile:
     return CsvFile(io.BytesIO(body), charset=None, delimiter=None, mapping={})
 
 
-def test_original_cells_and_columns_and_then_ours() -> None:
+def test_our_columns_follow_the_original_ones() -> None:
     writer = FailedRowsWriter(HEADER, ";", job_id=JOB)
     assert writer.header() == b"identifier;Asset Name;type;_row;_errors;_job\r\n"
     record = Record(7, 9, ["A", 'a "b"; c\nd', " x "], None)
@@ -40,7 +40,7 @@ def test_original_cells_and_columns_and_then_ours() -> None:
         (Record(7, 9, ["=1+1", "-x", "@x"], None), b"=1+1,-x,@x,%s\r\n" % OWN),
     ],
 )
-def test_rows_of_any_kind_keep_what_they_have(record: Record, line: bytes) -> None:
+def test_rows_of_any_kind_keep_their_cells(record: Record, line: bytes) -> None:
     assert FailedRowsWriter(HEADER, ",", job_id=JOB).row(record, ["e"]) == line
 
 
@@ -50,7 +50,7 @@ def test_formulas_can_be_made_safe() -> None:
     assert writer.row(record, ["@e"]) == b"'=1+1,'+x,a=b,%s\r\n" % OWN.replace(b"e,", b"'@e,", 1)
 
 
-def test_the_columns_of_an_earlier_round_are_written_anew() -> None:
+def test_the_columns_of_an_earlier_round_are_replaced() -> None:
     writer = FailedRowsWriter(["_row", *HEADER, "_errors", "_job"], ",", job_id=JOB)
     assert writer.header() == b"identifier,Asset Name,type,_row,_errors,_job\r\n"
     record = Record(7, 7, ["99", "A", "b", "c", "old", str(OTHER)], None)
@@ -86,7 +86,7 @@ def test_a_file_of_failed_rows_names_its_job(blank: bytes) -> None:
         ("", None),
     ],
 )
-def test_the_first_row_names_the_job_where_it_can_be_read(cells: str, job_id: UUID | None) -> None:
+def test_the_first_readable_row_names_the_job(cells: str, job_id: UUID | None) -> None:
     column = job_column(open_file(f"identifier,_job\n{cells}\n".encode()))
     assert column
     assert column.job_id() == job_id
@@ -116,7 +116,7 @@ def test_what_is_not_the_id_of_a_job_is_refused(named: str) -> None:
         ("A", f"B,{JOB}", True),
     ],
 )
-def test_every_row_names_the_same_job_or_none(first: str, other: str, refused: bool) -> None:
+def test_every_row_names_the_same_job_or_no_job(first: str, other: str, refused: bool) -> None:
     csv_file = open_file(f"identifier,_job\n{first}\n{other}\n".encode())
     column = job_column(csv_file)
     assert column
@@ -143,7 +143,7 @@ def test_a_file_of_failed_rows_that_does_not_name_its_job_shows_what_failed() ->
         b"a,_row,_errors\nA\n",
     ],
 )
-def test_any_other_file_does_not(body: bytes) -> None:
+def test_any_other_file_shows_no_failed_row(body: bytes) -> None:
     assert first_failed_row(open_file(body)) is None
 
 

@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "bulkimport"
 STANDARD = sys.stdlib_module_names
 MODULES = sorted(path.relative_to(SOURCE).with_suffix("").as_posix() for path in SOURCE.rglob("*.py"))
 
-# Package → what it may import of the project.
+# Package → the project's packages that it may import.
 ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "client": set(),
@@ -36,7 +36,7 @@ ALLOWED: dict[str, set[str]] = {
     "__init__": set(),
 }
 
-# Third-party package → who may import it; any other is for nobody.
+# Third-party package → the packages that may import it; no others may be imported.
 USERS: dict[str, set[str]] = {
     "flask": {"app", "web", "api"},
     "werkzeug": {"web", "api"},
@@ -71,15 +71,15 @@ def test_the_environment_is_read_in_one_place() -> None:
 
 
 def imports_of(module: str) -> set[tuple[str, str]]:
-    """(top-level package, first name below it) of each import, wherever in the file it stands."""
-    found = set()
+    """(top-level package, first name below it) of each import, wherever it is in the file."""
+    imports = set()
     for node in ast.walk(ast.parse((SOURCE / f"{module}.py").read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {split(alias.name) for alias in node.names}
+            imports |= {split(alias.name) for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = {node.module} if "." in node.module else {f"{node.module}.{a.name}" for a in node.names}
-            found |= {split(name) for name in names}
-    return found
+            imports |= {split(name) for name in names}
+    return imports
 
 
 def split(name: str) -> tuple[str, str]:

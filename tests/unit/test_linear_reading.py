@@ -1,4 +1,4 @@
-"""The time that reading takes grows with the file and with nothing else, whatever its quotes are."""
+"""The time to read a file grows only with its size, wherever its quotes are."""
 
 import io
 import time
@@ -14,7 +14,7 @@ SIZES = (
     MB // 10,
     MB,
     10 * MB,
-)  # 0.1 MB as well: above MAX_RECORD_CHARS reading again and again is linear, too
+)  # 0.1 MB as well: above MAX_RECORD_CHARS, reading lines repeatedly is linear, too
 MAX_RATIO = 2  # of the time per byte between two sizes; 1.4 measured
 MAX_COST = 8  # times that of a file with no quote; 3 measured
 ROUNDS = 4  # at most, as other processes disturb the clock; the best counts
@@ -25,7 +25,7 @@ CLOSES_AND_OPENS = f'x",{PADDING},"z\n'  # ends inside quotes, whether it begins
 LONG_CELL = ("w" * 99 + "\n") * (MAX_CELL_CHARS // 100) + "w" * 100
 LONG_RECORD = CLOSES_AND_OPENS * (MAX_RECORD_CHARS // len(CLOSES_AND_OPENS) + 100)
 
-# What is repeated until the file has its size, and how the file ends.
+# What is repeated until the file reaches its size, and how the file ends.
 FILES = {
     "open to the end of the file": (CLOSES_AND_OPENS, ""),
     "wrong on the last line alone": (CLOSES_AND_OPENS, '"q"z\n'),
@@ -55,7 +55,7 @@ def test_the_time_per_byte_is_the_same_for_small_and_large_files(name: str) -> N
 
 
 def seconds_per_mb(text: str) -> list[float]:
-    """Of processor time, in intake and in the worker, with chunks as large as they may be."""
+    """Processor time in intake and in the worker, with chunks of the maximum size."""
     body = f"a,b\n{text}".encode()
     started = time.process_time()
     csv_file = CsvFile(io.BytesIO(body), charset=None, delimiter=",", mapping={})

@@ -67,7 +67,7 @@ def test_an_error_is_a_problem_document(client: FlaskClient, path: str, status: 
 
 
 @pytest.mark.parametrize("path", ["/database", "/bug"])
-def test_internals_are_logged_and_not_told(
+def test_internals_are_logged_and_not_shown(
     client: FlaskClient, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = client.get(path)
@@ -76,7 +76,7 @@ def test_internals_are_logged_and_not_told(
     assert str(ERRORS[path]) in caplog.text
 
 
-def test_a_challenge_carries_nothing_that_could_end_the_header(client: FlaskClient) -> None:
+def test_a_challenge_contains_nothing_that_could_end_the_header(client: FlaskClient) -> None:
     assert client.get("/missing").headers["WWW-Authenticate"] == 'Bearer realm="bulkimport"'
     assert client.get("/token").headers["WWW-Authenticate"] == (
         'Bearer realm="bulkimport", error="invalid_token",'
@@ -84,7 +84,7 @@ def test_a_challenge_carries_nothing_that_could_end_the_header(client: FlaskClie
     )
 
 
-def test_an_unavailable_database_says_when_to_come_back(client: FlaskClient) -> None:
+def test_an_unavailable_database_says_when_to_retry(client: FlaskClient) -> None:
     assert client.get("/database").headers["Retry-After"] == "5"
 
 

@@ -146,7 +146,7 @@ def test_a_boolean_may_be_written_in_five_ways_in_any_case(cells: list[str], val
 
 
 @pytest.mark.parametrize("cell", ["maybe", "2", "on", "ja", "١"])
-def test_anything_else_is_no_boolean(cell: str) -> None:
+def test_anything_else_is_not_a_boolean(cell: str) -> None:
     assert the_error(is_active=cell).code == "invalid_boolean"
 
 
@@ -216,7 +216,7 @@ def test_metadata_columns_make_metadata() -> None:
     ]
 
 
-def test_a_partial_row_needs_its_identifier_alone() -> None:
+def test_a_partial_row_needs_only_its_identifier() -> None:
     rules = RowRules(("identifier", "type", "valid_to"), partial=True)
     assert check_one(rules, Record(7, 9, ["A", "", ""], None)) == Asset(
         7, 9, "A", None, None, None, None, None, None, {}
@@ -239,20 +239,20 @@ def test_a_row_has_all_of_its_errors() -> None:
     ]
 
 
-def test_the_order_of_dates_is_told_beside_other_errors() -> None:
+def test_the_order_of_dates_is_reported_beside_other_errors() -> None:
     errors = check(name="", valid_to="2024-01-14")
     assert isinstance(errors, list)
     assert [error.code for error in errors] == ["required", "valid_to_before_valid_from"]
 
 
-def test_columns_in_another_order_and_absent_ones_are_read_right() -> None:
+def test_columns_may_be_in_another_order_or_absent() -> None:
     rules = RowRules(("is_active", None, "valid_from", "type", "name", "identifier"))
     asset = check_one(rules, Record(2, 2, ["no", "?", "2024-01-15", "asset", "Drill", "T-1"], None))
     valid_from = datetime(2024, 1, 15, tzinfo=UTC)
     assert asset == Asset(2, 2, "T-1", "Drill", "asset", None, valid_from, None, False, {})
 
 
-def test_a_fault_is_told_each_time_it_recurs() -> None:
+def test_a_fault_is_reported_each_time_it_recurs() -> None:
     assert [the_error(type="gadget").code for _ in range(3)] == ["unknown_type"] * 3
 
 

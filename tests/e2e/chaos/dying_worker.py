@@ -12,7 +12,7 @@ from bulkimport.importing import chunk
 from bulkimport.store import chunks, progress, queue, staged_assets
 from bulkimport.worker import loop
 
-# Point → the function at whose call, or behind which, the process dies.
+# Point → the function before or after whose call the process dies.
 POINTS: dict[str, tuple[Any, str, bool]] = {
     "before claim": (queue, "claim", False),
     "after claim": (queue, "relock", False),
@@ -33,15 +33,15 @@ POINTS_OF_A_RETRY: dict[str, tuple[Any, str, bool]] = {
 
 
 def main(point: str, nth: int) -> None:
-    """Be a worker until the point is reached for the nth time."""
+    """Run a worker until the point is reached for the nth time."""
     module, name, after = (POINTS | POINTS_OF_A_RETRY)[point]
     setattr(module, name, dying(getattr(module, name), nth, after=after))
-    given = settings.load()
-    loop.serve(given.require_database_url(), retention_days=given.retention_days)
+    worker_settings = settings.load()
+    loop.serve(worker_settings.require_database_url(), retention_days=worker_settings.retention_days)
 
 
 def dying(function: Callable[..., Any], nth: int, *, after: bool) -> Callable[..., Any]:
-    """The function, and death at its nth call."""
+    """The function, which kills the process at its nth call."""
     calls = 0
 
     def wrapped(*arguments: Any, **keywords: Any) -> Any:

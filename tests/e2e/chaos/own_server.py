@@ -1,4 +1,4 @@
-"""A PostgreSQL of one test's own, to be broken in ways that the others would not survive."""
+"""A PostgreSQL server for a single test, which breaks it in ways that other tests would not survive."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -16,13 +16,13 @@ import pytest
 
 from tests.conftest import FOREIGN, OWN
 from tests.e2e.chaos.dying_worker import POINTS, POINTS_OF_A_RETRY
-from tests.e2e.chaos.proxy import CommitCutter, Proxy, Staller, running
 from tests.e2e.chaos.workload import Watch, has_progressed, require_all, uploading
 from tests.e2e.conftest import FINAL_STATUSES, Service, csv_file, require_every_row_once, wait_until
+from tests.support.proxy import CommitCutter, Proxy, Staller, running
 
 SEED = 20_240_115
 GOES_ON_WITHIN_S = 5.0
-HELD_FOR_S = 20.0  # at most, by a session whose client has stopped
+HELD_FOR_S = 20.0  # at most, by a session whose client has stopped reading
 
 Times = Callable[[int, int], int]
 Record = Callable[[str, int, str], None]
@@ -191,7 +191,7 @@ def test_backends_terminated(service: Service, times: Times, record: Record) -> 
 
 
 def test_answers_to_commits_cut(service: Service, times: Times, record: Record) -> None:
-    """Of chunks, of claims and of uploads."""
+    """Commits of chunks, of claims and of uploads."""
     wanted = times(10, 200)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -211,7 +211,7 @@ def test_answers_to_commits_cut(service: Service, times: Times, record: Record) 
 
 @pytest.mark.parametrize("others", [1, 0], ids=["one of two workers", "the only worker"])
 def test_a_client_that_stops_reading(service: Service, record: Record, others: int) -> None:
-    """Its session keeps the job for 20 s at most; then another goes on, or it does so itself."""
+    """Its session holds the job for 20 s at most; then another worker goes on, or the same one."""
     csv = csv_of_large_chunks()
     service.start_web()
     job_id = service.upload(csv)
@@ -227,7 +227,7 @@ def test_a_client_that_stops_reading(service: Service, record: Record, others: i
         while service.job(job_id)["status"] not in FINAL_STATUSES:
             longest_s = max(longest_s, longest_transaction_s(service))
             assert longest_s < HELD_FOR_S
-            time.sleep(0.05)  # between two looks
+            time.sleep(0.05)  # between two checks
         require_every_row_once(service.db, job_id, csv)
         assert "ended a session whose client had stopped reading" in service.log.read_text()
         if not others:
@@ -244,7 +244,7 @@ def csv_of_large_chunks() -> bytes:
 
 
 def longest_transaction_s(service: Service) -> float:
-    """Of the workers' sessions, the longest that goes on now."""
+    """The age of the longest open transaction of the workers' sessions."""
     longest = service.db.value(
         "SELECT coalesce(extract(epoch FROM max(clock_timestamp() - xact_start)), 0)::float"
         " FROM pg_stat_activity"
@@ -260,7 +260,7 @@ def behind(proxy: Proxy, service: Service) -> Service:
     return replace(service, db=replace(service.db, web_url=web_url, worker_url=worker_url))
 
 
-def test_a_chunk_that_kills_its_worker_each_time(service: Service, record: Record) -> None:
+def test_a_chunk_that_always_kills_its_worker(service: Service, record: Record) -> None:
     service.start_web()
     doomed = service.upload(csv_file(10, prefix="DOOMED"))
     deaths = 0
@@ -285,7 +285,7 @@ def _died_or_gave_up(dying: "subprocess.Popen[bytes]", service: Service, job_id:
     return dying.poll() is not None or service.job(job_id)["status"] == "failed"
 
 
-def test_assets_locked_by_somebody_else(service: Service, times: Times, record: Record) -> None:
+def test_assets_locked_by_another_session(service: Service, times: Times, record: Record) -> None:
     seconds = times(7, 60)
     service.start_web()
     service.start_worker()

@@ -1,4 +1,4 @@
-"""Whose failed rows a file has: it says so itself, and no guess changes how a value is read."""
+"""Which job's failed rows a file contains: the file says so, and no guess changes how a value is read."""
 
 import re
 from typing import Any
@@ -17,7 +17,7 @@ def failed_rows(importer: Importer, job: dict[str, Any]) -> bytes:
 
 
 def downloaded_before(file: bytes) -> bytes:
-    """As the file was when it did not name its job."""
+    """The file as earlier releases wrote it, without its job."""
     return re.sub(rb"(?m),(_job|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=\r\n|,)", b"", file)
 
 
@@ -26,7 +26,7 @@ def fixed(file: bytes) -> bytes:
 
 
 def refusal(importer: Importer, file: bytes, account_id: int = 1, **options: str) -> tuple[str, str]:
-    """Its type, and its detail."""
+    """The problem's type and detail."""
     answer = importer.upload(file, account_id, **options)
     assert answer.status_code == 400
     document = answer.get_json()
@@ -35,19 +35,19 @@ def refusal(importer: Importer, file: bytes, account_id: int = 1, **options: str
 
 @pytest.fixture
 def british(importer: Importer) -> dict[str, Any]:
-    """A job whose dates have the day first, and that updates; its row 2 failed."""
+    """A job with day-first dates and on_conflict=update; its row 2 failed."""
     file = HEADER.encode() + THIRD_OF_APRIL + THIRD_OF_APRIL
     return importer.run(file, date_format="DD/MM/YYYY", on_conflict="update")
 
 
 @pytest.fixture
 def american(importer: Importer, british: dict[str, Any]) -> dict[str, Any]:
-    """A newer job with the same header, the month first, and the same failed rows."""
+    """A newer job with the same header and the same failed rows, but month-first dates."""
     return importer.run(HEADER.encode() + THIRD_OF_APRIL + THIRD_OF_APRIL, date_format="MM/DD/YYYY")
 
 
 @pytest.mark.usefixtures("american")
-def test_the_failed_rows_of_an_older_job_are_read_as_that_job_was(
+def test_failed_rows_are_read_with_the_options_of_their_own_job(
     importer: Importer, british: dict[str, Any]
 ) -> None:
     file = fixed(failed_rows(importer, british))
@@ -94,9 +94,7 @@ def test_a_blank_line_above_the_first_row_changes_nothing(
     assert (job["parent_job_id"], job["blank_rows"]) == (british["job_id"], 2)
 
 
-def test_a_job_that_is_named_below_a_row_that_names_none_is_refused(
-    importer: Importer, british: dict[str, Any]
-) -> None:
+def test_a_job_named_only_after_the_first_row_is_refused(importer: Importer, british: dict[str, Any]) -> None:
     header, _, rows = failed_rows(importer, british).partition(b"\r\n")
     added = b"B,Added,device,,03/04/2024,,yes,,,\r\n"
     type_, detail = refusal(importer, header + b"\r\n" + added + rows)
@@ -106,7 +104,7 @@ def test_a_job_that_is_named_below_a_row_that_names_none_is_refused(
 
 
 @pytest.mark.parametrize("named", [ABSENT_JOB, "7", "{" + ABSENT_JOB + "}", "=1+1", "\x00"])
-def test_a_job_that_does_not_exist_is_refused_with_the_way_out(importer: Importer, named: str) -> None:
+def test_a_job_that_does_not_exist_is_refused_with_the_remedy(importer: Importer, named: str) -> None:
     file = f"{HEADER.strip()},_job\nA,Laptop,device,,2024-01-15,,yes,{named}\n".encode()
     type_, detail = refusal(importer, file)
     assert type_ == "unknown-parent"
@@ -126,13 +124,13 @@ def test_another_accounts_job_does_not_exist(importer: Importer, british: dict[s
     assert details[0][1].replace(british["job_id"], ABSENT_JOB) == details[1][1]
 
 
-def test_the_job_may_be_written_in_capitals(importer: Importer, british: dict[str, Any]) -> None:
+def test_the_job_id_may_be_in_capitals(importer: Importer, british: dict[str, Any]) -> None:
     job_id = british["job_id"]
     file = failed_rows(importer, british).replace(job_id.encode(), f" {job_id.upper()} ".encode(), 1)
     assert importer.run(file)["parent_job_id"] == job_id
 
 
-def test_a_file_that_was_downloaded_before_is_known_by_its_first_row_and_its_errors(
+def test_a_file_of_an_earlier_release_is_recognized_by_its_first_row_and_its_errors(
     importer: Importer, british: dict[str, Any], db: TestDatabase
 ) -> None:
     file = downloaded_before(failed_rows(importer, british))
@@ -144,7 +142,7 @@ def test_a_file_that_was_downloaded_before_is_known_by_its_first_row_and_its_err
 
 
 @pytest.mark.usefixtures("american")
-def test_a_file_that_was_downloaded_before_and_may_be_of_two_jobs_is_refused(
+def test_a_file_of_an_earlier_release_that_fits_two_jobs_is_refused(
     importer: Importer, british: dict[str, Any]
 ) -> None:
     file = fixed(downloaded_before(failed_rows(importer, british)))
@@ -163,7 +161,7 @@ def test_any_other_file_with_such_columns_inherits_nothing(
     assert (job["parent_job_id"], counts(job)) == (None, {"created": 1})
 
 
-def test_columns_of_ours_do_not_count_among_the_columns(importer: Importer) -> None:
+def test_our_columns_do_not_count_towards_the_limit_of_columns(importer: Importer) -> None:
     names = ",".join(["identifier", "type", *(f"metadata.{number}" for number in range(498))])
     first = importer.run(f"{names}\nA,gadget{',x' * 498}\n".encode(), on_conflict="update")
     assert importer.run(failed_rows(importer, first))["parent_job_id"] == first["job_id"]

@@ -1,4 +1,4 @@
-"""A Bearer token → a principal, or no further."""
+"""A Bearer token → a principal, or a refusal."""
 
 import base64
 import json
@@ -17,8 +17,8 @@ VERIFIER = TokenVerifier(keys=KEYS, account_claim="account_id", issuer=None, aud
 
 
 def sign(key: str = SECRET, algorithm: str = "HS256", **claims: Any) -> str:
-    given = {"account_id": 7, "exp": int(time.time()) + 60, **claims}
-    return jwt.encode({k: v for k, v in given.items() if v is not ...}, key, algorithm=algorithm)
+    payload = {"account_id": 7, "exp": int(time.time()) + 60, **claims}
+    return jwt.encode({k: v for k, v in payload.items() if v is not ...}, key, algorithm=algorithm)
 
 
 def sign_bytes(payload: bytes) -> str:
@@ -40,7 +40,7 @@ def test_a_clock_may_be_30_s_off() -> None:
     assert VERIFIER.verify(f"Bearer {sign(exp=int(time.time()) - 25)}").account_id == 7
 
 
-def test_no_token_at_all_is_told_apart() -> None:
+def test_a_missing_token_is_distinguished_from_a_wrong_one() -> None:
     for header in (None, ""):
         with pytest.raises(UnauthorizedError) as refusal:
             VERIFIER.verify(header)
@@ -80,7 +80,7 @@ def test_a_wrong_token_is_refused(header: str) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE"])
-def test_a_token_that_nobody_signed_is_refused(algorithm: str) -> None:
+def test_an_unsigned_token_is_refused(algorithm: str) -> None:
     parts = [{"alg": algorithm, "typ": "JWT"}, {"account_id": 7, "exp": 9999999999}]
     encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
     for signature in ("", "AA"):
@@ -107,7 +107,7 @@ def test_issuer_and_audience_are_checked_when_they_are_set() -> None:
             strict.verify(f"Bearer {sign(**claims)}")
 
 
-def test_a_token_with_an_audience_is_fine_where_none_is_set() -> None:
+def test_an_audience_is_ignored_unless_one_is_configured() -> None:
     assert VERIFIER.verify(f"Bearer {sign(aud='somebody')}").account_id == 7
 
 

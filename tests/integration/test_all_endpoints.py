@@ -26,22 +26,22 @@ def test_an_unknown_path_is_a_problem(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/assets/1", "/livez"])
-def test_a_method_that_is_not_there_names_those_that_are(client: FlaskClient, path: str) -> None:
+def test_a_method_that_is_not_allowed_names_those_that_are(client: FlaskClient, path: str) -> None:
     response = client.post(path, headers=bearer())
     assert (response.status_code, response.get_json()["type"]) == (405, "/problems/method-not-allowed")
     assert "GET" in response.headers["Allow"]
 
 
-def test_a_request_id_is_taken_over_and_returned(client: FlaskClient) -> None:
+def test_a_request_id_is_used_and_returned(client: FlaskClient) -> None:
     response = client.get("/nowhere", headers={"X-Request-ID": "abc-123"})
     assert response.headers["X-Request-ID"] == response.get_json()["request_id"] == "abc-123"
 
 
-@pytest.mark.parametrize("given", ["", 'a"b', "a b", "x" * 129, "ü"])
-def test_a_request_id_that_could_do_harm_is_replaced(client: FlaskClient, given: str) -> None:
-    made = client.get("/livez", headers={"X-Request-ID": given}).headers["X-Request-ID"]
-    assert made != given
-    assert len(made) == 36
+@pytest.mark.parametrize("request_id", ["", 'a"b', "a b", "x" * 129, "ü"])
+def test_a_malformed_request_id_is_replaced(client: FlaskClient, request_id: str) -> None:
+    returned = client.get("/livez", headers={"X-Request-ID": request_id}).headers["X-Request-ID"]
+    assert returned != request_id
+    assert len(returned) == 36
 
 
 def test_each_request_is_one_line_in_the_log(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
@@ -53,7 +53,7 @@ def test_each_request_is_one_line_in_the_log(client: FlaskClient, caplog: pytest
     assert (line["status"], line["account_id"]) == (200, 1)
 
 
-def test_the_line_carries_the_trace_of_a_valid_traceparent_or_none(
+def test_the_line_contains_the_trace_of_a_valid_traceparent_only(
     client: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO", "bulkimport"):
@@ -65,7 +65,7 @@ def test_the_line_carries_the_trace_of_a_valid_traceparent_or_none(
 
 @pytest.mark.parametrize("path", PROTECTED)
 @pytest.mark.parametrize("header", [None, "Bearer x.y.z", "Basic x"])
-def test_a_wrong_token_is_refused_before_the_database_is_asked(
+def test_a_wrong_token_is_refused_without_asking_the_database(
     client_without_database: FlaskClient, path: str, header: str | None
 ) -> None:
     response = client_without_database.get(path, headers={"Authorization": header} if header else {})
@@ -73,7 +73,7 @@ def test_a_wrong_token_is_refused_before_the_database_is_asked(
     assert response.headers["WWW-Authenticate"].startswith('Bearer realm="bulkimport"')
 
 
-def test_a_database_that_is_not_there_is_503_and_the_process_lives(
+def test_an_unreachable_database_is_503_and_the_process_is_live(
     client_without_database: FlaskClient,
 ) -> None:
     response = client_without_database.get("/api/v1/assets", headers=bearer())
@@ -83,8 +83,8 @@ def test_a_database_that_is_not_there_is_503_and_the_process_lives(
     assert client_without_database.get("/livez").status_code == 200
 
 
-def test_a_privileged_login_is_not_used_and_not_a_fault_of_ours(db: TestDatabase) -> None:
-    """Web does not start with one, but a login may become privileged later."""
+def test_a_privileged_login_is_refused_with_503(db: TestDatabase) -> None:
+    """Web does not start with a privileged login, but a login may become privileged later."""
     app = create_app(settings.load({"DATABASE_URL": db.owner_url, "JWT_SECRET": SECRET}))
     response = app.test_client().get("/api/v1/assets", headers=bearer())
     assert (response.status_code, response.get_json()["type"]) == (503, "/problems/unavailable")
@@ -93,8 +93,8 @@ def test_a_privileged_login_is_not_used_and_not_a_fault_of_ours(db: TestDatabase
 
 
 @pytest.mark.parametrize("missing", ["DATABASE_URL", "JWT_SECRET"])
-def test_there_is_no_application_without_its_settings(missing: str) -> None:
-    given = {"DATABASE_URL": NOWHERE, "JWT_SECRET": SECRET}
-    del given[missing]
+def test_the_application_requires_its_settings(missing: str) -> None:
+    environ = {"DATABASE_URL": NOWHERE, "JWT_SECRET": SECRET}
+    del environ[missing]
     with pytest.raises(SettingsError, match=f"{missing} is not set"):
-        create_app(settings.load(given))
+        create_app(settings.load(environ))

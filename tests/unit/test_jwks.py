@@ -1,4 +1,4 @@
-"""The keys at a URL: fetched seldom, kept while it is down, and never waited for by who has one."""
+"""The keys at a URL: fetched rarely, kept while it is down, and refreshed while no request waits."""
 
 import datetime
 import ipaddress
@@ -15,9 +15,9 @@ from cryptography.x509.oid import NameOID
 
 from bulkimport.auth import jwks
 from bulkimport.auth.jwks import KeySet, KeysUnavailableError
-from tests import issuer
 from tests.e2e.conftest import wait_until
-from tests.issuer import KeyServer, ec_key, jwk, rsa_key
+from tests.support import issuer
+from tests.support.issuer import KeyServer, ec_key, jwk, rsa_key
 
 
 class Clock:
@@ -53,16 +53,16 @@ def has(keys: KeySet, kid: str, algorithm: str = "ES256") -> bool:
 def test_a_key_is_found_by_its_kid_and_its_algorithm_after_one_fetch(keys: KeySet, server: KeyServer) -> None:
     server.body = issuer.key_set(jwk(ec_key(), "both"), jwk(rsa_key(), "both"), jwk(rsa_key(), "one"))
     for kid, algorithm in (("both", "ES256"), ("both", "RS256"), ("one", "RS256")):
-        found = keys.find(algorithm, kid)
-        assert found is not None
-        assert found.algorithm == algorithm
+        key = keys.find(algorithm, kid)
+        assert key is not None
+        assert key.algorithm == algorithm
     for kid, algorithm in (("one", "ES256"), ("one", "HS256"), ("one", "none"), ("other", "RS256")):
         assert not has(keys, kid, algorithm)
     assert keys.find("RS256", None) is None
     assert server.fetches == 1
 
 
-def test_keys_that_cannot_be_used_are_passed_over(keys: KeySet, server: KeyServer) -> None:
+def test_unusable_keys_are_ignored(keys: KeySet, server: KeyServer) -> None:
     server.body = issuer.key_set(
         jwk(ec_key()),
         jwk(ec_key(), ""),
@@ -89,15 +89,15 @@ def test_keys_rotate_without_a_restart(keys: KeySet, server: KeyServer, clock: C
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_whatever_arrives_there_is_one_fetch_in_30_s(
+def test_there_is_one_fetch_in_30_s_whatever_keys_are_asked_for(
     keys: KeySet, server: KeyServer, clock: Clock, status: int
 ) -> None:
     assert has(keys, "first")
     server.status = status
     with ThreadPoolExecutor(16) as threads:
         for fetches in (1, 2, 3):
-            found = threads.map(lambda number: has(keys, f"unknown {number}"), range(3_000))
-            assert not any(found)
+            known = threads.map(lambda number: has(keys, f"unknown {number}"), range(3_000))
+            assert not any(known)
             assert server.fetches == fetches
             assert has(keys, "first")
             clock.now += jwks.FETCH_INTERVAL_S
@@ -143,7 +143,7 @@ def test_the_last_good_keys_are_kept_while_the_endpoint_is_down(
     assert has(keys, "second")
 
 
-def test_where_there_is_no_key_yet_it_says_when_to_come_back(
+def test_without_any_key_the_problem_says_when_to_retry(
     keys: KeySet, server: KeyServer, clock: Clock
 ) -> None:
     server.status = 503
@@ -158,21 +158,21 @@ def test_where_there_is_no_key_yet_it_says_when_to_come_back(
     assert has(keys, "first")
 
 
-def test_an_endpoint_that_is_not_there_is_as_one_that_is_down(clock: Clock) -> None:
+def test_an_unreachable_endpoint_is_treated_like_one_that_is_down(clock: Clock) -> None:
     assert retry_after(KeySet("http://127.0.0.1:1/", clock=clock)) == 30
 
 
-def test_everybody_waits_for_the_first_keys(keys: KeySet, server: KeyServer) -> None:
+def test_all_requests_wait_for_the_first_keys(keys: KeySet, server: KeyServer) -> None:
     server.answering.clear()
     with ThreadPoolExecutor(8) as threads:
-        found = [threads.submit(has, keys, "first") for _ in range(8)]
+        lookups = [threads.submit(has, keys, "first") for _ in range(8)]
         wait_until(lambda: server.fetches, "the fetch is under way")
         server.answering.set()
-        assert all(each.result() for each in found)
+        assert all(each.result() for each in lookups)
     assert server.fetches == 1
 
 
-def test_old_keys_are_fetched_anew_and_nobody_waits(keys: KeySet, server: KeyServer, clock: Clock) -> None:
+def test_old_keys_are_refreshed_while_no_request_waits(keys: KeySet, server: KeyServer, clock: Clock) -> None:
     assert has(keys, "first")
     server.answering.clear()
     server.body = issuer.key_set(jwk(ec_key(0), "first"), jwk(ec_key(1), "second"))
@@ -185,9 +185,7 @@ def test_old_keys_are_fetched_anew_and_nobody_waits(keys: KeySet, server: KeySer
     assert server.fetches == 2
 
 
-def test_who_looks_for_an_unknown_key_takes_few_threads(
-    keys: KeySet, server: KeyServer, clock: Clock
-) -> None:
+def test_looking_for_an_unknown_key_blocks_few_threads(keys: KeySet, server: KeyServer, clock: Clock) -> None:
     assert has(keys, "first")
     server.answering.clear()
     clock.now += jwks.FETCH_INTERVAL_S
@@ -206,7 +204,7 @@ def test_a_fetch_ends_in_time_whatever_the_endpoint_does(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It sends a byte every now and then, for minutes."""
+    """It sends a byte now and then, for minutes."""
     monkeypatch.setattr(jwks, "FETCH_TIMEOUT_S", 0.3)
     server.drip_s = 0.1
     started = time.monotonic()

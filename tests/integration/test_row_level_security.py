@@ -1,4 +1,4 @@
-"""Row-level security: what the catalogue says, what each role sees, and that no part can go unnoticed."""
+"""Row-level security: the catalogue, what each role sees, and that no missing part goes unnoticed."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,12 +11,12 @@ from bulkimport.database import connections
 from bulkimport.database.connections import Database
 from bulkimport.devserver import environment
 from tests.conftest import FOREIGN, TestDatabase
-from tests.integration import two_tenants
-from tests.integration.tenant_walls import catalogue_faults, tables, transaction_faults, trial_faults
+from tests.support import two_tenants
+from tests.support.tenant_walls import catalogue_faults, tables, transaction_faults, trial_faults
 
 Connect = Callable[[str], Connection]
 
-# One at a time, each has to be noticed both in the catalogue and by trying.
+# Each of these, on its own, must be noticed both in the catalogue and by trying.
 KEY_IS_TENANT = "{key} = (SELECT nullif(current_setting('app.current_account_id', true), '')::int)"
 NO_NULLIF = "{key} = (SELECT current_setting('app.current_account_id', true)::int)"
 MUTATIONS = {
@@ -28,7 +28,7 @@ MUTATIONS = {
     "no WITH CHECK": "ALTER POLICY tenant ON trakrf.{table} WITH CHECK (true)",
     "a policy more": "CREATE POLICY more ON trakrf.{table} USING (true)",
 }
-# In the catalogue alone.
+# These only in the catalogue.
 LOOSE = {
     "a table of nobody": "CREATE TABLE trakrf.loose (id int)",
     "a unique key": "CREATE UNIQUE INDEX loose ON trakrf.assets (identifier)",
@@ -45,7 +45,7 @@ LOOSE = {
 
 @pytest.fixture
 def filled(db: TestDatabase) -> TestDatabase:
-    """Something of both accounts in each table."""
+    """A database with rows of both accounts in each table."""
     two_tenants.fill(db)
     return db
 
@@ -69,7 +69,7 @@ def test_the_catalogue_keeps_tenants_apart(admin: Cursor) -> None:
     assert catalogue_faults(admin) == []
 
 
-def test_no_role_sees_or_gives_away_what_is_not_the_tenants(admin: Cursor) -> None:
+def test_no_role_sees_or_gives_away_another_tenants_rows(admin: Cursor) -> None:
     assert [fault for table in tables(admin) for fault in trial_faults(admin, table)] == []
 
 
@@ -78,7 +78,7 @@ def test_a_transaction_shows_one_tenant_and_leaves_nothing_behind(one_session: D
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS)
-def test_no_wall_of_a_table_can_go_unnoticed(admin: Cursor, mutation: str) -> None:
+def test_a_missing_wall_of_a_table_is_noticed(admin: Cursor, mutation: str) -> None:
     for table in tables(admin):
         key = "id" if table == "accounts" else "account_id"
         admin.execute("SAVEPOINT whole")
@@ -89,7 +89,7 @@ def test_no_wall_of_a_table_can_go_unnoticed(admin: Cursor, mutation: str) -> No
     assert catalogue_faults(admin) == []
 
 
-def test_no_loose_key_or_login_can_come_unnoticed(db: TestDatabase, connect: Connect) -> None:
+def test_a_loose_key_or_login_is_noticed(db: TestDatabase, connect: Connect) -> None:
     with connect(db.admin_url).cursor() as cursor:
         for mutation, statement in LOOSE.items():
             cursor.execute(statement)
@@ -102,7 +102,7 @@ def test_no_loose_key_or_login_can_come_unnoticed(db: TestDatabase, connect: Con
     ["SELECT %(tenant_account_id)s", connections.SET_TENANT.replace("true", "false")],
     ids=["no set_config", "for the session"],
 )
-def test_the_tenant_cannot_go_unset_or_outlive_its_transaction_unnoticed(
+def test_a_tenant_that_is_unset_or_outlives_its_transaction_is_noticed(
     one_session: Database, monkeypatch: pytest.MonkeyPatch, set_tenant: str
 ) -> None:
     assert set_tenant != connections.SET_TENANT
@@ -110,7 +110,7 @@ def test_the_tenant_cannot_go_unset_or_outlive_its_transaction_unnoticed(
     assert transaction_faults(one_session)
 
 
-def test_a_login_sees_the_rows_of_one_account_or_none(filled: TestDatabase, connect: Connect) -> None:
+def test_a_login_sees_the_rows_of_one_account_or_no_rows(filled: TestDatabase, connect: Connect) -> None:
     connection = connect(filled.web_url)
     for setting, expected in ((None, []), ("", []), ("999", []), (str(FOREIGN), [(FOREIGN,)]), (None, [])):
         with connection, connection.cursor() as cursor:
@@ -150,7 +150,7 @@ def test_a_worker_changes_nothing_of_another_account(filled: TestDatabase, conne
             )
 
 
-def test_roles_have_the_least_rights(db: TestDatabase) -> None:
+def test_roles_have_only_the_privileges_that_they_need(db: TestDatabase) -> None:
     grants = db.rows(
         "SELECT table_name, string_agg(DISTINCT privilege_type, ' ' ORDER BY privilege_type)"
         " FROM information_schema.role_table_grants WHERE grantee = %s GROUP BY 1 ORDER BY 1",

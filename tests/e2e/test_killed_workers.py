@@ -1,4 +1,4 @@
-"""What dies in the middle of all or nothing, or of a wait, loses nothing and doubles nothing."""
+"""A worker killed or stopped in the middle of an all-or-nothing import loses and duplicates nothing."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from tests.e2e.conftest import Service, csv_file, require_every_row_once, wait_u
 
 
 @pytest.mark.parametrize("last_row", [b"", b"bad\n"], ids=["good", "bad"])
-def test_all_or_nothing_leaves_no_half_when_its_worker_is_killed(service: Service, last_row: bytes) -> None:
+def test_all_or_nothing_imports_no_part_when_its_worker_is_killed(service: Service, last_row: bytes) -> None:
     service.start_web()
     service.start_worker(single=False, WORKER_CONCURRENCY="1")
     csv = csv_file(60_000) + last_row
@@ -31,7 +31,7 @@ def test_all_or_nothing_leaves_no_half_when_its_worker_is_killed(service: Servic
         require_every_row_once(service.db, job_id, csv)
 
 
-def test_sigterm_ends_a_worker_amid_all_or_nothing_and_charges_no_attempt(service: Service) -> None:
+def test_sigterm_stops_a_worker_during_all_or_nothing_and_costs_no_attempt(service: Service) -> None:
     service.start_web()
     worker = service.start_worker()
     csv = csv_file(60_000)
@@ -48,7 +48,7 @@ def test_sigterm_ends_a_worker_amid_all_or_nothing_and_charges_no_attempt(servic
     require_every_row_once(service.db, job_id, csv)
 
 
-def test_sigterm_ends_a_worker_that_waits_for_a_lock(service: Service) -> None:
+def test_sigterm_stops_a_worker_that_waits_for_a_lock(service: Service) -> None:
     service.start_web()
     with service.locked("trakrf.assets"):
         worker = service.start_worker()
@@ -61,7 +61,7 @@ def test_sigterm_ends_a_worker_that_waits_for_a_lock(service: Service) -> None:
 
 
 def _kill(pid: int) -> int:
-    """1 if the process was there to be killed."""
+    """1 if the process existed and was killed."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -11,14 +11,14 @@ from psycopg2.extras import register_uuid
 
 from tests.conftest import FOREIGN, OWN, TestDatabase
 
-JOB = UUID("00000000-0000-4000-8000-000000000001")  # pending, in hand of nobody; undoes PARENT
+JOB = UUID("00000000-0000-4000-8000-000000000001")  # pending, claimed by no worker; reverts PARENT
 PARENT = UUID("00000000-0000-4000-8000-000000000002")  # completed, long ago
 PROCESSING = UUID("00000000-0000-4000-8000-000000000003")  # has no row in the queue
 FAILED = UUID("00000000-0000-4000-8000-000000000004")
 OLDER = UUID("00000000-0000-4000-8000-000000000006")  # is before JOB in the queue
 CANCELLED = UUID("00000000-0000-4000-8000-000000000005")
-NEW = UUID("00000000-0000-4000-8000-000000000009")  # is not there yet
-ASSET, CHANGED_ASSET = 1_000_001, 1_000_002  # the table's own numbers do not come so far
+NEW = UUID("00000000-0000-4000-8000-000000000009")  # does not exist yet
+ASSET, CHANGED_ASSET = 1_000_001, 1_000_002  # higher than the table's own numbers reach
 
 IDS = {
     "job": JOB,
@@ -77,7 +77,7 @@ INSERT INTO trakrf.idempotency_keys (account_id, key, fingerprint, status, heade
 VALUES (%(account)s, 'k', sha256('request'), 202, '{}', '', '2020-01-01');
 """
 
-# What a statement of store/ is given, by name: OWN's real rows.
+# The parameters of the statements of store/, by name: OWN's real rows.
 PARAMETERS: dict[str, Any] = {
     "account_id": OWN,
     "job_id": JOB,
@@ -161,7 +161,7 @@ PARAMETERS: dict[str, Any] = {
     "alike": "{1}",
 }
 
-# For those that make a row, which must not be there yet, and where a name means different things.
+# For statements that insert a row, which must not exist yet, and where a name means different things.
 ARRAYS = {
     "import_row": "{9}",
     "identifier": "{NEW}",
@@ -214,7 +214,7 @@ ORDER BY 1
 
 
 def fill(db: TestDatabase) -> None:
-    """Give both accounts something in each table."""
+    """Insert rows of both accounts into each table."""
     connection = psycopg2.connect(db.admin_url)
     register_uuid(conn_or_curs=connection)  # type: ignore[no-untyped-call]
     try:
@@ -226,7 +226,7 @@ def fill(db: TestDatabase) -> None:
 
 
 def tables(db: TestDatabase) -> list[str]:
-    """All tables of the schema, by the catalogue."""
+    """All tables of the schema, from the catalogue."""
     return [str(name) for (name,) in db.rows(TENANT_TABLES)]
 
 

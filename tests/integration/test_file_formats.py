@@ -1,4 +1,4 @@
-"""Files as people have them, through the service and the worker."""
+"""Files as spreadsheets write them, through the service and the worker."""
 
 import codecs
 import json
@@ -44,7 +44,7 @@ FILE = HEADER + ROW
         (FILE.replace("2024-01-15", "2024-01-15T01:00+01:00").encode(), {}, "utf-8"),
     ],
 )
-def test_it_is_read_right(importer: Importer, file: bytes, options: dict[str, str], charset: str) -> None:
+def test_it_is_read_correctly(importer: Importer, file: bytes, options: dict[str, str], charset: str) -> None:
     job = importer.run(file, **options)
     assert counts(job) == {"created": 1}, job["errors"]
     assert job["options"]["charset"] == charset
@@ -174,7 +174,7 @@ def test_any_bytes_give_a_result_or_a_clean_refusal(
         assert importer.get(f"{job['job_id']}/errors?format=csv").status_code == 200
 
 
-def test_a_job_of_before_the_options_is_imported(
+def test_a_job_from_before_the_options_is_imported(
     db: TestDatabase, web_database: Database, worker_database: Database
 ) -> None:
     submit(web_database, FILE.encode())

@@ -1,4 +1,4 @@
-"""Tokens that prove nothing, each with a word on what is wrong with it."""
+"""Tokens that must be refused, each with a note on what is wrong with it."""
 
 import base64
 import hashlib
@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tests.bad_values import ALGORITHMS, KIDS, NO_ACCOUNTS, NO_ALGORITHMS, NO_KIDS, NO_TIMES, NO_TYPES
 from tests.conftest import OWN
-from tests.issuer import Issued, b64, ec_key, good_claims, jwk, rsa_key, to_json
+from tests.support.bad_values import ALGORITHMS, KIDS, NO_ACCOUNTS, NO_ALGORITHMS, NO_KIDS, NO_TIMES, NO_TYPES
+from tests.support.issuer import Issued, b64, ec_key, good_claims, jwk, rsa_key, to_json
 
 Headers = list[tuple[str, str]]
 Bad = tuple[str, str]
@@ -23,12 +23,12 @@ EVIL_URL = "http://127.0.0.1:1/keys"
 
 
 def generate(issuers: Sequence[Issued], at_least: int = 10_000) -> Iterator[tuple[str, Headers]]:
-    """(what is wrong, headers of a request) of all kinds; flipped and cut ones fill the number up."""
+    """(what is wrong, headers of a request) of all kinds; damaged tokens make up the number."""
     count = 0
     for issued in issuers:
         kinds = (
             *(_unsigned(issued), _confused(issued), _claims(issued), _headers_of_tokens(issued)),
-            *(_key_ids(issued), _no_json(issued), _strangers(issued)),
+            *(_key_ids(issued), _no_json(issued), _other_issuers(issued)),
         )
         for what, token in itertools.chain(*kinds):
             count += 1
@@ -55,7 +55,7 @@ def _unsigned(issued: Issued) -> Iterator[Bad]:
 
 
 def _confused(issued: Issued) -> Iterator[Bad]:
-    """Another algorithm than the key's; an HMAC whose secret is the public key."""
+    """An algorithm that is not the key's; an HMAC whose secret is the public key."""
     for name, digest in HMACS.items():
         for number, secret in enumerate(issued.secrets):
             for more in ({}, {"kid": ...}, {"kid": "secret"}, {"typ": ...}):
@@ -78,7 +78,7 @@ def _confused(issued: Issued) -> Iterator[Bad]:
 
 
 def _claims(issued: Issued) -> Iterator[Bad]:
-    """Well signed, and claims that are not what they must be."""
+    """Correctly signed, with invalid claims."""
     now = int(time.time())
     for name, value in itertools.product(("exp", "nbf", "iat"), NO_TIMES):
         yield f"{name} {value!r:.40}", issued.token(claims={name: value})
@@ -110,8 +110,8 @@ def _headers_of_tokens(issued: Issued) -> Iterator[Bad]:
         "crit": (["exp"], ["b64"], [], None, "exp", {}, ["x", 1], [["exp"]], 1),
     }
     forger = Issued("ES256", ec_key(7), "own")
-    for name, given in values.items():
-        for value in given:
+    for name, bad_values in values.items():
+        for value in bad_values:
             for more in ({}, {"exp": 9_999_999_999}, {"b64": True}):
                 yield f"{name} {value!r:.40}", issued.token({name: value, **more})
                 yield f"{name} {value!r:.40}, forged", forger.token({name: value, **more})
@@ -136,7 +136,7 @@ def _key_ids(issued: Issued) -> Iterator[Bad]:
 
 
 def _no_json(issued: Issued) -> Iterator[Bad]:
-    """Well signed bytes that two readers could take for two things, or that could stop one."""
+    """Correctly signed bytes that two parsers could read differently, or that could crash one."""
     header, claims = issued.header(), good_claims()
     exp = claims["exp"]
     for codec in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-7", "utf-8-sig", "cp037"):
@@ -186,18 +186,18 @@ def _no_json(issued: Issued) -> Iterator[Bad]:
         yield f"header {text[:20]!r}", issued.sign(text, to_json(claims))
     for more in ("NaN", "Infinity", "-Infinity", "1e999", "0x1", "01", "+1", "1_000", "1.", ".5"):
         yield f"exp {more}", issued.sign(to_json(header), b'{"account_id":1,"exp":%b}' % more.encode())
-    for doubled in (
+    for member in (
         *('"account_id":2', '"account_id":1', '"\\u0061ccount_id":2', f'"exp":{exp}', '"more":{"a":1,"a":1}'),
     ):
-        twice = f'{{"account_id":{OWN},"exp":{exp},{doubled},"account_id":{OWN}}}'
-        yield f"claims twice: {doubled}", issued.sign(to_json(header), twice.encode())
-    for doubled in (f'"alg":"{issued.algorithm}"', '"alg":"none"', '"\\u0061lg":"HS256"', '"typ":"JWT"'):
+        twice = f'{{"account_id":{OWN},"exp":{exp},{member},"account_id":{OWN}}}'
+        yield f"claims twice: {member}", issued.sign(to_json(header), twice.encode())
+    for member in (f'"alg":"{issued.algorithm}"', '"alg":"none"', '"\\u0061lg":"HS256"', '"typ":"JWT"'):
         start = to_json(header).decode().removesuffix("}")
-        yield f"header twice: {doubled}", issued.sign(f"{start},{doubled}}}".encode(), to_json(claims))
+        yield f"header twice: {member}", issued.sign(f"{start},{member}}}".encode(), to_json(claims))
 
 
-def _strangers(issued: Issued) -> Iterator[Bad]:
-    """Well made, by somebody else."""
+def _other_issuers(issued: Issued) -> Iterator[Bad]:
+    """Well formed, but issued by another issuer."""
     strangers: list[Issued] = [
         *(Issued("ES256", ec_key(number), kid) for number in (1, 2, 3) for kid in (None, "ec", "rsa", "enc")),
         *(Issued("RS256", rsa_key(1024), kid) for kid in (None, "rsa", "weak")),
@@ -217,7 +217,7 @@ def _strangers(issued: Issued) -> Iterator[Bad]:
 
 
 def _requests(issued: Issued) -> Iterator[tuple[str, Headers]]:
-    """A good token, and not the way it must be sent."""
+    """A good token that is not sent as it must be."""
     good = issued.token()
     bearer = f"Bearer {good}"
     for other in (
@@ -304,19 +304,19 @@ def _requests(issued: Issued) -> Iterator[tuple[str, Headers]]:
 
 
 def _damaged(issuers: Sequence[Issued]) -> Iterator[Bad]:
-    """Good tokens with a flipped bit, a lost end, or two characters exchanged; without end."""
+    """Good tokens with a character changed or inserted, cut short, or with a wrong signature; endless."""
     chance = random.Random(0)
     goods = [issued.token(claims={"sub": "ann"}) for issued in issuers]
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     while True:
         good = chance.choice(goods)
         place = chance.randrange(len(good))
-        kind = chance.choice(("flipped", "cut", "doubled", "signature"))
+        kind = chance.choice(("flipped", "cut", "inserted", "signature"))
         if kind == "flipped" and good[place] != ".":
             yield kind, good[:place] + chance.choice(alphabet.replace(good[place], "")) + good[place + 1 :]
         elif kind == "cut":
             yield kind, good[:place]
-        elif kind == "doubled":
+        elif kind == "inserted":
             yield kind, good[:place] + chance.choice(alphabet) + good[place:]
         elif kind == "signature":
             start, _, signature = good.rpartition(".")

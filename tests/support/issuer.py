@@ -23,13 +23,13 @@ PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 @cache
 def rsa_key(bits: int = 2048, number: int = 0) -> rsa.RSAPrivateKey:
-    """Always the same for one number: such keys take long to make."""
+    """Always the same key for a number: generating one takes long."""
     return rsa.generate_private_key(65_537, bits)
 
 
 @cache
 def ec_key(number: int = 0) -> ec.EllipticCurvePrivateKey:
-    """Always the same for one number."""
+    """Always the same key for a number."""
     return ec.generate_private_key(ec.SECP256R1())
 
 
@@ -40,21 +40,21 @@ def pem(key: PrivateKey) -> str:
 
 
 def jwk(key: PrivateKey, kid: str | None = None, **more: Any) -> dict[str, Any]:
-    """The public key, as a set has it; a member that is `...` is left out."""
+    """The public key as a member of a key set; a member that is `...` is left out."""
     name = "RS256" if isinstance(key, rsa.RSAPrivateKey) else "ES256"
-    found = jwt.get_algorithm_by_name(name).to_jwk(key.public_key(), as_dict=True)
-    found.pop("key_ops", None)
-    found |= {"kid": kid, **more}
-    return {member: value for member, value in found.items() if value is not ... and value is not None}
+    document = jwt.get_algorithm_by_name(name).to_jwk(key.public_key(), as_dict=True)
+    document.pop("key_ops", None)
+    document |= {"kid": kid, **more}
+    return {member: value for member, value in document.items() if value is not ... and value is not None}
 
 
 def key_set(*keys: dict[str, Any]) -> bytes:
-    """The document."""
+    """The document with these keys."""
     return json.dumps({"keys": keys}).encode()
 
 
 class KeyServer:
-    """Answers with `status` and `body`, counts, and can be made slow or be taken down."""
+    """Answers with `status` and `body`, counts requests, and can be made slow or taken down."""
 
     def __init__(self, server: ThreadingHTTPServer) -> None:
         self._server = server
@@ -115,14 +115,14 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[KeyServer]:
 
 @dataclass(frozen=True)
 class Issued:
-    """What a real issuer signs with."""
+    """A real issuer's key, and the tokens that it signs."""
 
     algorithm: str
     key: str | PrivateKey
     kid: str | None = None
 
     def token(self, header: dict[str, Any] | None = None, claims: dict[str, Any] | None = None) -> str:
-        """A good token but for what is changed; a value of `...` leaves its member out."""
+        """A good token except for what is changed; a value of `...` leaves its member out."""
         return self.sign(to_json(self.header(header)), to_json(good_claims(claims)))
 
     def header(self, changed: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -136,9 +136,9 @@ class Issued:
 
     @cached_property
     def secrets(self) -> list[bytes]:
-        """What a fool may take for an HMAC secret: the public key in all of its forms, and nothing."""
+        """What a careless verifier may use as an HMAC secret: the public key in all of its forms."""
         public = self.key if isinstance(self.key, str) else pem(self.key)
-        found = [b"", b"\x00", b"secret", b"null", *(key.encode() for key in (pem(rsa_key()), pem(ec_key())))]
+        keys = [b"", b"\x00", b"secret", b"null", *(key.encode() for key in (pem(rsa_key()), pem(ec_key())))]
         if not isinstance(self.key, str):
             text = public.encode()
             der = [
@@ -149,33 +149,33 @@ class Issued:
                 )
             ]
             document = jwk(self.key, self.kid)
-            found += [
+            keys += [
                 text,
                 text.strip(),
                 text.replace(b"\n", b"\r\n"),
                 text.replace(b"\n", b""),
                 b"\n" + text,
             ]
-            found += [*der, *(base64.b64encode(one) for one in der), *(one.hex().encode() for one in der)]
-            found += [to_json(document), *(str(value).encode() for value in document.values())]
-            found += [base64.urlsafe_b64decode(document["x" if "x" in document else "n"] + "==")]
-        return list(dict.fromkeys(found))
+            keys += [*der, *(base64.b64encode(one) for one in der), *(one.hex().encode() for one in der)]
+            keys += [to_json(document), *(str(value).encode() for value in document.values())]
+            keys += [base64.urlsafe_b64decode(document["x" if "x" in document else "n"] + "==")]
+        return list(dict.fromkeys(keys))
 
 
 def good_claims(changed: dict[str, Any] | None = None) -> dict[str, Any]:
-    """An hour's worth."""
+    """Claims that are valid for an hour."""
     return _changed({"account_id": OWN, "exp": int(time.time()) + 3_600}, changed)
 
 
 def b64(data: bytes) -> str:
-    """As tokens write it."""
+    """Base64 as tokens use it."""
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def to_json(value: object) -> bytes:
-    """As tokens have it."""
+    """JSON as tokens contain it."""
     return json.dumps(value).encode()
 
 
-def _changed(given: dict[str, Any], changed: dict[str, Any] | None) -> dict[str, Any]:
-    return {name: value for name, value in {**given, **(changed or {})}.items() if value is not ...}
+def _changed(members: dict[str, Any], changed: dict[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in {**members, **(changed or {})}.items() if value is not ...}

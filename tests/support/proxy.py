@@ -1,4 +1,4 @@
-"""Stands between the service and PostgreSQL, and cuts the line or stops reading at the worst moment."""
+"""A proxy between the service and PostgreSQL that cuts a line or stops reading at the worst moment."""
 
 import random
 import socket
@@ -17,7 +17,7 @@ ProxyT = TypeVar("ProxyT", bound="Proxy")
 
 
 class Proxy:
-    """Lets everything through."""
+    """Passes everything on."""
 
     def __init__(self, folder: str, url: str) -> None:
         (self._server_socket,) = Path(parse_dsn(url)["host"]).glob(".s.PGSQL.*[0-9]")
@@ -27,7 +27,7 @@ class Proxy:
         self._listener.listen(64)
 
     def url(self, url: str) -> str:
-        """A URL of the server, through here."""
+        """The URL of the server through this proxy."""
         return url.replace(
             quote(str(self._server_socket.parent), safe=""), quote(str(self.socket.parent), safe="")
         )
@@ -65,15 +65,15 @@ class Proxy:
         line.leave()
 
     def _asked(self, line: "_Line", data: bytes) -> None:
-        """Something is on its way to the server."""
+        """Called with each block that is sent to the server."""
 
     def _answered(self, line: "_Line", data: bytes) -> bool:
-        """Something is on its way to the client; False ends the line."""
+        """Called with each block that is sent to the client; False ends the line."""
         return True
 
 
 class CommitCutter(Proxy):
-    """Lets each COMMIT through to the server, and of some the answer not back."""
+    """Passes each COMMIT on to the server, and withholds some of the answers."""
 
     def __init__(self, folder: str, url: str, chance: float, seed: int) -> None:
         super().__init__(folder, url)
@@ -91,9 +91,9 @@ class CommitCutter(Proxy):
 
 
 class Staller(Proxy):
-    """Reads so many bytes of what the server sends on the first line that has so many, and no more.
+    """Stops reading from the server on the first line that has sent `after_bytes`.
 
-    Nothing is closed, so neither side hears of it.
+    Nothing is closed, so neither side notices.
     """
 
     def __init__(self, folder: str, url: str, after_bytes: int) -> None:
@@ -115,7 +115,7 @@ class Staller(Proxy):
 
 
 class _Line:
-    """Two connections that end together; two threads carry what comes from each."""
+    """Two connections that end together; each has a thread that carries its data."""
 
     def __init__(self, client: socket.socket, server: socket.socket) -> None:
         self.client, self.server = client, server
@@ -124,7 +124,7 @@ class _Line:
         self._threads = 2
 
     def leave(self) -> None:
-        """A thread ends: the other one will, and the last closes both."""
+        """Called when a thread ends: it ends the other one, and the last one closes both."""
         with self._lock:
             self._threads -= 1
             for end in (self.client, self.server):

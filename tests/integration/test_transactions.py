@@ -10,8 +10,8 @@ from psycopg2.extensions import cursor as Cursor
 from bulkimport.database import connections
 from bulkimport.database.connections import Database, DatabaseUnavailableError
 from tests.conftest import OWN, TestDatabase
-from tests.e2e.chaos.proxy import Staller, running
 from tests.e2e.conftest import wait_until
+from tests.support.proxy import Staller, running
 
 SETTINGS = ("statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout", "TimeZone")
 

@@ -1,4 +1,4 @@
-"""A token is verified at least once a minute, and never counts for longer than it says."""
+"""A token is verified at least once a minute, and never counts after its expiry."""
 
 import pytest
 

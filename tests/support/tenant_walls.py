@@ -1,7 +1,7 @@
-"""What must hold for tenants to be apart, as functions that say what does not: no faults, no findings.
+"""The rules that keep tenants apart, as functions that return the violations.
 
-They take the administrator's cursor, which may have changed something in a transaction that it will not
-commit: so each of them is itself put to the test.
+They take the administrator's cursor, whose open transaction may have broken a rule: that is how the tests
+show that each function notices.
 """
 
 import psycopg2
@@ -16,7 +16,7 @@ POLICY = (
     "({key} = ( SELECT (NULLIF(current_setting('app.current_account_id'::text, true), ''::text))::integer"
     ' AS "nullif"))'
 )
-# A worker picks the next job, and what is old enough to be purged, before it knows whose it is.
+# A worker picks the next job, and what is old enough to be purged, before it knows the account.
 EVERY_TENANT = {
     ("bulk_import_finished", "every_tenant_for_workers", "{bulkimport_worker}"),
     ("bulk_import_queue", "every_tenant_for_workers", "{bulkimport_worker}"),
@@ -55,7 +55,7 @@ WHERE connamespace = 'trakrf'::regnamespace
   AND (own.attname <> 'account_id'
        OR other.attname <> CASE confrelid WHEN 'trakrf.accounts'::regclass THEN 'id' ELSE 'account_id' END)
 """
-# The service's logins are the members of its two roles. The owner, who made these, may hand them out, and
+# The service's logins are the members of its two roles. The owner, who made these, may grant them, and
 # from PostgreSQL 16 on is a member for that.
 PRIVILEGED_LOGINS = """
 SELECT rolname::text
@@ -72,13 +72,13 @@ WHERE (rolname IN ('bulkimport_web', 'bulkimport_worker')
 
 
 def tables(cursor: Cursor) -> list[str]:
-    """All tables of the schema, by the catalogue."""
+    """All tables of the schema, from the catalogue."""
     cursor.execute(TABLES)
     return [str(name) for name, *_ in cursor]
 
 
 def catalogue_faults(cursor: Cursor) -> list[str]:
-    """What is not as it must be in what PostgreSQL knows of tables, policies, keys and logins."""
+    """What is wrong with tables, policies, keys and logins according to PostgreSQL's catalogue."""
     return [
         *_table_faults(cursor),
         *_policy_faults(cursor),
@@ -89,7 +89,7 @@ def catalogue_faults(cursor: Cursor) -> list[str]:
 
 
 def trial_faults(cursor: Cursor, table: str) -> list[str]:
-    """What each role sees of a table with rows of both accounts, and whether the owner can give rows away."""
+    """Rows of a table of both accounts that a role wrongly sees, or that the owner can give away."""
     faults = []
     for role in ROLES:
         for tenant, expected in (("", []), (str(OWN), [OWN]), (str(FOREIGN), [FOREIGN])):
@@ -106,7 +106,7 @@ def trial_faults(cursor: Cursor, table: str) -> list[str]:
 
 
 def transaction_faults(pool: Database) -> list[str]:
-    """Whether each way to a cursor shows one account's assets, and leaves nothing of it for who comes next.
+    """Whether each way to a cursor shows one account's assets, and leaves nothing behind for the next user.
 
     The pool has one connection, and both accounts have assets.
     """
@@ -140,14 +140,14 @@ def _table_faults(cursor: Cursor) -> list[str]:
 
 def _policy_faults(cursor: Cursor) -> list[str]:
     cursor.execute(POLICIES)
-    found = cursor.fetchall()
+    policies = cursor.fetchall()
     faults = []
     for table in tables(cursor):
         condition = POLICY.format(key=_key(table))
         expected = (table, "tenant", "{public}", "PERMISSIVE", "ALL", condition, condition)
-        if expected not in found:
+        if expected not in policies:
             faults.append(f"{table} has not the policy for tenants: USING and WITH CHECK {condition}")
-    others = {policy[:3] for policy in found if policy[1] != "tenant"}
+    others = {policy[:3] for policy in policies if policy[1] != "tenant"}
     return faults + [f"{table} has a policy more, {name}" for table, name, _ in others ^ EVERY_TENANT]
 
 
@@ -161,7 +161,7 @@ def _key(table: str) -> str:
 
 
 def _try(cursor: Cursor, role: str, tenant: str, statement: str) -> list[object] | str:
-    """The first column that a role gets for a tenant, or what PostgreSQL has against it."""
+    """The first column that a role gets for a tenant, or PostgreSQL's error."""
     cursor.execute("SAVEPOINT trial")
     try:
         cursor.execute(f"SET LOCAL ROLE {role}")

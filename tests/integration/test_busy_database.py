@@ -1,4 +1,4 @@
-"""Requests that meet another transaction's locks, or the statement time-out."""
+"""Requests that run into another transaction's locks, or the statement timeout."""
 
 import threading
 import time
@@ -31,7 +31,7 @@ WHERE datname         = current_database()
   AND wait_event_type = 'Lock'
 """
 
-# As if the first so many writes met a deadlock; a sequence counts what is rolled back, too.
+# The first few writes fail as if in a deadlock; a sequence also counts writes that are rolled back.
 DEADLOCKS = """
 CREATE SEQUENCE public.tries;
 GRANT USAGE ON public.tries TO PUBLIC;
@@ -83,7 +83,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def in_the_midst_of_an_import(
+def in_the_middle_of_an_import(
     importer: Importer, monkeypatch: pytest.MonkeyPatch, file: bytes
 ) -> Iterator[str]:
     """A worker has imported the rows of an all-or-nothing job, and has not committed them; the job's id."""
@@ -120,12 +120,12 @@ def in_a_thread(call: Callable[[], TestResponse]) -> Iterator[list[TestResponse]
 
 
 @pytest.mark.usefixtures("short_lock_timeout")
-def test_an_asset_that_an_import_has_changed_is_busy(
+def test_an_asset_that_an_import_is_changing_is_busy(
     importer: Importer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asset_id = created(importer, "A")
     path = f"{ASSETS}/{asset_id}"
-    with in_the_midst_of_an_import(importer, monkeypatch, csv_of("A", "NEW")) as job_id:
+    with in_the_middle_of_an_import(importer, monkeypatch, csv_of("A", "NEW")) as job_id:
         for method, url, body, what in (
             ("PATCH", path, {"name": "Mine"}, f"Asset {asset_id}"),
             ("PUT", path, ASSET, f"Asset {asset_id}"),
@@ -157,7 +157,9 @@ def test_another_accounts_import_is_not_named(importer: Importer, connect: Conne
 
 @pytest.mark.parametrize("action", ["cancel", "delete"])
 @pytest.mark.usefixtures("short_lock_timeout")
-def test_a_job_that_somebody_changes_is_busy(importer: Importer, connect: Connect, action: str) -> None:
+def test_a_job_that_another_transaction_changes_is_busy(
+    importer: Importer, connect: Connect, action: str
+) -> None:
     job_id = importer.upload(csv_of("A")).get_json()["job_id"]
     if action == "delete":
         importer.work()
@@ -176,7 +178,9 @@ def test_a_job_that_somebody_changes_is_busy(importer: Importer, connect: Connec
 
 @pytest.mark.parametrize("action", ["upload", "retry", "revert"])
 @pytest.mark.usefixtures("short_lock_timeout")
-def test_a_queue_that_somebody_holds_is_busy(importer: Importer, connect: Connect, action: str) -> None:
+def test_a_queue_that_another_transaction_holds_is_busy(
+    importer: Importer, connect: Connect, action: str
+) -> None:
     job = importer.run(csv_of("A", "A"))
     with connect(importer.db.web_url).cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(1, %s)", (OWN,))
@@ -194,7 +198,7 @@ def test_a_queue_that_somebody_holds_is_busy(importer: Importer, connect: Connec
 def test_a_deadlock_is_tried_again(importer: Importer, connect: Connect) -> None:
     asset_id = created(importer, "A")
     other = connect(importer.db.admin_url).cursor()
-    other.execute("SET deadlock_timeout = '1min'")  # so that the request is the one that is ended
+    other.execute("SET deadlock_timeout = '1min'")  # so that the request is the one that fails
     other.execute(
         "INSERT INTO trakrf.assets (account_id, identifier, name, type, valid_from)"
         " VALUES (1, 'B', 'Theirs', 'other', now())"
@@ -226,7 +230,7 @@ def test_a_serialization_failure_is_tried_again(importer: Importer, connect: Con
     assert (response.status_code, asset["name"], asset["description"]) == (200, "Theirs", "Mine")
 
 
-def test_a_transaction_that_is_rolled_back_each_time_is_busy(
+def test_a_transaction_that_always_fails_is_busy(
     importer: Importer,
 ) -> None:
     asset_id = created(importer, "A")
@@ -237,7 +241,7 @@ def test_a_transaction_that_is_rolled_back_each_time_is_busy(
     assert send(importer, "GET", f"{ASSETS}/{asset_id}").get_json()["name"] == "Telly"
 
 
-def test_an_upload_that_is_tried_again_is_whole(importer: Importer) -> None:
+def test_an_upload_that_is_tried_again_is_complete(importer: Importer) -> None:
     importer.db.rows(DEADLOCKS.format(count=2, table="bulk_import_queue"))
     job = importer.run(csv_of(*"ABCDEFG"))
     assert (job["status"], job["total_rows"], len(importer.assets())) == ("completed", 7, 7)
@@ -245,7 +249,7 @@ def test_an_upload_that_is_tried_again_is_whole(importer: Importer) -> None:
 
 
 @pytest.mark.parametrize("path", [ASSETS, f"{ASSETS}/1", URL, f"{URL}/a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"])
-def test_a_read_that_takes_too_long_is_ended(
+def test_a_read_that_takes_too_long_is_cancelled(
     importer: Importer, connect: Connect, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     monkeypatch.setattr(connections, "READ_TIMEOUT", "200ms")

@@ -37,7 +37,7 @@ MIXED = (
 
 @pytest.fixture
 def existing(importer: Importer) -> None:
-    """A and B are there, and the neighbour has all of them."""
+    """The account has A and B, and another account has all identifiers."""
     importer.run(csv_of("A", "B"))
     importer.run(csv_of(*"ABCDE"), FOREIGN)
 
@@ -78,7 +78,7 @@ def existing(importer: Importer) -> None:
     ],
 )
 @pytest.mark.parametrize("on_error", ["continue", "abort"])
-def test_a_dry_run_tells_what_the_import_does(
+def test_a_dry_run_reports_what_the_import_would_do(
     importer: Importer,
     on_conflict: str,
     on_error: str,
@@ -122,7 +122,7 @@ def test_the_second_occurrence_names_the_first(importer: Importer) -> None:
 
 
 @pytest.mark.usefixtures("existing")
-def test_update_leaves_what_the_file_does_not_say(importer: Importer) -> None:
+def test_update_leaves_fields_that_the_file_does_not_have(importer: Importer) -> None:
     fields = ("name", "type", "description", "valid_from::date::text", "valid_to", "is_active", "metadata")
     importer.run(b"identifier,description,metadata.a,metadata.b\nA,first,1,2\n", on_conflict="update")
     importer.run(b"identifier,name,description,metadata.b,is_active\nA,Renamed,,3,\n", on_conflict="update")
@@ -135,7 +135,7 @@ def test_update_leaves_what_the_file_does_not_say(importer: Importer) -> None:
 
 @pytest.mark.usefixtures("existing")
 @pytest.mark.parametrize("dry_run", ["true", "false"])
-def test_update_needs_enough_for_a_new_asset_and_an_end_after_the_beginning(
+def test_update_requires_a_complete_new_asset_and_an_end_after_the_beginning(
     importer: Importer, dry_run: str
 ) -> None:
     file = b"identifier,name,valid_to,type\nA,,2024-01-14,\nNEW,x,,\nB,,2024-01-15,\n"
@@ -172,7 +172,7 @@ def test_all_or_nothing_finds_a_bad_row_in_the_last_chunk(importer: Importer) ->
     assert importer.assets() == []
 
 
-def test_all_or_nothing_whose_conflict_went_away_still_imports_nothing(
+def test_all_or_nothing_imports_nothing_even_if_its_conflict_went_away(
     importer: Importer, db: TestDatabase
 ) -> None:
     importer.run(csv_of("A"))
@@ -187,7 +187,7 @@ def test_all_or_nothing_whose_conflict_went_away_still_imports_nothing(
     assert importer.assets() == []
 
 
-def test_all_or_nothing_that_never_finishes_is_given_up(importer: Importer, db: TestDatabase) -> None:
+def test_all_or_nothing_that_never_finishes_fails(importer: Importer, db: TestDatabase) -> None:
     accepted = importer.upload(csv_of(*"ABCDEF"), on_error="abort")
     db.rows("DELETE FROM trakrf.bulk_import_chunks WHERE number = 1")
     for _ in range(MAX_ATTEMPTS + 1):

@@ -1,4 +1,4 @@
-"""The reader against its rule, which is written down here as plainly and slowly as can be."""
+"""The reader against a reference: the same rule, written as plainly and slowly as possible."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from bulkimport.csvfile.records import Record, RecordReader, is_blank
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 PLAIN = re.compile(r"[^,\r\n]*")
 QUOTED = re.compile(r'"((?:[^"]|"")*)')
-BEHIND_CELL = re.compile(r",|\r\n|\r|\n|\Z")
+AFTER_CELL = re.compile(r",|\r\n|\r|\n|\Z")
 
 CLOSES_AND_OPENS = 'x",y,"z\n'  # ends inside quotes, whether it begins inside or outside
 LINES = st.one_of(
@@ -24,7 +24,7 @@ LINES = st.one_of(
     st.text('",x', max_size=7),
 )
 ENDS = st.sampled_from(["\n", "\n", "\r\n", "\r"])
-# With so many lines that go on inside quotes, those that follow are met by records of all lengths.
+# With so many lines that end inside quotes, records of all lengths reach the lines that follow.
 TEXTS = st.builds(
     lambda times, lines: (
         CLOSES_AND_OPENS * times + "".join((line + end) * count for line, end, count in lines)
@@ -42,7 +42,9 @@ LIMITS = st.tuples(st.sampled_from([10, 25, 40, 100]), st.sampled_from([3, 9, 20
 @example(text=CLOSES_AND_OPENS * 20 + 'x","' + "w\n" * 6 + '"\n', end="", limits=(40, 9), take_each=3)
 @example(text=CLOSES_AND_OPENS * 20 + '"x\n"\n', end="", limits=(40, 100), take_each=3)
 @example(text=CLOSES_AND_OPENS * 20 + '""x",y\n', end="", limits=(40, 100), take_each=3)
-def test_records_are_those_of_the_rule(text: str, end: str, limits: tuple[int, int], take_each: int) -> None:
+def test_the_reader_agrees_with_the_reference(
+    text: str, end: str, limits: tuple[int, int], take_each: int
+) -> None:
     with reduced(*limits):
         expected = list(by_the_rule(text + end, *limits))
         whole, chunks = cut(text + end, take_each)
@@ -56,7 +58,7 @@ def test_records_are_those_of_the_rule(text: str, end: str, limits: tuple[int, i
 
 
 def cut(text: str, take_each: int) -> tuple[list[Record], list[tuple[str, int, int]]]:
-    """The records, as intake reads them, and chunks of so many, each with its first row and line."""
+    """The records, as intake reads them, and chunks of `take_each`, each with its first row and line."""
     reader = RecordReader(io.StringIO(text, newline="").readline, ",")
     cut_records, chunks = [], []
     first_row, first_line = 1, 1
@@ -116,7 +118,7 @@ def parsed(text: str, max_record_chars: int, max_cell_chars: int) -> tuple[list[
         if quoted and at == len(text):
             return cells, records.UNCLOSED_QUOTE
         cells.append(value)
-        behind = BEHIND_CELL.match(text, at + 1 if quoted else at)
+        behind = AFTER_CELL.match(text, at + 1 if quoted else at)
         if not behind:
             return cells, records.MISPLACED_QUOTE
         if behind[0] != ",":

@@ -1,4 +1,4 @@
-"""What is no CSV at all."""
+"""Files that are not CSV at all, recognized by their first bytes."""
 
 import io
 import zipfile
