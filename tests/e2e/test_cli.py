@@ -61,7 +61,7 @@ def test_a_file_is_tried_imported_mended_and_undone(
 
     undone = run(client, "jobs", "revert", job_of(imported))
     assert (undone.returncode, "2 of 3 rows undone, 1 failed" in undone.stdout) == (1, True), undone.stdout
-    assert "was changed after the import; the asset is kept" in undone.stdout
+    assert "was changed after the import and is left as it is" in undone.stdout
     refused = run(client, "jobs", "revert", job_of(imported))
     assert (refused.returncode, "The job is undone already (409)" in refused.stderr) == (2, True)
 

@@ -23,8 +23,8 @@ from bulkimport.database.connections import (
     set_tenant,
 )
 from bulkimport.importing.check import Lookahead
-from bulkimport.importing.chunk import Outcome
 from bulkimport.importing.conflicts import InterferenceError
+from bulkimport.importing.outcome import Outcome
 from bulkimport.importing.step import BadRowError, CancelledError, StoppedError, cancel, give_up, import_next
 from bulkimport.jobs import retention
 from bulkimport.store import jobs, progress, queue
