@@ -63,7 +63,7 @@ def test_a_file_is_checked_imported_corrected_and_reverted(
     assert (reverted.returncode, "2 of 3 rows reverted, 1 failed" in reverted.stdout) == (1, True), (
         reverted.stdout
     )
-    assert "was changed after the import; the asset is kept" in reverted.stdout
+    assert "was changed after the import and is left as it is" in reverted.stdout
     refused = run(client, "jobs", "revert", job_of(imported))
     assert (refused.returncode, "The job is undone already (409)" in refused.stderr) == (2, True)
 

@@ -79,7 +79,7 @@ def test_the_running_service_can_be_used_from_a_terminal(environ: dict[str, str]
 
     assert (imported.returncode, again.returncode, refused.returncode) == (0, 1, 2)
     assert "240 failed" in again.stdout
-    assert "an asset has it already" in again.stdout
+    assert "an asset already has it" in again.stdout
     assert "Columns are missing (400)" in refused.stderr
     assert re.search(r"2 \|\s+240", counted.stdout), counted.stdout + counted.stderr
     assert re.search(r"version \d+\n", status.stdout)

@@ -116,8 +116,8 @@ def without(document: dict[str, Any], *names: str) -> dict[str, Any]:
 def test_the_second_occurrence_names_the_first(importer: Importer) -> None:
     job = importer.run(MIXED.encode(), on_conflict="update")
     assert [error["error"] for error in job["errors"] if error["code"] == "duplicate_in_file"] == [
-        'identifier "C" must be unique; it is in row 3 already',
-        'identifier "A" must be unique; it is in row 2 already',
+        'identifier "C" must be unique; it is already in row 3',
+        'identifier "A" must be unique; it is already in row 2',
     ]
 
 
@@ -183,7 +183,7 @@ def test_all_or_nothing_imports_nothing_even_if_its_conflict_went_away(
     importer.work()
     job = importer.job(accepted.get_json()["job_id"])
     assert (job["status"], counts(job)) == ("failed", {"skipped": 4})
-    assert "hand the file in again" in job["failure"]
+    assert "upload the file again" in job["failure"]
     assert importer.assets() == []
 
 

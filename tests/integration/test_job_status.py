@@ -94,7 +94,7 @@ def test_a_completed_job(client: FlaskClient, web_database: Database, worker_dat
             "line": 3,
             "field": "identifier",
             "code": "duplicate_in_file",
-            "error": 'identifier "A" must be unique; it is in row 2 already',
+            "error": 'identifier "A" must be unique; it is already in row 2',
             "value": "A",
         }
     ]

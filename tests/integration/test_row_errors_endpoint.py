@@ -52,7 +52,7 @@ def test_all_errors_in_pages(importer: Importer) -> None:
         "line": 14,
         "field": "valid_from",
         "code": "required",
-        "message": 'valid_from "" is empty and must not be',
+        "message": 'valid_from "" must not be empty',
         "value": "",
     }
 
@@ -89,7 +89,7 @@ def test_errors_as_csv(importer: Importer, monkeypatch: pytest.MonkeyPatch) -> N
         "line": "2",
         "field": "valid_from",
         "code": "required",
-        "message": 'valid_from "" is empty and must not be',
+        "message": 'valid_from "" must not be empty',
         "value": "",
     }
 
@@ -109,10 +109,10 @@ def test_failed_rows_are_returned_unchanged(importer: Importer) -> None:
         b"D;few;;;;;;6;the row has 2 cells and the header 7" + own,
         b"E;many;device;;2024-01-15;;yes;7;the row has 8 cells and the header 7" + own + b";extra",
         b'F;"open;device";;;;;;8;'
-        b'"the row begins a quoted cell that is not closed; the lines below are rows of their own"' + own,
+        b'"the row opens a quoted cell that is never closed; the lines below are separate rows"' + own,
         rb"G;M"
         + b"\xfc"
-        + rb'ller;device;;2024-01-15;;yes;9;"name ""M\xfcller"" holds bytes that do not decode: \xfc"'
+        + rb'ller;device;;2024-01-15;;yes;9;"name ""M\xfcller"" contains bytes that cannot be decoded: \xfc"'
         + own,
         b"",
     ]

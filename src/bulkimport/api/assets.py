@@ -16,7 +16,8 @@ from bulkimport.api.asset_schemas import (
 )
 from bulkimport.assets import documents
 from bulkimport.store import assets
-from bulkimport.store.assets import Asset, Key, NewAsset
+from bulkimport.store.asset_columns import NewAsset
+from bulkimport.store.assets import Asset, PageKey
 from bulkimport.web import access, json_bodies, parameters
 from bulkimport.web.idempotency import Answer
 from bulkimport.web.once import OF_A_KEY, answer_once
@@ -63,7 +64,7 @@ def page() -> Response:
         found = assets.page(
             cursor,
             account_id=access.principal().account_id,
-            after=Key(*after) if after else None,
+            after=PageKey(*after) if after else None,
             **query,
         )
     return parameters.page_answer(

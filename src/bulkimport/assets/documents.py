@@ -1,16 +1,16 @@
-"""An asset as JSON says it, checked by the rules that a row of a file must keep."""
+"""Assets as JSON documents, checked by the same rules as the rows of a file."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from bulkimport.assets import fields
-from bulkimport.assets.fields import FieldError
+from bulkimport.assets.fields import METADATA, FieldError
 from bulkimport.assets.rows import MAX_VALUE_CHARS, quoted
 from bulkimport.csvfile import dates
 from bulkimport.csvfile.header import FIELDS, METADATA_PREFIX
-from bulkimport.store.assets import Asset, NewAsset
+from bulkimport.store.asset_columns import NewAsset
 
-METADATA = "metadata"
 MAX_METADATA_KEYS = 500
 MAX_METADATA_KEY_CHARS = 255
 WRITABLE = (*FIELDS, METADATA)
@@ -21,17 +21,17 @@ Faults = list[dict[str, str]]
 
 
 class InvalidAssetError(Exception):
-    """Rules are broken; `faults` name each field, with the codes that row errors have."""
+    """A document breaks rules. `faults` has one entry for each, with the codes that row errors have."""
 
     def __init__(self, faults: Faults) -> None:
-        super().__init__(f"{len(faults)} rules are broken")
+        super().__init__(f"the document breaks {len(faults)} rules")
         self.faults = faults
 
 
 def asset_of(document: Document) -> NewAsset:
-    """The asset that a document describes, whole; InvalidAssetError where it breaks rules.
+    """The asset that a complete document describes; InvalidAssetError if it breaks rules.
 
-    Fields that only the service sets are passed over, so that what was read can be sent back.
+    Fields that only the service sets are ignored, so that an asset can be sent back as it was read.
     """
     faults = _unknown_fields(document)
     values: dict[str, Any] = {}
@@ -39,19 +39,19 @@ def asset_of(document: Document) -> NewAsset:
         try:
             values[field] = rule(_text(field, document.get(field)))
         except FieldError as fault:
-            faults.append(_fault(field, fault.code, fault.what, document.get(field)))
+            faults.append(_fault(field, fault.code, fault.reason, document.get(field)))
     values[METADATA] = _metadata(document.get(METADATA), faults)
     try:
         fields.require_order(values.get("valid_from"), values.get("valid_to"))
     except FieldError as fault:
-        faults.append(_fault("valid_to", fault.code, fault.what, document.get("valid_to")))
+        faults.append(_fault("valid_to", fault.code, fault.reason, document.get("valid_to")))
     if faults:
         raise InvalidAssetError(faults)
     return NewAsset(**values)
 
 
-def patched(asset: Asset, patch: Document) -> NewAsset:
-    """The asset after a JSON Merge Patch (RFC 7396, section 2); InvalidAssetError where it breaks rules."""
+def patched(asset: NewAsset, patch: Document) -> NewAsset:
+    """The asset after a JSON Merge Patch (RFC 7396, section 2); InvalidAssetError if it breaks rules."""
     if faults := _unknown_fields(patch):
         raise InvalidAssetError(faults)
     return asset_of(_merge(_document(asset), patch))
@@ -59,7 +59,7 @@ def patched(asset: Asset, patch: Document) -> NewAsset:
 
 def _unknown_fields(document: Document) -> Faults:
     return [
-        _fault(name, "unknown_field", "is no field of an asset")
+        _fault(name, "unknown_field", "is not a field of an asset")
         for name in document
         if name not in WRITABLE and name not in READ_ONLY
     ]
@@ -71,28 +71,22 @@ def _merge(target: Document, patch: Document) -> dict[str, Any]:
         if value is None:
             merged.pop(name, None)
         elif isinstance(value, dict):
-            below = merged.get(name)
-            merged[name] = _merge(below if isinstance(below, dict) else {}, value)
+            old = merged.get(name)
+            merged[name] = _merge(old if isinstance(old, dict) else {}, value)
         else:
             merged[name] = value
     return merged
 
 
-def _document(asset: Asset) -> dict[str, Any]:
+def _document(asset: NewAsset) -> dict[str, Any]:
+    values = {name: getattr(asset, name) for name in WRITABLE}
     return {
-        "identifier": asset.identifier,
-        "name": asset.name,
-        "type": asset.type,
-        "description": asset.description,
-        "valid_from": asset.valid_from.isoformat(),
-        "valid_to": asset.valid_to.isoformat() if asset.valid_to else None,
-        "is_active": asset.is_active,
-        "metadata": asset.metadata,
+        name: value.isoformat() if isinstance(value, datetime) else value for name, value in values.items()
     }
 
 
 def _text(field: str, value: object) -> str:
-    """What a cell of a file would say; JSON's null is an empty one."""
+    """The value as the text of a cell; null is an empty cell."""
     if value is None:
         return ""
     if field == "is_active":
@@ -105,33 +99,35 @@ def _text(field: str, value: object) -> str:
     return value
 
 
-def _metadata(given: object, faults: Faults) -> dict[str, str]:
-    if given is None:
+def _metadata(document: object, faults: Faults) -> dict[str, str]:
+    if document is None:
         return {}
-    if not isinstance(given, dict) or len(given) > MAX_METADATA_KEYS:
-        what = f"is not an object of at most {MAX_METADATA_KEYS} strings"
-        faults.append(_fault(METADATA, "invalid_type", what))
+    if not isinstance(document, dict) or len(document) > MAX_METADATA_KEYS:
+        reason = f"is not an object of at most {MAX_METADATA_KEYS} strings"
+        faults.append(_fault(METADATA, "invalid_type", reason))
         return {}
-    found: dict[str, str] = {}
-    for key, value in given.items():
+    metadata: dict[str, str] = {}
+    for key, value in document.items():
         field = METADATA_PREFIX + key[:MAX_METADATA_KEY_CHARS]
         try:
             if not (0 < len(key) <= MAX_METADATA_KEY_CHARS and key.isprintable()):
-                raise FieldError("invalid_key", f"has no key of 1 to {MAX_METADATA_KEY_CHARS} characters")
-            text = fields.metadata(_text(field, value))
+                raise FieldError(
+                    "invalid_key", f"needs a key of 1 to {MAX_METADATA_KEY_CHARS} printable characters"
+                )
+            text = fields.METADATA_VALUE(_text(field, value))
         except FieldError as fault:
-            faults.append(_fault(field, fault.code, fault.what, value))
+            faults.append(_fault(field, fault.code, fault.reason, value))
         else:
             if text:
-                found[key] = text
-    return found
+                metadata[key] = text
+    return metadata
 
 
-def _fault(field: str, code: str, what: str, value: object = None) -> dict[str, str]:
+def _fault(field: str, code: str, reason: str, value: object = None) -> dict[str, str]:
     shown = value if isinstance(value, str) else "" if value is None else str(value)
     return {
         "field": field,
         "code": code,
-        "error": f"{field} {quoted(shown)} {what}" if shown else f"{field} {what}",
+        "error": f"{field} {quoted(shown)} {reason}" if shown else f"{field} {reason}",
         "value": shown[:MAX_VALUE_CHARS],
     }

@@ -1,4 +1,4 @@
-"""The rules of an asset's fields: text → a value, or what is wrong with it."""
+"""The rules of an asset's fields: text → a value, or the reason why it is not one."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +12,8 @@ MAX_NAME_CHARS = 255
 MAX_DESCRIPTION_CHARS = 1024
 MAX_METADATA_CHARS = 1024
 MAX_KNOWN_CELLS = 10_000
-UNDECODED = re.compile("[\ud800-\udfff]")  # how encoding.py passes on bytes that do not decode
+METADATA = "metadata"
+UNDECODED = re.compile("[\ud800-\udfff]")  # encoding.py turns bytes that cannot be decoded into these
 TYPES = ("person", "device", "asset", "inventory", "other")
 BOOLEANS = {
     **dict.fromkeys(("true", "1", "yes", "t", "y"), True),
@@ -21,30 +22,34 @@ BOOLEANS = {
 
 
 class FieldError(Exception):
-    """A text that breaks a field's rule: a code, and what stands behind the text in a message."""
+    """A text breaks a field's rule. `reason` completes a message that begins with the field and the text."""
 
-    def __init__(self, code: str, what: str) -> None:
+    def __init__(self, code: str, reason: str) -> None:
         self.code = code
-        self.what = what
+        self.reason = reason
 
 
-# The values of a column's cells, and the codes of those, by their places, that break the rule.
-Column = tuple[Sequence[Any], Mapping[int, str]]
+# The value of each cell of a column, and the error code of each cell that breaks the rule, by its place.
+CheckedColumn = tuple[Sequence[Any], Mapping[int, str]]
 
 
 class Rule(Protocol):
-    """What a field must be: makes its value of a cell, or of a whole column of cells, which is faster.
+    """The rule of a field. Called with a cell, it returns the cell's value, or raises FieldError.
 
-    A column has only codes for its wrong cells. `explain` puts the fault of one of them into words.
+    `column` checks all cells of a column, which is faster; `explain` then returns the reason for a code that
+    it reported.
     """
 
     def __call__(self, cell: str) -> Any: ...
-    def column(self, cells: Sequence[str]) -> Column: ...
+    def column(self, cells: Sequence[str]) -> CheckedColumn: ...
     def explain(self, cell: str, code: str) -> str: ...
 
 
 def rules(date_format: str, partial: bool) -> dict[str, Rule]:
-    """The rule of each field, in the order of FIELDS."""
+    """The rule of each field, in the order in which a row's errors are listed: that of FIELDS.
+
+    A row of a `partial` file needs no more than its identifier.
+    """
     needed = not partial
     return {
         "identifier": Text(MAX_IDENTIFIER_CHARS, required=True),
@@ -58,20 +63,20 @@ def rules(date_format: str, partial: bool) -> dict[str, Rule]:
 
 
 def require_storable(text: str) -> None:
-    """FieldError for what no column of the database takes: a graver fault than any other."""
+    """Raise FieldError for text that PostgreSQL cannot store; this error comes before any other."""
     if code := _unstorable(text):
         raise FieldError(code, _explain(text, code))
 
 
 def require_order(valid_from: datetime | None, valid_to: datetime | None) -> None:
-    """FieldError for an asset that ends before it begins."""
+    """Raise FieldError for an asset that ends before it begins."""
     if valid_from and valid_to and valid_to < valid_from:
         shown = valid_from.isoformat().removesuffix("T00:00:00+00:00")
         raise FieldError("valid_to_before_valid_from", f"is before valid_from {shown}")
 
 
 class Text:
-    """A text of at most so many characters; white space around it does not count."""
+    """A text of at most `max_chars` characters; white space around it is ignored."""
 
     def __init__(self, max_chars: int, *, required: bool) -> None:
         self._max_chars = max_chars
@@ -83,7 +88,7 @@ class Text:
             raise FieldError(code, self.explain(value, code))
         return value or None
 
-    def column(self, cells: Sequence[str]) -> Column:
+    def column(self, cells: Sequence[str]) -> CheckedColumn:
         values = list(map(str.strip, cells))
         codes: dict[int, str] = {}
         if (
@@ -101,17 +106,17 @@ class Text:
         return _explain(value, code)
 
     def _code(self, value: str) -> str | None:
-        """What is wrong with a stripped cell, if anything is."""
+        """The error code of a stripped cell, if it has one."""
         if not value:
             return "required" if self._required else None
-        # Few are not printable: line ends and tabs, which are fine, and what is not.
+        # Few texts are not printable: those with line ends or tabs, which are fine, and those that are not.
         if not value.isprintable() and (code := _unstorable(value)):
             return code
         return "too_long" if len(value) > self._max_chars else None
 
 
 class Recurring:
-    """A value that recurs from row to row, as types, dates and booleans do: cells are remembered."""
+    """A value that recurs from row to row, as types, dates and booleans do: each cell is checked once."""
 
     def __init__(self, rule: Callable[[str], Any], *, required: bool) -> None:
         self._rule = rule
@@ -119,37 +124,37 @@ class Recurring:
         self._known: dict[str, Any] = {}
 
     def __call__(self, cell: str) -> Any:
-        found = self._look(cell)
-        if isinstance(found, FieldError):
-            raise found
-        return found
+        result = self._look_up(cell)
+        if isinstance(result, FieldError):
+            raise result
+        return result
 
-    def column(self, cells: Sequence[str]) -> Column:
-        found = {cell: self._look(cell) for cell in set(cells)}
-        faults = {cell: value for cell, value in found.items() if isinstance(value, FieldError)}
+    def column(self, cells: Sequence[str]) -> CheckedColumn:
+        results = {cell: self._look_up(cell) for cell in set(cells)}
+        faults = {cell: result for cell, result in results.items() if isinstance(result, FieldError)}
         if not faults:
-            return [found[cell] for cell in cells], {}
+            return [results[cell] for cell in cells], {}
         return (
-            [None if cell in faults else found[cell] for cell in cells],
+            [None if cell in faults else results[cell] for cell in cells],
             {place: faults[cell].code for place, cell in enumerate(cells) if cell in faults},
         )
 
     def explain(self, cell: str, code: str) -> str:
-        explanation: str = self._look(cell).what
-        return explanation
+        reason: str = self._look_up(cell).reason
+        return reason
 
-    def _look(self, cell: str) -> Any:
-        """The cell's value, or what is wrong with it."""
+    def _look_up(self, cell: str) -> Any:
+        """The cell's value, or its FieldError."""
         if cell in self._known:
             return self._known[cell]
         if len(self._known) >= MAX_KNOWN_CELLS:
             self._known.clear()
         try:
-            found = self._value(cell.strip())
+            result = self._value(cell.strip())
         except FieldError as fault:
-            found = fault.with_traceback(None)  # whose frames would be kept with it
-        self._known[cell] = found
-        return found
+            result = fault.with_traceback(None)  # which would keep the frames alive
+        self._known[cell] = result
+        return result
 
     def _value(self, value: str) -> Any:
         if not value:
@@ -168,12 +173,12 @@ def _unstorable(text: str) -> str | None:
 
 
 def _explain(text: str, code: str) -> str:
-    """The words for what may be wrong with a text of any field."""
+    """The reason for a code that a text of any field may have."""
     if code == "required":
-        return "is empty and must not be"
+        return "must not be empty"
     if code == "invalid_character":
-        return "holds the character NUL"
-    return f"holds bytes that do not decode: {encoding.undecoded(text)}"
+        return "contains the character NUL"
+    return f"contains bytes that cannot be decoded: {encoding.undecoded(text)}"
 
 
 def _type(value: str) -> str:
@@ -201,4 +206,4 @@ def _boolean(value: str) -> bool:
     return boolean
 
 
-metadata = Text(MAX_METADATA_CHARS, required=False)
+METADATA_VALUE = Text(MAX_METADATA_CHARS, required=False)

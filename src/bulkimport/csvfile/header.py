@@ -9,6 +9,7 @@ from bulkimport.csvfile import encoding
 from bulkimport.csvfile.records import Record, lenient_cells
 from bulkimport.csvfile.refusal import RefusedFileError
 
+# The fields of an asset that have a column of their own, in the order of the template.
 FIELDS = ("identifier", "name", "type", "description", "valid_from", "valid_to", "is_active")
 DATE_FIELDS = ("valid_from", "valid_to")
 REQUIRED_FIELDS = ("identifier", "name", "type", "valid_from", "is_active")
@@ -17,7 +18,7 @@ METADATA_PREFIX = "metadata."
 HANDED_BACK = ("_row", "_errors", "_job")
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 MAX_COLUMNS = 500
-MAX_NAME_CHARS = 255
+MAX_COLUMN_NAME_CHARS = 255
 NEAR_MISS = 0.75  # difflib's ratio: "discription" is one of "description", "colour" is none
 SEPARATORS = re.compile(r"[\s_-]+")
 
@@ -54,8 +55,8 @@ def require_readable(record: Record) -> list[str]:
                 f'"{encoding.printable(name[:50])}" is not in the encoding it was read in; '
                 "say which it is with charset=, for example windows-1252 or utf-16"
             )
-        if len(name) > MAX_NAME_CHARS:
-            raise _unreadable(f'"{name[:50]}…" has more than {MAX_NAME_CHARS} characters')
+        if len(name) > MAX_COLUMN_NAME_CHARS:
+            raise _unreadable(f'"{name[:50]}…" has more than {MAX_COLUMN_NAME_CHARS} characters')
     return names
 
 

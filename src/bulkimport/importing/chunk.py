@@ -1,13 +1,11 @@
-"""One chunk becomes assets and row errors: in the caller's transaction."""
-
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+"""A chunk becomes assets and row errors, in the caller's transaction."""
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.assets.rows import Occurrences, RowError, occurrences
+from bulkimport.assets.rows import occurrences
 from bulkimport.importing import conflicts
 from bulkimport.importing.check import CheckedChunk, Lookahead, check
+from bulkimport.importing.outcome import Outcome
 from bulkimport.jobs.options import SKIP, UPDATE, Options
 from bulkimport.store import chunks, row_errors
 from bulkimport.store.jobs import Job
@@ -15,25 +13,8 @@ from bulkimport.store.queue import Claim
 from bulkimport.telemetry import metrics
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of some rows. `errors` are the kept ones of the `failed` rows, in the order of the file.
-
-    `occurrences` has all errors. `job_status` is the final one, if the job ended with them.
-    """
-
-    created: int = 0
-    updated: int = 0
-    skipped: int = 0
-    failed: int = 0
-    errors: Sequence[RowError] = ()
-    occurrences: Occurrences = field(default_factory=dict)
-    removed: int = 0
-    job_status: str | None = None
-
-
 def import_chunk(cursor: Cursor, job: Job, claim: Claim, options: Options, lookahead: Lookahead) -> Outcome:
-    """Import the claimed chunk; needs the lock."""
+    """Import the claimed chunk, whose job must be locked."""
     columns = tuple(job.columns)
     checked = lookahead.take(claim.job_id, claim.next_chunk)
     if checked is None:
@@ -58,13 +39,13 @@ def import_chunk(cursor: Cursor, job: Job, claim: Claim, options: Options, looka
 def _store_errors(
     cursor: Cursor, claim: Claim, checked: CheckedChunk, resolution: conflicts.Resolution
 ) -> None:
-    """Those of the check, which are ready to be stored, and those that the database found."""
+    """Store the errors of the check, which are prepared already, and those found in the database."""
     account_id, job_id = claim.account_id, claim.job_id
     if checked.errors:
         row_errors.insert(cursor, account_id=account_id, job_id=job_id, errors=checked.stored_errors)
     if resolution.errors:
-        found = sorted(resolution.errors, key=lambda error: error.row)
-        row_errors.insert(cursor, account_id=account_id, job_id=job_id, errors=row_errors.arrays(found))
+        errors = sorted(resolution.errors, key=lambda error: error.row)
+        row_errors.insert(cursor, account_id=account_id, job_id=job_id, errors=row_errors.arrays(errors))
 
 
 @metrics.stage("read")

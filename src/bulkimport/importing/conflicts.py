@@ -1,4 +1,4 @@
-"""Staged rows meet the assets that exist: which rows create, change, are skipped, or fail."""
+"""Resolves conflicts with existing assets: which rows create an asset, change one, are skipped, or fail."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,12 +15,12 @@ DUPLICATE_IN_FILE, ALREADY_EXISTS = CODES = ("duplicate_in_file", "already_exist
 
 
 class InterferenceError(Exception):
-    """Somebody else created or deleted an asset between two statements; the chunk must be tried again."""
+    """Another transaction created or deleted an asset between two statements; the chunk must be retried."""
 
 
 @dataclass(frozen=True)
 class Resolution:
-    """How many rows came to what; each of the others has an error."""
+    """How many rows created an asset, changed one, or were skipped; each of the others has an error."""
 
     created: int = 0
     updated: int = 0
@@ -31,7 +31,7 @@ class Resolution:
 def insert(cursor: Cursor, claim: Claim, checked: CheckedChunk, *, hopeful: bool) -> Resolution:
     """Create assets; a row whose identifier is taken fails.
 
-    Where it is `hopeful`, all rows are first tried at once, which is faster when none fails.
+    If `hopeful`, first try to insert all rows at once, which is faster if none fails.
     """
     account_id, job_id = claim.account_id, claim.job_id
     if hopeful and staged_assets.insert_all(
@@ -47,7 +47,7 @@ def insert(cursor: Cursor, claim: Claim, checked: CheckedChunk, *, hopeful: bool
 
 
 def insert_or_skip(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resolution:
-    """Create assets; a row whose identifier another asset has is passed over."""
+    """Create assets; a row whose identifier an existing asset has is skipped."""
     staging.stage(cursor, checked.staged)
     errors = _drop_repeated(cursor, claim, checked)
     created = staged_assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id)
@@ -55,7 +55,7 @@ def insert_or_skip(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resol
 
 
 def insert_or_update(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resolution:
-    """Create assets, and change those that exist by what the rows say of them."""
+    """Create assets, and change the existing ones as their rows say."""
     staging.stage(cursor, checked.staged)
     errors = _drop_repeated(cursor, claim, checked)
     staged_assets.lock_held(cursor, account_id=claim.account_id)
@@ -65,12 +65,12 @@ def insert_or_update(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Res
     staging.discard(cursor, updated)
     created = staged_assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id)
     if created + len(updated) + len({error.row for error in errors}) != len(checked.good):
-        raise InterferenceError("an asset came or went between two statements")
+        raise InterferenceError("an asset was created or deleted between two statements")
     return Resolution(created, len(updated), errors=errors)
 
 
 def rehearse(cursor: Cursor, claim: Claim, checked: CheckedChunk, on_conflict: str) -> Resolution:
-    """What would come of the rows, with nothing written to the assets."""
+    """What would become of the rows, without writing to the assets."""
     staging.stage(cursor, checked.staged)
     errors: list[RowError] = []
     if on_conflict == ERROR:
@@ -89,17 +89,17 @@ def rehearse(cursor: Cursor, claim: Claim, checked: CheckedChunk, on_conflict: s
 
 
 def _drop_repeated(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> list[RowError]:
-    """The second row with an identifier is an error, whatever becomes of the first."""
+    """Drop rows whose identifier an earlier row of the file has, whatever became of that row."""
     repeated = identifiers.note(cursor, account_id=claim.account_id, job_id=claim.job_id)
     return _drop(cursor, [_duplicate(row.row, row.first_row, checked) for row in repeated])
 
 
 def _drop_unfit(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> list[RowError]:
-    """Rows that say too little for a new asset, or would make one end before it begins."""
+    """Drop rows that lack what a new asset needs, or would make an asset end before it begins."""
     incomplete = staged_assets.incomplete(cursor, account_id=claim.account_id)
     misordered = staged_assets.misordered(cursor, account_id=claim.account_id)
     errors = [
-        _error(row.row, checked, field, "required", "is empty, and there is no asset to change", "")
+        _error(row.row, checked, field, "required", "must not be empty: there is no asset to update", "")
         for row in incomplete
         for field in row.fields
     ]
@@ -107,7 +107,7 @@ def _drop_unfit(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> list[Row
 
 
 def _drop(cursor: Cursor, errors: Iterable[RowError]) -> list[RowError]:
-    """These rows are staged no longer."""
+    """Remove the rows of these errors from the staging table; return the errors."""
     dropped = list(errors)
     if dropped:
         staging.discard(cursor, [error.row for error in dropped])
@@ -121,20 +121,20 @@ def _refusal(refused: staged_assets.Refused, claim: Claim, checked: CheckedChunk
 
 
 def _duplicate(row: int, first_row: int, checked: CheckedChunk) -> RowError:
-    what = f"must be unique; it is in row {first_row} already"
-    return _error(row, checked, "identifier", DUPLICATE_IN_FILE, what, checked.good[row].identifier)
+    reason = f"must be unique; it is already in row {first_row}"
+    return _error(row, checked, "identifier", DUPLICATE_IN_FILE, reason, checked.good.identifier(row))
 
 
 def _already_exists(row: int, checked: CheckedChunk) -> RowError:
-    what = "must be unique; an asset has it already"
-    return _error(row, checked, "identifier", ALREADY_EXISTS, what, checked.good[row].identifier)
+    reason = "must be unique; an asset already has it"
+    return _error(row, checked, "identifier", ALREADY_EXISTS, reason, checked.good.identifier(row))
 
 
 def _misorder(row: staged_assets.Misordered, checked: CheckedChunk) -> RowError:
-    what = f"would be before valid_from {row.valid_from.isoformat()}"
+    reason = f"would be before valid_from {row.valid_from.isoformat()}"
     valid_to = row.valid_to.isoformat()
-    return _error(row.row, checked, "valid_to", "valid_to_before_valid_from", what, valid_to)
+    return _error(row.row, checked, "valid_to", "valid_to_before_valid_from", reason, valid_to)
 
 
-def _error(row: int, checked: CheckedChunk, field: str, code: str, what: str, value: str) -> RowError:
-    return row_error(row, checked.good[row].line, field, code, what, value)
+def _error(row: int, checked: CheckedChunk, field: str, code: str, reason: str, value: str) -> RowError:
+    return row_error(row, checked.good.line(row), field, code, reason, value)

@@ -1,4 +1,4 @@
-"""A job's next step: one chunk, or all of them where it is all or nothing; in the caller's transaction."""
+"""A job's next step: one chunk, or all of them if the job is all or nothing; in the caller's transaction."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,9 +6,9 @@ from dataclasses import replace
 from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.assets.rows import RowError
-from bulkimport.importing import error_summary
 from bulkimport.importing.check import Lookahead
-from bulkimport.importing.chunk import Outcome, import_chunk
+from bulkimport.importing.chunk import import_chunk
+from bulkimport.importing.outcome import Outcome, add_to_summary
 from bulkimport.importing.revert import revert_chunk
 from bulkimport.jobs import finish
 from bulkimport.jobs.options import ABORT, Options
@@ -19,23 +19,23 @@ from bulkimport.telemetry import metrics
 
 
 class BadRowError(Exception):
-    """A row of an all-or-nothing job failed: roll back, and have the job checked instead."""
+    """A row of an all-or-nothing job failed: roll back, and only check the job's rows from now on."""
 
 
 class CancelledError(Exception):
-    """Somebody cancelled an all-or-nothing job in its midst: roll back, and end it."""
+    """An all-or-nothing job was cancelled halfway: roll back, and end it."""
 
 
 class StoppedError(Exception):
-    """The process is to end before the job is done: roll back, and give the claim back."""
+    """The process must stop before the job is done: roll back, and release the claim."""
 
 
 def import_next(cursor: Cursor, claim: Claim, lookahead: Lookahead, stopping: Callable[[], bool]) -> Outcome:
-    """Import the claimed chunk, or all of them, and move the checkpoint or finish the job; needs the lock.
+    """Import the claimed chunk, or all of them, and move the checkpoint or finish the job.
 
-    A turn that is a copy imports nothing.
+    A claim that copies a chunk imports nothing. The job must be locked.
 
-    Raises BadRowError, CancelledError, StoppedError, or conflict.InterferenceError; then the transaction must
+    Raises BadRowError, CancelledError, StoppedError or conflicts.InterferenceError; the transaction must then
     be rolled back.
     """
     job = jobs.require(cursor, account_id=claim.account_id, job_id=claim.job_id)
@@ -65,18 +65,18 @@ def import_next(cursor: Cursor, claim: Claim, lookahead: Lookahead, stopping: Ca
 
 
 def give_up(cursor: Cursor, claim: Claim, failure: str) -> None:
-    """Fail the job for a reason that is not in its rows; needs the lock."""
+    """Fail the job for a reason other than its rows; the job must be locked."""
     finish.end(cursor, account_id=claim.account_id, job_id=claim.job_id, status=jobs.FAILED, failure=failure)
 
 
 def cancel(cursor: Cursor, claim: Claim) -> bool:
-    """End the job where it is; False if it has ended already. Needs the lock."""
+    """End the job where it is; False if it has already ended. The job must be locked."""
     return finish.end(cursor, account_id=claim.account_id, job_id=claim.job_id, status=jobs.CANCELLED)
 
 
 @metrics.stage("copy")
 def _copy(cursor: Cursor, job: Job, claim: Claim) -> None:
-    """Another chunk of the job that is retried becomes this one's, to be imported in a later turn."""
+    """Copy one more chunk from the job that is retried, to be imported in a later turn."""
     chunks.copy_undone(
         cursor,
         account_id=claim.account_id,
@@ -95,7 +95,7 @@ def _import_all(
     lookahead: Lookahead,
     stopping: Callable[[], bool],
 ) -> Outcome:
-    """Every chunk in one transaction, which ends with the first bad row."""
+    """Import every chunk in one transaction; the first bad row raises BadRowError."""
     total = Outcome()
     for number in range(claim.next_chunk, claim.chunks):
         turn = replace(claim, next_chunk=number)
@@ -115,13 +115,13 @@ def _import_all(
 
 
 def _delete_chunk(cursor: Cursor, claim: Claim) -> None:
-    """What has failed rows is kept, to hand them back; so is a file of which nothing was imported."""
+    """Delete a chunk of which every row was imported; others are kept, for the download of failed rows."""
     chunks.delete(cursor, account_id=claim.account_id, job_id=claim.job_id, number=claim.next_chunk)
 
 
 @metrics.stage("checkpoint")
 def _record(cursor: Cursor, job: Job, claim: Claim, options: Options, outcome: Outcome) -> str | None:
-    """Counters and checkpoint; the last chunk finishes the job. Its final status, if it has one now."""
+    """Store the counters, and move the checkpoint or end the job; return its final status if it ended."""
     account_id, job_id = claim.account_id, claim.job_id
     to_be_cancelled = progress.advance(
         cursor,
@@ -133,7 +133,7 @@ def _record(cursor: Cursor, job: Job, claim: Claim, options: Options, outcome: O
         failed=outcome.failed,
         removed=outcome.removed,
         errors=[_in_job(error) for error in outcome.errors[: jobs.MAX_ERRORS]],
-        error_summary=error_summary.merge(job.error_summary, outcome.occurrences) if outcome.errors else None,
+        error_summary=add_to_summary(job.error_summary, outcome.occurrences) if outcome.errors else None,
     )
     if claim.is_last_chunk:
         return _finish(cursor, job, claim, options, failed=job.failed_rows + outcome.failed)
@@ -158,8 +158,8 @@ def _nothing_imported(failed: int, total: int) -> str:
     if failed:
         return f"{failed} of {total} rows failed, and with on_error=abort nothing was imported"
     return (
-        "rows were in conflict with assets that others changed meanwhile, and with on_error=abort nothing "
-        "was imported; hand the file in again"
+        "rows conflicted with assets that others changed meanwhile, and with on_error=abort nothing was "
+        "imported; upload the file again"
     )
 
 
@@ -168,7 +168,7 @@ def _good(outcome: Outcome) -> int:
 
 
 def _in_job(error: RowError) -> dict[str, object]:
-    """A row error as the job's document shows it."""
+    """A row error as the job stores and shows it."""
     return {
         "row": error.row,
         "line": error.line,
