@@ -3,7 +3,7 @@
 import logging
 from uuid import UUID
 
-from bulkimport.importing.chunk import Outcome
+from bulkimport.importing.outcome import Outcome
 from bulkimport.store import jobs
 from bulkimport.store.jobs import Origin
 from bulkimport.store.queue import Claim
