@@ -46,11 +46,12 @@ def test_a_known_etag_does_not_reveal_a_deleted_job(importer: Importer) -> None:
     assert importer.get(job_id, headers={"If-None-Match": etag}).status_code == 404
 
 
-def test_a_file_of_failed_rows_does_not_find_a_deleted_job(importer: Importer) -> None:
+def test_failed_rows_that_name_a_deleted_job_are_refused(importer: Importer) -> None:
     job_id = importer.run(csv_of("A", "A"))["job_id"]
     failed_rows = importer.get(f"{job_id}/failed-rows.csv").data
     delete(importer, job_id)
-    assert importer.run(failed_rows)["parent_job_id"] is None
+    refused = importer.upload(failed_rows)
+    assert (refused.status_code, refused.get_json()["type"]) == (400, "/problems/unknown-parent")
 
 
 def test_a_job_can_be_reverted_again_once_its_revert_is_deleted(importer: Importer) -> None:
