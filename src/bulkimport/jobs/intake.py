@@ -1,6 +1,6 @@
 """An upload becomes a job: first it is read and cut, then stored in one transaction, all of it or nothing."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import BinaryIO
@@ -10,7 +10,7 @@ from psycopg2.errors import ForeignKeyViolation
 from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.csvfile import dates, failed_rows, header
-from bulkimport.csvfile.chunks import CsvFile
+from bulkimport.csvfile.chunks import CsvFile, OnRow
 from bulkimport.csvfile.dates import FormatEvidence
 from bulkimport.csvfile.failed_rows import JobColumn
 from bulkimport.csvfile.header import Columns
@@ -44,7 +44,6 @@ class CutFile:
     header: Sequence[str]
     columns: Columns
     parent_job_id: UUID | None
-    blank_rows: int
     chunks: SpooledChunks
 
 
@@ -65,15 +64,16 @@ def cut(
     inherited = _options_of(database, account_id, parent_id) if parent_id else Options()
     options = asked.in_force(inherited, charset=csv_file.charset, delimiter=csv_file.delimiter)
     columns = header.map_columns(csv_file.header, options.columns, options.required_fields)
-    on_row: list[Callable[[Record], None]] = [job_column.require_same] if job_column else []
+    on_row: list[OnRow] = [job_column.require_same] if job_column else []
     evidence = FormatEvidence() if options.date_format == dates.AUTO else None
     if evidence:
         on_row.append(_adding_dates(evidence, columns))
-    cutting = csv_file.chunks(chunk_rows=limits.chunk_rows, max_rows=limits.max_rows, on_row=on_row)
-    with spooled(cutting) as chunks_cut:
+    with spooled(
+        csv_file, chunk_rows=limits.chunk_rows, max_rows=limits.max_rows, on_row=on_row
+    ) as spooled_chunks:
         if evidence:
             options = replace(options, date_format=evidence.decide())
-        yield CutFile(options, csv_file.header, columns, parent_id, csv_file.blank_rows, chunks_cut)
+        yield CutFile(options, csv_file.header, columns, parent_id, spooled_chunks)
 
 
 def store(
@@ -97,7 +97,7 @@ def store(
             account_id=account_id,
             job_id=job_id,
             total_rows=file.chunks.rows,
-            blank_rows=file.blank_rows,
+            blank_rows=file.chunks.blank_rows,
             options=file.options.stored(),
             header=file.header,
             columns=file.columns,
@@ -172,7 +172,7 @@ def _unknown_parent(job_id: UUID | None) -> RefusedFileError:
     return RefusedFileError("unknown-parent", f'There is no job "{job_id}". {failed_rows.WAY_OUT}')
 
 
-def _adding_dates(evidence: FormatEvidence, columns: Columns) -> Callable[[Record], None]:
+def _adding_dates(evidence: FormatEvidence, columns: Columns) -> OnRow:
     """Adds the dates of each row that has the columns."""
     places = [columns.index(field) for field in header.DATE_FIELDS if field in columns]
 
