@@ -35,7 +35,7 @@ def cancel(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
     """
     _require(cursor, account_id, job_id)
     # The lock in the queue before that of the job, as workers have it.
-    if queue.is_in_hand(cursor, account_id=account_id, job_id=job_id):
+    if queue.is_being_processed(cursor, account_id=account_id, job_id=job_id):
         progress.request_cancel(cursor, account_id=account_id, job_id=job_id)
     else:
         finish.end(cursor, account_id=account_id, job_id=job_id, status=jobs.CANCELLED)

@@ -10,7 +10,7 @@ from bulkimport.csvfile.writer import LineWriter
 from bulkimport.database.connections import Database
 from bulkimport.jobs.options import Options
 from bulkimport.store import chunks, row_errors
-from bulkimport.store.chunks import Chunk
+from bulkimport.store.chunks import StoredChunk
 from bulkimport.store.jobs import Job
 from bulkimport.store.row_errors import StoredError
 
@@ -58,7 +58,7 @@ def _errors_behind(
         return row_errors.page(cursor, account_id=account_id, job_id=job_id, after=after, limit=limit)
 
 
-def _chunk(database: Database, account_id: int, job_id: UUID, row: int) -> Chunk:
+def _chunk(database: Database, account_id: int, job_id: UUID, row: int) -> StoredChunk:
     with database.tenant_read(account_id) as cursor:
         chunk = chunks.holding(cursor, account_id=account_id, job_id=job_id, row=row)
     if chunk is None:

@@ -14,7 +14,7 @@ def end(cursor: Cursor, *, account_id: int, job_id: UUID, status: str, failure: 
 
     Of its identifiers only the first batch goes at once.
     """
-    ended = progress.set_status(cursor, account_id=account_id, job_id=job_id, status=status, failure=failure)
+    ended = progress.finish(cursor, account_id=account_id, job_id=job_id, status=status, failure=failure)
     identifiers.forget_some(cursor, account_id=account_id, job_id=job_id, limit=BATCH_IDENTIFIERS)
     finished.add(cursor, account_id=account_id, job_id=job_id)
     queue.remove(cursor, account_id=account_id, job_id=job_id)

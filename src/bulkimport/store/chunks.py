@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 
 
 @dataclass(frozen=True)
-class Chunk:
+class StoredChunk:
     """A stored slice: where its first record stands in the spreadsheet and in the file, and its rows.
 
     `only_rows`: the numbers of those that count, where not all of the body's do.
@@ -73,7 +73,7 @@ WHERE account_id = %(account_id)s
 """
 
 
-def require(cursor: Cursor, *, account_id: int, job_id: UUID, number: int) -> Chunk:
+def require(cursor: Cursor, *, account_id: int, job_id: UUID, number: int) -> StoredChunk:
     """The job's slice of this number; LookupError if it is not there."""
     cursor.execute(READ, {"account_id": account_id, "job_id": job_id, "number": number})
     found = cursor.fetchone()
@@ -94,7 +94,7 @@ LIMIT 1
 """
 
 
-def holding(cursor: Cursor, *, account_id: int, job_id: UUID, row: int) -> Chunk | None:
+def holding(cursor: Cursor, *, account_id: int, job_id: UUID, row: int) -> StoredChunk | None:
     """The job's slice in which a row stands, or None if the file is no longer kept."""
     cursor.execute(HOLDING, {"account_id": account_id, "job_id": job_id, "row": row})
     found = cursor.fetchone()
@@ -232,5 +232,5 @@ def delete_some(cursor: Cursor, *, account_id: int, job_id: UUID, limit: int) ->
 
 def _chunk(
     first_row: int, first_line: int, rows: int, body: memoryview, only_rows: Sequence[int] | None
-) -> Chunk:
-    return Chunk(first_row, first_line, rows, bytes(body), only_rows)
+) -> StoredChunk:
+    return StoredChunk(first_row, first_line, rows, bytes(body), only_rows)

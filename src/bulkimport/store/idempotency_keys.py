@@ -10,7 +10,7 @@ KEPT_HOURS = 24
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredAnswer:
     """The answer to the first request with a key; `fingerprint` is that request's."""
 
     fingerprint: bytes
@@ -81,14 +81,14 @@ WHERE account_id  = %(account_id)s
 """
 
 
-def get(cursor: Cursor, *, account_id: int, key: str) -> Kept | None:
+def get(cursor: Cursor, *, account_id: int, key: str) -> StoredAnswer | None:
     """The answer that is kept under the key, or None where there is none or it is expired."""
     cursor.execute(GET, {"account_id": account_id, "key": key, "hours": KEPT_HOURS})
     found = cursor.fetchone()
-    return Kept(bytes(found[0]), *found[1:]) if found else None
+    return StoredAnswer(bytes(found[0]), *found[1:]) if found else None
 
 
-def require(cursor: Cursor, *, account_id: int, key: str) -> Kept:
+def require(cursor: Cursor, *, account_id: int, key: str) -> StoredAnswer:
     """The answer that is kept under the key; LookupError if there is none."""
     kept = get(cursor, account_id=account_id, key=key)
     if kept is None:

@@ -1,7 +1,7 @@
 """Jobs: one row an import, with its counters."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -19,6 +19,14 @@ STATUSES = (PENDING, PROCESSING, *FINAL_STATUSES)
 IMPORT, REVERT = "import", "revert"
 
 MAX_ERRORS = 100  # in the job itself; all that are kept are in bulk_import_errors
+
+
+class UploadedFile(NamedTuple):
+    """The file that a job was made from; `size` in bytes."""
+
+    name: str | None
+    size: int | None
+    sha256: bytes
 
 
 @dataclass(frozen=True)
@@ -61,9 +69,15 @@ class Job:
     version: str
 
     @property
-    def file(self) -> "Job | None":
-        """The file's part of the receipt, where the job was made from one."""
-        return self if self.file_sha256 is not None else None
+    def file(self) -> UploadedFile | None:
+        """The file that the job was made from; None for a retry, a revert, or a job inserted by hand."""
+        if self.file_sha256 is None:
+            return None
+        return UploadedFile(self.file_name, self.file_bytes, bytes(self.file_sha256))
+
+
+# What a statement selects for a Job, in the order of its fields; `version` is xmin, and comes after these.
+COLUMNS = ", ".join(field.name for field in fields(Job) if field.name != "version")
 
 
 class Page(NamedTuple):
@@ -139,17 +153,14 @@ def create(
     )
 
 
-GET = """
+GET = f"""
 /* jobs.get */
-SELECT id, kind, status, total_rows, processed_rows, failed_rows, created_rows, updated_rows, skipped_rows,
-       removed_rows, blank_rows, errors, error_summary, failure, options, header, columns, ignored_columns,
-       parent_job_id, created_by, request_id, traceparent, file_name, file_bytes, file_sha256, created_at,
-       started_at, advanced_at, cancel_requested_at, completed_at, xmin::text
+SELECT {COLUMNS}, xmin::text
 FROM trakrf.bulk_import_jobs
 WHERE account_id = %(account_id)s
   AND id         = %(job_id)s
   AND deleted_at IS NULL
-"""
+"""  # noqa: S608 - the columns are a constant
 
 
 def get(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job | None:
@@ -179,12 +190,9 @@ def get_state(cursor: Cursor, *, account_id: int, job_id: UUID) -> State | None:
 
 # What is not asked for is NULL, and then no condition. The order walks bulk_import_jobs_newest_idx, so far as
 # in assets.PAGE_BY_ID.
-PAGE = """
+PAGE = f"""
 /* jobs.page */
-SELECT id, kind, status, total_rows, processed_rows, failed_rows, created_rows, updated_rows, skipped_rows,
-       removed_rows, blank_rows, errors, error_summary, failure, options, header, columns, ignored_columns,
-       parent_job_id, created_by, request_id, traceparent, file_name, file_bytes, file_sha256, created_at,
-       started_at, advanced_at, cancel_requested_at, completed_at, version, matches, is_end_of_scan
+SELECT {COLUMNS}, version, matches, is_end_of_scan
 FROM (
     SELECT *,
            (%(status)s IS NULL OR status = %(status)s)
@@ -205,7 +213,7 @@ FROM (
 WHERE matches OR is_end_of_scan
 ORDER BY created_at DESC, id DESC
 LIMIT %(limit)s
-"""
+"""  # noqa: S608 - the columns are a constant
 
 
 def page(

@@ -98,24 +98,22 @@ def skip_all(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
 
 
 # A finished job never changes again.
-SET_STATUS = """
-/* progress.set_status */
+FINISH = """
+/* progress.finish */
 UPDATE trakrf.bulk_import_jobs
 SET status       = %(status)s,
     failure      = %(failure)s,
-    completed_at = CASE WHEN %(status)s IN ('completed', 'failed', 'cancelled') THEN clock_timestamp() END
+    completed_at = clock_timestamp()
 WHERE account_id = %(account_id)s
   AND id         = %(job_id)s
   AND status     IN ('pending', 'processing')
 """
 
 
-def set_status(
-    cursor: Cursor, *, account_id: int, job_id: UUID, status: str, failure: str | None = None
-) -> bool:
-    """Move an unfinished job on; a final status gets its completion time. False if it was finished."""
+def finish(cursor: Cursor, *, account_id: int, job_id: UUID, status: str, failure: str | None = None) -> bool:
+    """Give an unfinished job one of jobs.FINAL_STATUSES; False if it was finished already."""
     cursor.execute(
-        SET_STATUS,
+        FINISH,
         {"account_id": account_id, "job_id": job_id, "status": status, "failure": failure},
     )
     return cursor.rowcount == 1

@@ -140,7 +140,7 @@ WHERE account_id = %(account_id)s
 """
 
 
-def is_in_hand(cursor: Cursor, *, account_id: int, job_id: UUID) -> bool:
+def is_being_processed(cursor: Cursor, *, account_id: int, job_id: UUID) -> bool:
     """Whether a worker has the job in hand. If not, none will have until the transaction ends."""
     cursor.execute(HOLD, {"account_id": account_id, "job_id": job_id})
     if cursor.fetchone():
@@ -152,8 +152,8 @@ def is_in_hand(cursor: Cursor, *, account_id: int, job_id: UUID) -> bool:
 # A row's xmax is the transaction that locked it last, which holds its own number in pg_locks until it ends.
 # FOR UPDATE SKIP LOCKED would show the same, but would lock the free rows for a moment, and a worker that is
 # about to lock one of them would lose its turn.
-IN_HAND = """
-/* queue.in_hand */
+BEING_PROCESSED = """
+/* queue.being_processed */
 SELECT job_id, xmax IN (SELECT transactionid
                         FROM pg_locks
                         WHERE locktype = 'transactionid'
@@ -164,10 +164,10 @@ ORDER BY job_id
 """
 
 
-def in_hand(cursor: Cursor, *, account_id: int) -> list[UUID]:
-    """The account's jobs that are in the hands of a worker at this moment."""
-    cursor.execute(IN_HAND, {"account_id": account_id})
-    return [job_id for job_id, is_in_hand in cursor if is_in_hand]
+def being_processed(cursor: Cursor, *, account_id: int) -> list[UUID]:
+    """The account's jobs of which a worker is processing a chunk at this moment."""
+    cursor.execute(BEING_PROCESSED, {"account_id": account_id})
+    return [job_id for job_id, is_locked in cursor if is_locked]
 
 
 LISTEN = """
