@@ -1,4 +1,4 @@
-"""An upload becomes a job: first it is read and cut, then stored in one transaction, all of it or nothing."""
+"""An upload becomes a job: first it is read and cut, then it is stored, in one transaction."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +25,7 @@ from bulkimport.store.jobs import Receipt
 
 @dataclass(frozen=True)
 class Limits:
-    """How a file is cut, how many rows it may have, and how many unfinished jobs an account."""
+    """The most rows of a chunk, rows of a file, and unfinished jobs of an account."""
 
     chunk_rows: int
     max_rows: int
@@ -38,7 +38,7 @@ class TooManyJobsError(Exception):
 
 @dataclass(frozen=True)
 class CutFile:
-    """A file that was read to its end and may be stored: its chunks, and what its job will be like."""
+    """A file that was read to its end and can be stored: its chunks, and the attributes of its job."""
 
     options: Options
     header: Sequence[str]
@@ -51,7 +51,7 @@ class CutFile:
 def cut(
     database: Database, limits: Limits, asked: Asked, *, account_id: int, file: BinaryIO
 ) -> Iterator[CutFile]:
-    """The file, read once as a stream, with no transaction open: how long that takes is up to the file.
+    """Read the file, once, as a stream; with no transaction open, since a file may take any time to read.
 
     Raises RefusedFileError, InactiveAccountError or TooManyJobsError.
     """
@@ -113,9 +113,9 @@ def store(
 def enqueue(
     cursor: Cursor, limits: Limits, *, account_id: int, job_id: UUID, chunks: int, copies: int = 0
 ) -> None:
-    """Queue a job that is stored, or begins with so many copies.
+    """Queue a job of `chunks` turns, of which the first `copies` copy its parent's chunks.
 
-    Raises TooManyJobsError where the account has no room for it.
+    Raises TooManyJobsError if the account has as many unfinished jobs as it may have.
     """
     queue.lock_account(cursor, account_id=account_id)
     ahead = require_room(cursor, limits, account_id=account_id)
@@ -123,7 +123,7 @@ def enqueue(
 
 
 def require_room(cursor: Cursor, limits: Limits, *, account_id: int) -> int:
-    """How many unfinished jobs the account has; TooManyJobsError where that is all that it may have."""
+    """How many unfinished jobs the account has; TooManyJobsError if it may not have another."""
     count = queue.count(cursor, account_id=account_id)
     if count >= limits.max_active_jobs:
         raise TooManyJobsError(
@@ -136,7 +136,7 @@ def require_room(cursor: Cursor, limits: Limits, *, account_id: int) -> int:
 def _parent_id(
     database: Database, account_id: int, csv_file: CsvFile, job_column: JobColumn | None
 ) -> UUID | None:
-    """The job whose failed rows these are, as far as the file itself shows it beyond doubt."""
+    """The job whose failed rows these are, or None if the file does not show that."""
     if job_column:
         return job_column.job_id()
     failed_row = failed_rows.first_failed_row(csv_file)
@@ -173,7 +173,7 @@ def _unknown_parent(job_id: UUID | None) -> RefusedFileError:
 
 
 def _adding_dates(evidence: FormatEvidence, columns: Columns) -> OnRow:
-    """Adds the dates of each row that has the columns."""
+    """Returns a function that adds the dates of a row, if it has as many cells as the header."""
     places = [columns.index(field) for field in header.DATE_FIELDS if field in columns]
 
     def add(record: Record) -> None:
