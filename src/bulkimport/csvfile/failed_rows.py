@@ -28,7 +28,7 @@ class JobColumn:
     """
 
     def __init__(self, place: int, width: int, named: str) -> None:
-        """`named`: the job that the first row names, or "". Rows of another width fail, and are not checked."""
+        """`named`: the job that the first row names, or "". Rows of another width fail anyway."""
         self._place = place
         self._width = width
         self._named = named
