@@ -56,7 +56,7 @@ SEES_EVERY_TENANT: Mapping[str, set[str]] = {
     "worker": {
         *("queue.claim", "queue.relock", "queue.checkpoint", "queue.begin_check", "queue.release"),
         *("queue.remove", "queue.hold", "queue.is_queued", "queue.count", "queue.position"),
-        *("queue.in_hand", "queue.sample"),
+        *("queue.being_processed", "queue.sample"),
         *("finished.add", "finished.expire", "finished.lock_expired", "finished.lock_untidy"),
         *("finished.renew", "idempotency_keys.delete_expired"),
     },

@@ -48,13 +48,16 @@ def advance(
         )
 
 
-def set_status(
+def start(database: Database, job_id: UUID) -> None:
+    with database.tenant_transaction(OWN) as cursor:
+        progress.start(cursor, account_id=OWN, job_id=job_id)
+
+
+def finish(
     database: Database, job_id: UUID, status: str, account_id: int = OWN, failure: str | None = None
 ) -> bool:
     with database.tenant_transaction(account_id) as cursor:
-        return progress.set_status(
-            cursor, account_id=account_id, job_id=job_id, status=status, failure=failure
-        )
+        return progress.finish(cursor, account_id=account_id, job_id=job_id, status=status, failure=failure)
 
 
 def test_a_new_job_is_pending_with_its_total(web_database: Database, job_id: UUID) -> None:
@@ -107,23 +110,23 @@ def test_a_final_status_gets_its_time_from_the_database(
     db: TestDatabase, worker_database: Database, job_id: UUID, status: str
 ) -> None:
     advance(worker_database, job_id, processed=10)
-    assert set_status(worker_database, job_id, status)
+    assert finish(worker_database, job_id, status)
     completed_at = db.value("SELECT completed_at BETWEEN created_at AND now() FROM trakrf.bulk_import_jobs")
     assert completed_at is True
 
 
 def test_processing_has_no_completion_time(worker_database: Database, job_id: UUID) -> None:
-    assert set_status(worker_database, job_id, jobs.PROCESSING)
-    assert read(worker_database, job_id).completed_at is None
+    start(worker_database, job_id)
+    job = read(worker_database, job_id)
+    assert (job.status, job.completed_at) == (jobs.PROCESSING, None)
 
 
 def test_a_finished_job_never_changes_again(worker_database: Database, job_id: UUID) -> None:
-    set_status(worker_database, job_id, jobs.FAILED, failure="because")
+    finish(worker_database, job_id, jobs.FAILED, failure="because")
     before = read(worker_database, job_id)
     advance(worker_database, job_id, processed=1)
-    assert not set_status(worker_database, job_id, jobs.PROCESSING)
-    with worker_database.tenant_transaction(OWN) as cursor:
-        progress.start(cursor, account_id=OWN, job_id=job_id)
+    assert not finish(worker_database, job_id, jobs.CANCELLED)
+    start(worker_database, job_id)
     assert read(worker_database, job_id) == before
     assert before.failure == "because"
 
@@ -133,12 +136,12 @@ def test_a_job_that_did_not_handle_every_row_cannot_be_completed(
 ) -> None:
     advance(worker_database, job_id, processed=9)
     with pytest.raises(psycopg2.errors.CheckViolation, match="completed_handled_every_row"):
-        set_status(worker_database, job_id, jobs.COMPLETED)
+        finish(worker_database, job_id, jobs.COMPLETED)
 
 
 def test_another_account_changes_nothing(worker_database: Database, job_id: UUID) -> None:
     advance(worker_database, job_id, processed=1, account_id=FOREIGN)
-    assert not set_status(worker_database, job_id, jobs.FAILED, account_id=FOREIGN)
+    assert not finish(worker_database, job_id, jobs.FAILED, account_id=FOREIGN)
     job = read(worker_database, job_id)
     assert (job.status, job.processed_rows) == ("pending", 0)
 

@@ -2,13 +2,14 @@
 
 import csv
 import io
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkimport.csvfile import records
-from bulkimport.csvfile.chunks import MAX_CHUNK_CELLS, MAX_CHUNK_CHARS, Chunk, CsvFile
+from bulkimport.csvfile.chunks import MAX_CHUNK_CELLS, MAX_CHUNK_CHARS, MAX_CHUNK_LINES, Chunk, CsvFile
 from bulkimport.csvfile.header import DELIMITERS, FIELDS
 from bulkimport.csvfile.records import Record
 from bulkimport.csvfile.refusal import RefusedFileError
@@ -87,6 +88,33 @@ def test_blank_lines_are_counted() -> None:
 def test_many_blank_lines_hide_no_row() -> None:
     body = HEADER + b"a\n" + b",,,,,,\n" * (MAX_CHUNK_CHARS // 5) + b"b\n"
     assert [record.cells[0] for record in records_of(body)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("chunk_rows", CHUNK_SIZES)
+def test_a_chunk_begins_with_a_row(chunk_rows: int) -> None:
+    body = HEADER + b"\n,\na\n\n,\nb\n\n"
+    assert {chunk.body[:1] for chunk in read(body, chunk_rows)} <= {b"a", b"b"}
+
+
+@pytest.mark.parametrize("filler", [b",\n", b"\r\n"])
+def test_many_short_blank_lines_are_not_held_in_memory(filler: bytes) -> None:
+    """One chunk per row, whose blank lines are bounded too."""
+    csv_file = open_file(HEADER + b"a,1\n" + filler * 100_000 + b"b,2\n" + filler * 100_000)
+    tracemalloc.start()
+    try:
+        chunks = list(csv_file.chunks(chunk_rows=1_000, max_rows=2))
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert [(chunk.first_row, chunk.rows) for chunk in chunks] == [(2, 1), (100_003, 1)]
+    assert csv_file.blank_rows == 200_000
+    assert peak_bytes < 100 * MAX_CHUNK_LINES
+
+
+def test_cells_of_many_lines_make_a_chunk_of_fewer_rows() -> None:
+    lines, rows = 10_000, 12
+    chunks = read(HEADER + (b'a,"' + b"\r\n" * lines + b'"\n') * rows)
+    assert [chunk.rows for chunk in chunks] == [5, 5, 2]
 
 
 @pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16"])

@@ -105,12 +105,11 @@ class SummaryEntrySchema(Answered):
 class FileSchema(Answered):
     """The file that was handed in."""
 
-    name = fields.String(attribute="file_name", allow_none=True)
-    bytes = fields.Integer(attribute="file_bytes")
-    sha256 = fields.Method("_sha256", metadata={"type": "string", "pattern": "^[0-9a-f]{64}$"})
-
-    def _sha256(self, job: jobs.Job) -> str | None:
-        return None if job.file_sha256 is None else bytes(job.file_sha256).hex()
+    name = fields.String(allow_none=True)
+    bytes = fields.Integer(attribute="size")
+    sha256 = fields.Function(
+        lambda file: file.sha256.hex(), metadata={"type": "string", "pattern": "^[0-9a-f]{64}$"}
+    )
 
 
 class JobSchema(Answered):

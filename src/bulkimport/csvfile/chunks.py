@@ -1,4 +1,4 @@
-"""A byte stream → its header, and slices of whole records."""
+"""A byte stream → its header, and chunks of whole records."""
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,17 +16,24 @@ from bulkimport.csvfile.records import (
 )
 from bulkimport.csvfile.refusal import RefusedFileError
 
-# Long and wide records make a chunk of fewer rows, so that memory stays flat and a chunk is done in about a
-# second even if every cell of it has an error to be stored.
+# Each of these ends a chunk before it has `chunk_rows` rows, so that memory stays flat and importing a chunk
+# takes about a second even if every cell has an error to store. The lines of a chunk are held one by one, at
+# 50 bytes each beside their text, and blank lines and cells of many lines cost no rows and few cells.
 MAX_CHUNK_CHARS = 4 * 1024**2
 MAX_CHUNK_CELLS = 50_000
+MAX_CHUNK_LINES = 50_000
 
 OnRow = Callable[[Record], None]
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A slice of whole records: where it begins in the spreadsheet and in the file, and its rows."""
+    """Consecutive whole records of a file, the first of them not blank.
+
+    `number` counts a file's chunks from 0. `first_row` and `first_line` are the spreadsheet row (the first
+    record of the file is row 1) and the physical line, from 1, of the first record. `rows` counts the records
+    that are not blank. `body` is the text, encoded as CHUNK_ENCODING.
+    """
 
     number: int
     first_row: int
@@ -36,9 +43,9 @@ class Chunk:
 
 
 class CsvFile:
-    """A file whose header is read, and whose chunks are cut, once, as they are iterated.
+    """A CSV file: the header is read at once, the chunks as they are iterated, which can be done only once.
 
-    `blank_rows` counts the blank records that were passed by.
+    `blank_rows` counts the blank records below the header that were read so far.
     """
 
     def __init__(
@@ -46,8 +53,8 @@ class CsvFile:
     ) -> None:
         """Read the header of a seekable stream.
 
-        What is None is found out; the foreign names in `mapping` help to find the delimiter. Raises
-        RefusedFileError where there is no CSV, or no header that can be read.
+        A `charset` or `delimiter` of None is detected; the names in `mapping` count as known columns when the
+        delimiter is. Raises RefusedFileError if the stream is not CSV or its header cannot be read.
         """
         signatures.refuse(stream.read(signatures.PEEK_BYTES))
         stream.seek(0)
@@ -60,19 +67,13 @@ class CsvFile:
         self.blank_rows = 0
 
     def first_record(self) -> Record | None:
-        """The first record below the header that is not blank, which stays to be cut; None without any."""
-        while record := self._records.next():
-            if not is_blank(record.cells):
-                self._records.unread()
-                break
-            self.blank_rows += 1
-            self._records.take()
-        return record
+        """The first record below the header that is not blank, or None; it is read again with its chunk."""
+        return self._skip_blank()
 
     def chunks(self, *, chunk_rows: int, max_rows: int, on_row: Sequence[OnRow] = ()) -> Iterator[Chunk]:
-        """Slices of `chunk_rows` rows; each row is shown to each of `on_row`.
+        """Cut the file into chunks of at most `chunk_rows` rows; call each of `on_row` with each row.
 
-        Raises RefusedFileError for no rows, or more than `max_rows` of them, and what `on_row` raises.
+        Raises RefusedFileError for a file of no rows or more than `max_rows`, and what `on_row` raises.
         """
         total = 0
         for number in itertools.count():
@@ -88,33 +89,47 @@ class CsvFile:
 
     def _read_header(self) -> list[str]:
         while record := self._records.next():
+            self._records.take()
             if not is_blank(record.cells):
                 return header.require_readable(record)
-            self._records.take()
         raise RefusedFileError("empty-file", "The file is empty; it needs a header and at least one row.")
 
     def _next_chunk(self, number: int, chunk_rows: int, on_row: Sequence[OnRow]) -> Chunk | None:
+        if self._skip_blank() is None:
+            return None
         records = self._records
-        records.take()
         first_row, first_line, rows, cells = records.next_row, records.next_line, 0, 0
-        while rows < chunk_rows and cells < MAX_CHUNK_CELLS and records.taken_chars < MAX_CHUNK_CHARS:
+        while (
+            rows < chunk_rows
+            and cells < MAX_CHUNK_CELLS
+            and records.taken_chars < MAX_CHUNK_CHARS
+            and records.next_line - first_line < MAX_CHUNK_LINES
+        ):
             record = records.next()
             if record is None:
-                if rows == 0:
-                    return None
                 break
             if is_blank(record.cells):
                 self.blank_rows += 1
             else:
                 rows += 1
                 cells += len(record.cells)
-                for look in on_row:
-                    look(record)
+                for call in on_row:
+                    call(record)
         return Chunk(number, first_row, first_line, rows, records.take().encode(CHUNK_ENCODING, CHUNK_ERRORS))
+
+    def _skip_blank(self) -> Record | None:
+        """Drop blank records; the record at which this stops will be the next one, None at the end."""
+        while record := self._records.next():
+            if not is_blank(record.cells):
+                self._records.unread()
+                break
+            self.blank_rows += 1
+            self._records.take()
+        return record
 
 
 def _first_line(readline: Callable[[int], str]) -> str:
-    """The first line that is not blank, whatever the delimiter is."""
+    """The first line that is not blank, whatever the delimiter is; "" if there is none."""
     line = readline(MAX_RECORD_CHARS)
     while line and not line.strip("".join(header.DELIMITERS.values()) + " \r\n"):
         line = readline(MAX_RECORD_CHARS)

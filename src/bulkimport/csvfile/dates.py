@@ -1,4 +1,4 @@
-"""Dates and timestamps in the form that a file declares, or that its whole column shows; never row by row."""
+"""Dates and timestamps, in the format that a file declares or that all its dates share, never row by row."""
 
 import re
 from collections.abc import Iterable
@@ -29,9 +29,9 @@ FORMATS = tuple(PATTERNS)
 
 
 def parse(text: str, date_format: str) -> datetime | None:
-    """A moment in UTC, midnight where there is no time; None for what is no date of this format.
+    """The moment in UTC, midnight if no time is given; None if the text is not a date of this format.
 
-    YYYY-MM-DD also takes timestamps (ISO 8601, RFC 3339 section 5.6); one with no zone is in UTC.
+    YYYY-MM-DD also takes timestamps (ISO 8601, RFC 3339 section 5.6); without an offset they are in UTC.
     """
     match = PATTERNS[date_format].fullmatch(text)
     if match is None:
@@ -61,9 +61,9 @@ def _zone(text: str | None) -> timezone:
 
 
 class FormatEvidence:
-    """Which formats all dates of a file can have.
+    """The formats in which every date of a file can be read.
 
-    What is a date in no format says nothing: its row will have an error.
+    A cell that is not a date in any format is ignored: its row will have an error.
     """
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class FormatEvidence:
         self._fits: dict[str, frozenset[str]] = {}
 
     def add(self, cells: Iterable[str]) -> None:
-        """Look at a row's dates."""
+        """Take the dates of a row into account."""
         for cell in cells:
             fits = self._fits.get(cell)
             if fits is None:
@@ -82,19 +82,22 @@ class FormatEvidence:
                 self._narrowing.append(cell.strip())
 
     def decide(self) -> str:
-        """The one format, ISO where there is no date; RefusedFileError with two examples if it is not one."""
+        """The only format left, or ISO if there were no dates.
+
+        Raises RefusedFileError, with two example cells, if several formats are left or none is.
+        """
         if len(self._possible) == 1:
             return next(iter(self._possible))
         if not self._narrowing:
             return ISO
         if self._possible:
             dates = sorted(cell.strip() for cell, fits in self._fits.items() if fits)
-            what, examples = f"can be read as {' and as '.join(sorted(self._possible))}", dates[:2]
+            problem, examples = f"can be read as {' and as '.join(sorted(self._possible))}", dates[:2]
         else:
-            what, examples = "have no format in common", self._narrowing[-2:]
+            problem, examples = "have no format in common", self._narrowing[-2:]
         shown = " and ".join(f'"{example}"' for example in examples)
         raise RefusedFileError(
-            "ambiguous-dates", f"The dates {what}, for example {shown}; say which it is with date_format=."
+            "ambiguous-dates", f"The dates {problem}, for example {shown}; say which it is with date_format=."
         )
 
     def _look(self, cell: str) -> frozenset[str]:

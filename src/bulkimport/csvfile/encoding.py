@@ -1,4 +1,4 @@
-"""Bytes → text, in the encoding that the file shows or its owner names; never a guess."""
+"""Bytes → text, in the encoding that a byte order mark or the caller names; never guessed."""
 
 import codecs
 import io
@@ -7,7 +7,7 @@ from typing import BinaryIO, TextIO
 from bulkimport.csvfile.refusal import RefusedFileError
 
 DEFAULT_CHARSET = "utf-8"
-# What spreadsheets and old systems write. Not every codec of Python: some are no encodings of text.
+# What spreadsheets and old systems write. Not every codec of Python: some do not encode text.
 CHARSETS = (
     *("utf-8", "utf-16", "utf-16-le", "utf-16-be", "ascii"),
     *(f"cp125{number}" for number in range(9)),
@@ -22,9 +22,9 @@ BYTE_ORDER_MARKS = (
 )
 # With no byte order mark (WHATWG Encoding Standard, section 4.2); Python would fail.
 UNMARKED = {"utf-16": "utf-16-le"}
-# Bytes that do not decode become lone surrogates, which no text has: they cost their row, not the file.
-# Python's own handler does it fastest, but loses bytes below 0x80. In these encodings they may be half of a
-# character, and a handler of ours keeps them.
+# Bytes that do not decode become lone surrogates, which no text has: only their row fails, not the file.
+# Python's own handler is the fastest, but drops bytes below 0x80. In these encodings they can be half of a
+# character, so a handler of ours keeps them.
 UNDECODABLE = "surrogateescape"
 UNDECODABLE_BELOW_0X80 = "bulkimport-undecodable"
 BELOW_0X80 = frozenset({"utf-16", "utf-16-le", "utf-16-be", "euc_jp", "iso2022_jp", "gb18030", "euc_kr"})
@@ -33,10 +33,10 @@ SURROGATES = tuple(chr(LOWEST_SURROGATE + byte) for byte in range(256))
 
 
 def open_text(stream: BinaryIO, charset: str | None) -> TextIO:
-    """The text of a seekable stream, its line ends as they are.
+    """The text of a seekable stream, with its line ends unchanged.
 
-    A byte order mark decides; without one `charset` does, or UTF-8. Raises RefusedFileError for a `charset`
-    that cannot be read.
+    The encoding is that of the byte order mark, else `charset`, else UTF-8. Raises RefusedFileError
+    for a `charset` that is not in CHARSETS.
     """
     codec = _codec(charset) if charset else DEFAULT_CHARSET
     codec = UNMARKED.get(codec, codec)
@@ -48,27 +48,27 @@ def open_text(stream: BinaryIO, charset: str | None) -> TextIO:
 
 
 def printable(text: str) -> str:
-    """Text that can be stored and shown: NUL and bytes that did not decode are written as \\x00."""
+    """The text as it can be stored and shown: NUL and bytes that did not decode are written as \\x00."""
     return text if text.isprintable() else "".join(map(_shown, text))
 
 
 def undecoded(text: str, limit: int = 8) -> str:
-    """The bytes that did not decode, written as \\x00, the first few of them; empty where all did."""
+    """The first `limit` bytes that did not decode, written as \\x00; "" if all did."""
     if text.isascii():
         return ""
-    found = [_shown(character) for character in text if _is_surrogate(character)]
-    return "".join(found[:limit]) + ("…" if len(found) > limit else "")
+    shown = [_shown(character) for character in text if _is_surrogate(character)]
+    return "".join(shown[:limit]) + ("…" if len(shown) > limit else "")
 
 
 def original_bytes(text: str) -> bytes:
-    """Text as UTF-8, and what did not decode as the bytes that it was, where UTF-8 would not take them."""
+    """The text in UTF-8; bytes that did not decode are unchanged, or written as \\x00 if below 0x80."""
     return "".join(
         _shown(character) if "\udc00" <= character < "\udc80" else character for character in text
     ).encode("utf-8", "surrogateescape")
 
 
 def _codec(name: str) -> str:
-    """Python's name of an encoding that may be declared."""
+    """Python's name of an encoding in CHARSETS; RefusedFileError for any other."""
     try:
         codec = codecs.lookup(name).name
     except (LookupError, ValueError):

@@ -6,35 +6,35 @@ from uuid import UUID
 
 from bulkimport.csvfile import encoding
 from bulkimport.csvfile.chunks import CsvFile
-from bulkimport.csvfile.header import HANDED_BACK
+from bulkimport.csvfile.header import ADDED_COLUMNS
 from bulkimport.csvfile.records import Record, lenient_cells
 from bulkimport.csvfile.refusal import RefusedFileError
 from bulkimport.csvfile.writer import LineWriter
 
-ROW, ERRORS, JOB = HANDED_BACK
+ROW, ERRORS, JOB = ADDED_COLUMNS
 BETWEEN_ERRORS = "; "
 MAX_ROW_DIGITS = 9
 MAX_SHOWN_CHARS = 50
 WAY_OUT = (
-    "Name the job whose failed rows these are with parent_job_id=, or leave that and the columns "
-    f'"{ROW}", "{ERRORS}" and "{JOB}" out.'
+    "Name the job whose failed rows these are with parent_job_id=, or leave out that option and the columns "
+    f'"{ROW}", "{ERRORS}" and "{JOB}".'
 )
 
 
 class JobColumn:
-    """The column in which each row names the job that it failed in, or none; all of them the same one.
+    """The column in which a row names the job that it failed in; all rows that name one must name the same.
 
-    Options are inherited from that job, so a row of another one could be read with the wrong ones.
+    The upload inherits that job's options, so a row of another job could be read with the wrong ones.
     """
 
     def __init__(self, place: int, width: int, named: str) -> None:
-        """`named`: what the first row says; rows of another width are not judged, for they will fail."""
+        """`named`: the job that the first row names, or "". Rows of another width fail anyway."""
         self._place = place
         self._width = width
         self._named = named
 
     def job_id(self) -> UUID | None:
-        """The job, or None where the first row names none; RefusedFileError for what cannot be a job."""
+        """The job, or None if the first row names none; RefusedFileError if it is not the id of a job."""
         if not self._named:
             return None
         job_id = _job_id(self._named)
@@ -43,7 +43,7 @@ class JobColumn:
         return job_id
 
     def require_same(self, record: Record) -> None:
-        """RefusedFileError for a row that names another job than the first one does."""
+        """Raise RefusedFileError if the row names another job than the first row does."""
         if len(record.cells) != self._width or record.cells[self._place] == self._named:
             return
         named = record.cells[self._place].strip()
@@ -58,7 +58,7 @@ class JobColumn:
 
 
 def job_column(csv_file: CsvFile) -> JobColumn | None:
-    """The column that names the job, or None."""
+    """The column that names the job, or None if the file does not have it."""
     names = _names(csv_file)
     if JOB not in names:
         return None
@@ -66,12 +66,12 @@ def job_column(csv_file: CsvFile) -> JobColumn | None:
     cells = record.cells if record else []
     named = cells[place].strip() if place < len(cells) else ""
     if len(cells) != len(names) and not _job_id(named):
-        named = ""  # the cells are not in their places
+        named = ""  # the cells are not in their columns
     return JobColumn(place, len(names), named)
 
 
 class FailedRow(NamedTuple):
-    """What a job must have for a row that names no job to be one of its failed rows."""
+    """How to find the job of a failed row that does not name it: by header, row number, and messages."""
 
     header: list[str]
     row: int
@@ -79,7 +79,7 @@ class FailedRow(NamedTuple):
 
 
 def first_failed_row(csv_file: CsvFile) -> FailedRow | None:
-    """The first row of a file of failed rows that does not name its job; None for any other file."""
+    """The first row of a file of failed rows without the column `_job`; None for any other file."""
     names = _names(csv_file)
     record = csv_file.first_record() if {ROW, ERRORS} <= set(names) and JOB not in names else None
     if record is None or len(record.cells) < len(names):
@@ -105,12 +105,12 @@ class FailedRowsWriter:
 
     def header(self) -> bytes:
         """The first line."""
-        return self._writer.line([*(self._header[place] for place in self._original), *HANDED_BACK])
+        return self._writer.line([*(self._header[place] for place in self._original), *ADDED_COLUMNS])
 
     def row(self, record: Record, messages: Sequence[str]) -> bytes:
-        """A failed row as it was, what is wrong with it, and its job.
+        """A failed row with its original cells, its row number, its messages, and its job.
 
-        Cells that it lacks are empty, and extra ones follow the last column.
+        Missing cells are written as empty ones, and extra cells follow the last column.
         """
         width = len(self._header)
         cells = lenient_cells(record.cells[0], self._delimiter) if record.fault else record.cells
@@ -121,8 +121,8 @@ class FailedRowsWriter:
 
 
 def _original(header: Sequence[str]) -> list[int]:
-    """The places of the columns that are not ours; a file of failed rows may itself have failed rows."""
-    return [place for place, name in enumerate(header) if name.strip() not in HANDED_BACK]
+    """The places of the original columns, from 0; a file of failed rows may itself have failed rows."""
+    return [place for place, name in enumerate(header) if name.strip() not in ADDED_COLUMNS]
 
 
 def _names(csv_file: CsvFile) -> list[str]:

@@ -1,4 +1,4 @@
-"""The first record names the columns: header → what each column is for."""
+"""The header: what each column of a file is for."""
 
 import difflib
 import re
@@ -14,12 +14,12 @@ FIELDS = ("identifier", "name", "type", "description", "valid_from", "valid_to",
 DATE_FIELDS = ("valid_from", "valid_to")
 REQUIRED_FIELDS = ("identifier", "name", "type", "valid_from", "is_active")
 METADATA_PREFIX = "metadata."
-# The columns that a file of failed rows has beside the original ones.
-HANDED_BACK = ("_row", "_errors", "_job")
+# The columns that a file of failed rows has in addition to the original ones.
+ADDED_COLUMNS = ("_row", "_errors", "_job")
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 MAX_COLUMNS = 500
 MAX_COLUMN_NAME_CHARS = 255
-NEAR_MISS = 0.75  # difflib's ratio: "discription" is one of "description", "colour" is none
+NEAR_MISS = 0.75  # difflib's ratio: "discription" is near "description", "colour" is near no field
 SEPARATORS = re.compile(r"[\s_-]+")
 
 # For each column of the file, in its order: a field, "metadata.KEY", or None if it is ignored.
@@ -28,9 +28,9 @@ Columns = tuple[str | None, ...]
 
 @dataclass(frozen=True)
 class IgnoredColumn:
-    """A column of the file that is for nothing, and the field that its owner may have meant.
+    """A column of the file that is not imported, and the field that its name nearly matches, or None.
 
-    `position` counts from 1: a column need not have a name.
+    `position` counts from 1, since a column need not have a name.
     """
 
     column: str
@@ -39,12 +39,12 @@ class IgnoredColumn:
 
 
 def require_readable(record: Record) -> list[str]:
-    """The header's cells; RefusedFileError where they cannot be names of columns."""
+    """The header's cells; RefusedFileError if they cannot be column names."""
     names = record.cells
     if record.fault:
         shown = encoding.printable(names[0][:50])
         raise _unreadable(f'has a fault in its quotes or is too long: "{shown}"')
-    count = sum(name.strip() not in HANDED_BACK for name in names)
+    count = sum(name.strip() not in ADDED_COLUMNS for name in names)
     if count > MAX_COLUMNS:
         raise RefusedFileError(
             "too-many-columns", f"The header has {count} columns; at most {MAX_COLUMNS} are read."
@@ -63,8 +63,8 @@ def require_readable(record: Record) -> list[str]:
 def map_columns(header: Sequence[str], mapping: Mapping[str, str], required: Sequence[str]) -> Columns:
     """What each column is for; spaces, underscores, hyphens and case do not matter.
 
-    `mapping` names fields for foreign headers. Raises RefusedFileError where a required column is missing, a
-    column is doubled, or a field has two columns.
+    `mapping` maps headers of the file to fields. Raises RefusedFileError if a required column or one of
+    `mapping` is missing, a column occurs twice, or a field has two columns.
     """
     keys = [_key(name) for name in header]
     if doubled := _doubled([key for key in keys if key]):
@@ -84,28 +84,28 @@ def map_columns(header: Sequence[str], mapping: Mapping[str, str], required: Seq
 
 
 def ignored_columns(header: Sequence[str], columns: Columns) -> list[IgnoredColumn]:
-    """The columns that are for nothing, each with the field that its name nearly is."""
+    """The columns that are not imported, each with the field that its name nearly matches."""
     free = [field for field in FIELDS if field not in columns]
     return [
         IgnoredColumn(name, position, _near_miss(name, free))
         for position, (name, target) in enumerate(zip(header, columns, strict=True), start=1)
-        if target is None and name.strip() not in HANDED_BACK
+        if target is None and name.strip() not in ADDED_COLUMNS
     ]
 
 
 def find_delimiter(line: str, mapping: Mapping[str, str]) -> str:
-    """The delimiter by which the header's first line has the most known names.
+    """The delimiter that divides the header's first line into the most known names.
 
-    Raises RefusedFileError where that is not one delimiter alone. Where no name is known it is the one that
-    makes the most columns.
+    Raises RefusedFileError if several do. If no name is known it is the one that makes the most columns.
     """
     foreign = {_key(name) for name in mapping}
     cells = {delimiter: lenient_cells(line, delimiter) for delimiter in DELIMITERS.values()}
     known = {
         delimiter: sum(
-            _key(cell) in foreign or _own(cell) is not None or cell.strip() in HANDED_BACK for cell in found
+            _key(cell) in foreign or _own(cell) is not None or cell.strip() in ADDED_COLUMNS
+            for cell in divided
         )
-        for delimiter, found in cells.items()
+        for delimiter, divided in cells.items()
     }
     best = [delimiter for delimiter in cells if known[delimiter] == max(known.values())]
     if len(best) == len(cells):
@@ -119,7 +119,7 @@ def find_delimiter(line: str, mapping: Mapping[str, str]) -> str:
 
 
 def is_target(text: str) -> bool:
-    """Whether columns= may map a header to this."""
+    """Whether columns= may map a header to this text: a field, or metadata.KEY."""
     return text in FIELDS or (text.startswith(METADATA_PREFIX) and len(text) > len(METADATA_PREFIX))
 
 

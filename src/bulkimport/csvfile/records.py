@@ -1,4 +1,4 @@
-"""Text → records, one by one, whatever quotes do.
+"""Text → records, one by one, whatever the quotes are.
 
 Intake cuts a file with this and the worker reads the chunks with it, so both see the same records.
 
@@ -22,10 +22,10 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-MAX_RECORD_CHARS = 1024**2  # the longest record: more is a quote that nobody closed, or no CSV at all
+MAX_RECORD_CHARS = 1024**2  # of the longest record: more is an unclosed quote, or not CSV
 MAX_CELL_CHARS = csv.field_size_limit()  # 131072; the reader enforces it
 CHUNK_ENCODING = "utf-8"
-CHUNK_ERRORS = "surrogatepass"  # what did not decode travels as lone surrogates
+CHUNK_ERRORS = "surrogatepass"  # bytes that did not decode are lone surrogates
 
 UNCLOSED_QUOTE = "unclosed_quote"
 MISPLACED_QUOTE = "misplaced_quote"
@@ -34,9 +34,9 @@ RECORD_TOO_LONG = "record_too_long"
 
 
 class Record(NamedTuple):
-    """A record: the row that a spreadsheet shows, the physical line where it begins, and its cells.
+    """A record: its row in a spreadsheet and the line on which it begins, both from 1, and its cells.
 
-    Where there is a `fault`, one of the codes above, the only cell is the line as it stands.
+    `fault` is None or one of the codes above; then the only cell is the line itself, without its line end.
     """
 
     row: int
@@ -49,7 +49,7 @@ class Record(NamedTuple):
 class Records:
     """Records as columns, which are checked several times as fast as one by one.
 
-    `faults`: those of Record, by the record's place in the columns.
+    `faults` maps a record's place in the columns, from 0, to its fault.
     """
 
     rows: list[int] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Records:
             yield Record(*columns, self.faults.get(place))
 
     def append(self, record: Record) -> None:
-        """One more behind the others."""
+        """Add a record at the end."""
         if record.fault:
             self.faults[len(self.rows)] = record.fault
         self.rows.append(record.row)
@@ -70,7 +70,7 @@ class Records:
         self.cells.append(record.cells)
 
     def only(self, rows: Container[int]) -> "Records":
-        """Those of these rows."""
+        """The records of these rows."""
         kept = Records()
         for record in self:
             if record.row in rows:
@@ -79,7 +79,7 @@ class Records:
 
 
 class RecordReader:
-    """Reads records from lines. `taken_chars` is the length of what take() will return."""
+    """Reads records from lines. `taken_chars` is the length of the text that take() would return."""
 
     def __init__(
         self, readline: Callable[[int], str], delimiter: str, *, row: int = 1, line: int = 1
@@ -119,13 +119,13 @@ class RecordReader:
         return Record(row, line, cells, fault)
 
     def unread(self) -> None:
-        """Let the record that was read last come again."""
+        """Put the last record back, so that next() returns it again."""
         self.next_row -= 1
         self.next_line -= len(self._taken) - self._begin
         self._put_back(self._begin)
 
     def take(self) -> str:
-        """The lines of the records that were read since the last time, as they stand."""
+        """The text of the records that were read since the last call, unchanged."""
         lines = "".join(self._taken)
         self._taken.clear()
         self._hopeless_until -= self.taken_chars
@@ -222,7 +222,7 @@ def _is_open(error: csv.Error) -> bool:
 def read(body: bytes, *, delimiter: str, first_row: int, first_line: int) -> Records:
     """The records of a chunk that are not blank."""
     text = io.StringIO(body.decode(CHUNK_ENCODING, CHUNK_ERRORS), newline="")
-    found = Records()
+    records = Records()
     row, lines = first_row, 0
     if len(body) <= MAX_RECORD_CHARS:
         # No record is too long, so as long as no quote is wrong csv alone reads the same, much faster.
@@ -230,11 +230,11 @@ def read(body: bytes, *, delimiter: str, first_row: int, first_line: int) -> Rec
         try:
             for cells in reader:
                 if (cells and cells[0].strip()) or not is_blank(cells):
-                    found.rows.append(row)
-                    found.lines.append(first_line + lines)
-                    found.cells.append(cells)
+                    records.rows.append(row)
+                    records.lines.append(first_line + lines)
+                    records.cells.append(cells)
                 row, lines = row + 1, reader.line_num
-            return found
+            return records
         except csv.Error:
             text.seek(0)
             for _ in range(lines):
@@ -242,12 +242,12 @@ def read(body: bytes, *, delimiter: str, first_row: int, first_line: int) -> Rec
     careful = RecordReader(text.readline, delimiter, row=row, line=first_line + lines)
     while record := careful.next():
         if not is_blank(record.cells):
-            found.append(record)
-    return found
+            records.append(record)
+    return records
 
 
 def lenient_cells(line: str, delimiter: str) -> list[str]:
-    """The cells of a faulty record's line as well as they can be told."""
+    """The cells of a faulty record's line, as far as they can be told apart."""
     try:
         return next(csv.reader([line], delimiter=delimiter), [])
     except csv.Error:
@@ -255,5 +255,5 @@ def lenient_cells(line: str, delimiter: str) -> list[str]:
 
 
 def is_blank(cells: Sequence[str]) -> bool:
-    """A record with nothing in it, as spreadsheets leave below their last row: no row at all."""
+    """Whether all cells are blank, as spreadsheets leave them below their last row; this is not a row."""
     return not any(map(str.strip, cells))

@@ -1,4 +1,4 @@
-"""What is no CSV at all, by its first bytes, and what its owner should do."""
+"""Files that are not CSV, recognised by their first bytes, and what to upload instead."""
 
 import re
 
@@ -9,13 +9,13 @@ JSON_START = re.compile(rb'[{\[]\s*["{}\[\]0-9]')
 
 
 def refuse(start: bytes) -> None:
-    """RefusedFileError where the first bytes of a file are those of another format."""
-    found = _foreign(start)
+    """Raise RefusedFileError if the first bytes of a file are those of another format."""
+    found = _other_format(start)
     if found:
         raise RefusedFileError("not-csv", f"{found}.")
 
 
-def _foreign(start: bytes) -> str | None:
+def _other_format(start: bytes) -> str | None:
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1024].lower()
     if start.startswith(b"PK\x03\x04"):
         return _zip(start)

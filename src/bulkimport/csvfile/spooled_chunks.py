@@ -1,24 +1,28 @@
-"""Chunks between cutting and storing: on disk where they are large, so that memory stays flat."""
+"""Chunks between being cut and being stored: on disk if they are large, so that memory stays flat."""
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import IO
 
-from bulkimport.csvfile.chunks import Chunk
+from bulkimport.csvfile.chunks import Chunk, CsvFile, OnRow
 
-SPOOL_BYTES = 512 * 1024  # more than that lies on disk
+SPOOL_BYTES = 512 * 1024  # more than that is written to disk
 
 
 class SpooledChunks:
-    """The chunks of a file, which may be iterated more than once, and their `rows` in all."""
+    """All chunks of a file, which can be iterated more than once.
 
-    def __init__(self, bodiless: Sequence[tuple[Chunk, int]], bodies: IO[bytes]) -> None:
-        """The chunks without their bodies, each with its body's size; the bodies one after the other."""
+    `rows` and `blank_rows` count the file's records below the header that are not blank, and those that are.
+    """
+
+    def __init__(self, bodiless: Sequence[tuple[Chunk, int]], bodies: IO[bytes], *, blank_rows: int) -> None:
+        """`bodiless`: the chunks without their bodies, each with the length of its body in `bodies`."""
         self._bodiless = bodiless
         self._bodies = bodies
         self.rows = sum(chunk.rows for chunk, _ in bodiless)
+        self.blank_rows = blank_rows
 
     def __len__(self) -> int:
         return len(self._bodiless)
@@ -30,11 +34,13 @@ class SpooledChunks:
 
 
 @contextmanager
-def spooled(chunks: Iterable[Chunk]) -> Iterator[SpooledChunks]:
-    """All of these chunks, until the context ends."""
+def spooled(
+    csv_file: CsvFile, *, chunk_rows: int, max_rows: int, on_row: Sequence[OnRow] = ()
+) -> Iterator[SpooledChunks]:
+    """Cut the whole file, as CsvFile.chunks does; the chunks are kept until the context ends."""
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as bodies:
         bodiless = []
-        for chunk in chunks:
+        for chunk in csv_file.chunks(chunk_rows=chunk_rows, max_rows=max_rows, on_row=on_row):
             bodies.write(chunk.body)
             bodiless.append((replace(chunk, body=b""), len(chunk.body)))
-        yield SpooledChunks(bodiless, bodies)
+        yield SpooledChunks(bodiless, bodies, blank_rows=csv_file.blank_rows)

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from bulkimport.csvfile import encoding
 
-# A spreadsheet runs a cell that begins so (OWASP, CSV injection).
+# A spreadsheet runs a cell that begins with one of these as a formula (OWASP, CSV Injection).
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class LineWriter:
     """Writes lines with this delimiter, in UTF-8; bytes that did not decode are written as they were.
 
-    With `formula_safe`, a cell that a spreadsheet would run gets an apostrophe in front of it.
+    With `formula_safe`, a cell that a spreadsheet would run as a formula gets an apostrophe in front of it.
     """
 
     def __init__(self, delimiter: str = ",", *, formula_safe: bool = False) -> None:

@@ -15,7 +15,7 @@ from bulkimport.csvfile import records
 from bulkimport.csvfile.header import Columns
 from bulkimport.jobs.options import UPDATE, Options
 from bulkimport.store import row_errors, staging
-from bulkimport.store.chunks import Chunk
+from bulkimport.store.chunks import StoredChunk
 from bulkimport.telemetry import metrics
 
 
@@ -34,8 +34,8 @@ class CheckedChunk:
 
 
 @metrics.stage("check")
-def check(chunk: Chunk, columns: Columns, options: Options) -> CheckedChunk:
-    """Check every row of a chunk of a file with these columns."""
+def check(chunk: StoredChunk, columns: Columns, options: Options) -> CheckedChunk:
+    """Check every row of a chunk whose file has these columns."""
     rules = RowRules(columns, date_format=options.date_format, partial=options.on_conflict == UPDATE)
     read = records.read(
         chunk.body, delimiter=options.delimiter, first_row=chunk.first_row, first_line=chunk.first_line
@@ -55,8 +55,10 @@ class Lookahead:
         self._key: tuple[UUID, int] | None = None
         self._future: Future[CheckedChunk] | None = None
 
-    def begin(self, job_id: UUID, number: int, chunk: Chunk, columns: Columns, options: Options) -> None:
-        """Start to check this chunk in the background."""
+    def begin(
+        self, job_id: UUID, number: int, chunk: StoredChunk, columns: Columns, options: Options
+    ) -> None:
+        """Check this chunk in the background."""
         self._key = job_id, number
         self._future = self._thread.submit(check, chunk, columns, options)
 

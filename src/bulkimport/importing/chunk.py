@@ -49,7 +49,7 @@ def _store_errors(
 
 
 @metrics.stage("read")
-def _read(cursor: Cursor, claim: Claim, number: int) -> chunks.Chunk:
+def _read(cursor: Cursor, claim: Claim, number: int) -> chunks.StoredChunk:
     return chunks.require(cursor, account_id=claim.account_id, job_id=claim.job_id, number=number)
 
 

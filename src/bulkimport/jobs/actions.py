@@ -1,4 +1,4 @@
-"""What may be asked of a job that exists: to cancel, delete, retry or revert it.
+"""Actions on an existing job: cancel, delete, retry, revert.
 
 All in the caller's transaction, which must be rolled back after an error.
 """
@@ -29,13 +29,13 @@ class JobStateError(Exception):
 
 
 def cancel(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
-    """End the job: at once, or by the worker that has it in hand, behind that chunk.
+    """Cancel the job: at once, or by the worker processing it, after the current chunk. Returns the job.
 
-    What was imported stays. Raises UnknownJobError or JobStateError.
+    Rows that were imported stay imported. Raises UnknownJobError or JobStateError.
     """
     _require(cursor, account_id, job_id)
-    # The lock in the queue before that of the job, as workers have it.
-    if queue.is_in_hand(cursor, account_id=account_id, job_id=job_id):
+    # The queue row is locked before the job, as workers do.
+    if queue.is_being_processed(cursor, account_id=account_id, job_id=job_id):
         progress.request_cancel(cursor, account_id=account_id, job_id=job_id)
     else:
         finish.end(cursor, account_id=account_id, job_id=job_id, status=jobs.CANCELLED)
@@ -46,7 +46,7 @@ def cancel(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
 
 
 def delete(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """Hide a finished job, with its errors and its file, until workers have removed them; its assets stay.
+    """Hide a finished job, its errors and its file, for workers to remove; its assets stay.
 
     Raises UnknownJobError or JobStateError.
     """
@@ -61,9 +61,9 @@ def delete(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
 def retry(
     cursor: Cursor, limits: Limits, *, account_id: int, job_id: UUID, new_job_id: UUID, receipt: Receipt
 ) -> None:
-    """Make a job of the rows that failed, and of those that were never reached; with the same options.
+    """Create a job of the rows that failed and those that were not reached, with the same options.
 
-    Workers copy the rows before they import them; they keep their numbers. Raises UnknownJobError,
+    Workers copy the rows before they import them; row numbers stay the same. Raises UnknownJobError,
     JobStateError, or intake.TooManyJobsError.
     """
     jobs.lock(cursor, account_id=account_id, job_id=job_id)
@@ -94,7 +94,7 @@ def retry(
 def revert(
     cursor: Cursor, limits: Limits, *, account_id: int, job_id: UUID, new_job_id: UUID, receipt: Receipt
 ) -> None:
-    """Make a job that undoes what this one did to the assets.
+    """Create a job that undoes what this one did to assets.
 
     Raises UnknownJobError, JobStateError, or intake.TooManyJobsError.
     """
@@ -104,7 +104,7 @@ def revert(
         raise JobStateError("already-reverted", f"Job {revert_id} reverts this job, or has done so.")
     touched_rows = _touched_rows(parent)
     if not touched_rows:
-        raise JobStateError("nothing-to-revert", "The job created and changed no asset.")
+        raise JobStateError("nothing-to-revert", "The job neither created nor changed an asset.")
     try:
         jobs.create(
             cursor,
@@ -147,7 +147,7 @@ def _require_finished(cursor: Cursor, account_id: int, job_id: UUID) -> Job:
 
 
 def _require_undone(cursor: Cursor, account_id: int, job: Job) -> Undone:
-    """What is still to be done of a finished job."""
+    """How much a retry of a finished job would import; JobStateError if that is nothing."""
     if job.kind == jobs.REVERT:
         raise JobStateError("nothing-to-retry", "The job reverts another one; revert that one again.")
     undone = chunks.undone(cursor, account_id=account_id, job_id=job.id, failed_rows=job.failed_rows)

@@ -1,4 +1,4 @@
-"""How fast a job goes, and when it will be done: by what it did up to its last step, so each step's own."""
+"""How fast a job is and when it will finish, as of its last chunk: the values change with each chunk only."""
 
 import math
 from datetime import datetime, timedelta
@@ -10,18 +10,18 @@ MIN_POLL_S, MAX_POLL_S = 1, 60
 
 
 def progress(job: Job) -> float:
-    """The share of the rows that were handled, from 0 to 1."""
+    """The share of the rows that were handled, from 0 to 1; 1 for a job of no rows."""
     return round(job.processed_rows / job.total_rows, 4) if job.total_rows else 1.0
 
 
 def rows_per_second(job: Job) -> float | None:
-    """Since the job was begun; None before its first step."""
+    """Rows handled per second since the job started; None until its first chunk is done."""
     seconds = _seconds_at_work(job)
     return round(job.processed_rows / seconds, 1) if seconds and job.processed_rows else None
 
 
 def estimated_completion(job: Job) -> datetime | None:
-    """When an unfinished job will be done if it goes on as it did; None where that cannot be told."""
+    """When an unfinished job will finish if it goes on as fast as so far; None if that cannot be known."""
     left = _seconds_left(job)
     if left is None or job.advanced_at is None:
         return None
@@ -29,7 +29,7 @@ def estimated_completion(job: Job) -> datetime | None:
 
 
 def poll_after(job: Job) -> int:
-    """Seconds after which it is worth asking again."""
+    """Seconds after which to ask for the status again, from MIN_POLL_S to MAX_POLL_S."""
     left = _seconds_left(job)
     return MIN_POLL_S if left is None else max(MIN_POLL_S, min(MAX_POLL_S, math.ceil(left)))
 

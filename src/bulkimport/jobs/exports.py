@@ -1,4 +1,4 @@
-"""What was wrong with a job's file, as CSV: piece by piece, with no connection held in between."""
+"""A job's errors and failed rows as CSV, piece by piece; no connection is held between the pieces."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -10,7 +10,7 @@ from bulkimport.csvfile.writer import LineWriter
 from bulkimport.database.connections import Database
 from bulkimport.jobs.options import Options
 from bulkimport.store import chunks, row_errors
-from bulkimport.store.chunks import Chunk
+from bulkimport.store.chunks import StoredChunk
 from bulkimport.store.jobs import Job
 from bulkimport.store.row_errors import StoredError
 
@@ -21,24 +21,24 @@ ERROR_COLUMNS = ("row", "line", "field", "code", "message", "value")
 
 
 def errors_csv(database: Database, *, account_id: int, job_id: UUID, formula_safe: bool) -> Iterator[bytes]:
-    """All row errors that are kept, a line each."""
+    """A header, and all stored row errors, one line each."""
     writer = LineWriter(formula_safe=formula_safe)
     yield writer.line(ERROR_COLUMNS)
     after = BEFORE_ALL
-    while errors := _errors_behind(database, account_id, job_id, after, PAGE_ERRORS):
+    while errors := _errors_after(database, account_id, job_id, after, PAGE_ERRORS):
         yield b"".join(writer.line(_cells(error)) for error in errors)
         after = errors[-1].row, errors[-1].position
 
 
 def failed_rows_csv(database: Database, *, account_id: int, job: Job, formula_safe: bool) -> Iterator[bytes]:
-    """The failed rows of a job as they were, each with its errors."""
+    """A header, and the failed rows of a job as they were uploaded, each with its errors."""
     options = Options.from_stored(job.options)
     writer = FailedRowsWriter(job.header, options.delimiter, job_id=job.id, formula_safe=formula_safe)
     yield writer.header()
     row = 0
-    while first := _errors_behind(database, account_id, job.id, (row, MAX_POSITION), 1):
+    while first := _errors_after(database, account_id, job.id, (row, MAX_POSITION), 1):
         chunk = _chunk(database, account_id, job.id, first[0].row)
-        found = list(
+        chunk_records = list(
             records.read(
                 chunk.body,
                 delimiter=options.delimiter,
@@ -46,19 +46,21 @@ def failed_rows_csv(database: Database, *, account_id: int, job: Job, formula_sa
                 first_line=chunk.first_line,
             )
         )
-        row = found[-1].row
+        row = chunk_records[-1].row
         messages = _messages(database, account_id, job.id, chunk.first_row, row)
-        yield b"".join(writer.row(record, messages[record.row]) for record in found if record.row in messages)
+        yield b"".join(
+            writer.row(record, messages[record.row]) for record in chunk_records if record.row in messages
+        )
 
 
-def _errors_behind(
+def _errors_after(
     database: Database, account_id: int, job_id: UUID, after: tuple[int, int], limit: int
 ) -> list[StoredError]:
     with database.tenant_read(account_id) as cursor:
         return row_errors.page(cursor, account_id=account_id, job_id=job_id, after=after, limit=limit)
 
 
-def _chunk(database: Database, account_id: int, job_id: UUID, row: int) -> Chunk:
+def _chunk(database: Database, account_id: int, job_id: UUID, row: int) -> StoredChunk:
     with database.tenant_read(account_id) as cursor:
         chunk = chunks.holding(cursor, account_id=account_id, job_id=job_id, row=row)
     if chunk is None:
@@ -69,7 +71,7 @@ def _chunk(database: Database, account_id: int, job_id: UUID, row: int) -> Chunk
 def _messages(
     database: Database, account_id: int, job_id: UUID, first_row: int, last_row: int
 ) -> dict[int, list[str]]:
-    """The messages of each failed row."""
+    """The messages of each failed row from `first_row` to `last_row`, by its number."""
     with database.tenant_read(account_id) as cursor:
         errors = row_errors.between(
             cursor, account_id=account_id, job_id=job_id, first_row=first_row, last_row=last_row

@@ -1,4 +1,4 @@
-"""The end of a job: its status, and what is no longer needed; in the caller's transaction."""
+"""The end of a job: its final status, and removing what is no longer needed; in the caller's transaction."""
 
 from uuid import UUID
 
@@ -10,11 +10,11 @@ BATCH_IDENTIFIERS = 5_000
 
 
 def end(cursor: Cursor, *, account_id: int, job_id: UUID, status: str, failure: str | None = None) -> bool:
-    """Give an unfinished job its final status; False if it has one. Needs the job's lock in the queue.
+    """Give an unfinished job its final status; False if it has one. Needs the lock of its queue row.
 
-    Of its identifiers only the first batch goes at once.
+    Only one batch of its identifiers is deleted here; workers delete the others later.
     """
-    ended = progress.set_status(cursor, account_id=account_id, job_id=job_id, status=status, failure=failure)
+    ended = progress.finish(cursor, account_id=account_id, job_id=job_id, status=status, failure=failure)
     identifiers.forget_some(cursor, account_id=account_id, job_id=job_id, limit=BATCH_IDENTIFIERS)
     finished.add(cursor, account_id=account_id, job_id=job_id)
     queue.remove(cursor, account_id=account_id, job_id=job_id)
@@ -22,11 +22,11 @@ def end(cursor: Cursor, *, account_id: int, job_id: UUID, status: str, failure: 
 
 
 def hide(cursor: Cursor, *, account_id: int, job_id: UUID) -> UUID | None:
-    """Hide a finished job from everybody and have it removed, piece by piece, by workers.
+    """Make a finished job invisible, for workers to remove piece by piece; None.
 
-    Where another job still needs it, nothing is hidden, and that job is returned.
+    If an unfinished job still reads what it has stored, that job's id is returned and nothing is hidden.
     """
-    # Before the job's lock, in the order in which a worker that purges takes both.
+    # Before the job is locked, in the order in which a purging worker locks both.
     finished.expire(cursor, account_id=account_id, job_id=job_id)
     jobs.lock(cursor, account_id=account_id, job_id=job_id)
     dependent = queue.find_dependent(cursor, account_id=account_id, parent_id=job_id)

@@ -1,6 +1,6 @@
-"""An upload becomes a job: first it is read and cut, then stored in one transaction, all of it or nothing."""
+"""An upload becomes a job: first it is read and cut, then it is stored, in one transaction."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import BinaryIO
@@ -10,7 +10,7 @@ from psycopg2.errors import ForeignKeyViolation
 from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.csvfile import dates, failed_rows, header
-from bulkimport.csvfile.chunks import CsvFile
+from bulkimport.csvfile.chunks import CsvFile, OnRow
 from bulkimport.csvfile.dates import FormatEvidence
 from bulkimport.csvfile.failed_rows import JobColumn
 from bulkimport.csvfile.header import Columns
@@ -25,7 +25,7 @@ from bulkimport.store.jobs import Receipt
 
 @dataclass(frozen=True)
 class Limits:
-    """How a file is cut, how many rows it may have, and how many unfinished jobs an account."""
+    """The most rows of a chunk, rows of a file, and unfinished jobs of an account."""
 
     chunk_rows: int
     max_rows: int
@@ -38,13 +38,12 @@ class TooManyJobsError(Exception):
 
 @dataclass(frozen=True)
 class CutFile:
-    """A file that was read to its end and may be stored: its chunks, and what its job will be like."""
+    """A file that was read to its end and can be stored: its chunks, and the attributes of its job."""
 
     options: Options
     header: Sequence[str]
     columns: Columns
     parent_job_id: UUID | None
-    blank_rows: int
     chunks: SpooledChunks
 
 
@@ -52,7 +51,7 @@ class CutFile:
 def cut(
     database: Database, limits: Limits, asked: Asked, *, account_id: int, file: BinaryIO
 ) -> Iterator[CutFile]:
-    """The file, read once as a stream, with no transaction open: how long that takes is up to the file.
+    """Read the file, once, as a stream; with no transaction open, since a file may take any time to read.
 
     Raises RefusedFileError, InactiveAccountError or TooManyJobsError.
     """
@@ -65,15 +64,16 @@ def cut(
     inherited = _options_of(database, account_id, parent_id) if parent_id else Options()
     options = asked.in_force(inherited, charset=csv_file.charset, delimiter=csv_file.delimiter)
     columns = header.map_columns(csv_file.header, options.columns, options.required_fields)
-    on_row: list[Callable[[Record], None]] = [job_column.require_same] if job_column else []
+    on_row: list[OnRow] = [job_column.require_same] if job_column else []
     evidence = FormatEvidence() if options.date_format == dates.AUTO else None
     if evidence:
         on_row.append(_adding_dates(evidence, columns))
-    cutting = csv_file.chunks(chunk_rows=limits.chunk_rows, max_rows=limits.max_rows, on_row=on_row)
-    with spooled(cutting) as chunks_cut:
+    with spooled(
+        csv_file, chunk_rows=limits.chunk_rows, max_rows=limits.max_rows, on_row=on_row
+    ) as spooled_chunks:
         if evidence:
             options = replace(options, date_format=evidence.decide())
-        yield CutFile(options, csv_file.header, columns, parent_id, csv_file.blank_rows, chunks_cut)
+        yield CutFile(options, csv_file.header, columns, parent_id, spooled_chunks)
 
 
 def store(
@@ -97,7 +97,7 @@ def store(
             account_id=account_id,
             job_id=job_id,
             total_rows=file.chunks.rows,
-            blank_rows=file.blank_rows,
+            blank_rows=file.chunks.blank_rows,
             options=file.options.stored(),
             header=file.header,
             columns=file.columns,
@@ -113,9 +113,9 @@ def store(
 def enqueue(
     cursor: Cursor, limits: Limits, *, account_id: int, job_id: UUID, chunks: int, copies: int = 0
 ) -> None:
-    """Queue a job that is stored, or begins with so many copies.
+    """Queue a job of `chunks` turns, of which the first `copies` copy its parent's chunks.
 
-    Raises TooManyJobsError where the account has no room for it.
+    Raises TooManyJobsError if the account has as many unfinished jobs as it may have.
     """
     queue.lock_account(cursor, account_id=account_id)
     ahead = require_room(cursor, limits, account_id=account_id)
@@ -123,7 +123,7 @@ def enqueue(
 
 
 def require_room(cursor: Cursor, limits: Limits, *, account_id: int) -> int:
-    """How many unfinished jobs the account has; TooManyJobsError where that is all that it may have."""
+    """How many unfinished jobs the account has; TooManyJobsError if it may not have another."""
     count = queue.count(cursor, account_id=account_id)
     if count >= limits.max_active_jobs:
         raise TooManyJobsError(
@@ -136,7 +136,7 @@ def require_room(cursor: Cursor, limits: Limits, *, account_id: int) -> int:
 def _parent_id(
     database: Database, account_id: int, csv_file: CsvFile, job_column: JobColumn | None
 ) -> UUID | None:
-    """The job whose failed rows these are, as far as the file itself shows it beyond doubt."""
+    """The job whose failed rows these are, or None if the file does not show that."""
     if job_column:
         return job_column.job_id()
     failed_row = failed_rows.first_failed_row(csv_file)
@@ -172,8 +172,8 @@ def _unknown_parent(job_id: UUID | None) -> RefusedFileError:
     return RefusedFileError("unknown-parent", f'There is no job "{job_id}". {failed_rows.WAY_OUT}')
 
 
-def _adding_dates(evidence: FormatEvidence, columns: Columns) -> Callable[[Record], None]:
-    """Adds the dates of each row that has the columns."""
+def _adding_dates(evidence: FormatEvidence, columns: Columns) -> OnRow:
+    """Returns a function that adds the dates of a row, if it has as many cells as the header."""
     places = [columns.index(field) for field in header.DATE_FIELDS if field in columns]
 
     def add(record: Record) -> None:

@@ -1,4 +1,4 @@
-"""What a caller may choose for an import: as it was asked for, and as it is in force."""
+"""The options of an import: as requested, and as in force."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -16,7 +16,7 @@ ON_ERROR = (CONTINUE, ABORT)
 
 @dataclass(frozen=True)
 class Options:
-    """A job's options in force. `columns` maps foreign headers to fields."""
+    """A job's options in force. `columns` maps headers of the file to fields."""
 
     charset: str = "utf-8"
     delimiter: str = ","
@@ -32,18 +32,18 @@ class Options:
         return ("identifier",) if self.on_conflict == UPDATE else REQUIRED_FIELDS
 
     def stored(self) -> dict[str, Any]:
-        """As the job keeps them."""
+        """The options as the job stores them, in JSON."""
         return asdict(self)
 
     @classmethod
     def from_stored(cls, stored: Mapping[str, Any]) -> Self:
-        """Of a job; what it does not keep has its default, and what a newer release kept is passed over."""
+        """The options that a job has stored: defaults for missing ones, without those of a newer release."""
         return cls(**{known.name: stored[known.name] for known in fields(cls) if known.name in stored})
 
 
 @dataclass(frozen=True)
 class Asked:
-    """The options of an upload; None where it says nothing."""
+    """The options that an upload sets; None for those that it does not set."""
 
     charset: str | None = None
     delimiter: str | None = None
@@ -55,7 +55,7 @@ class Asked:
     parent_job_id: UUID | None = None
 
     def in_force(self, parent: Options, *, charset: str, delimiter: str) -> Options:
-        """With what the file showed; what else is not said is as it was in the parent."""
+        """These options with the file's charset and delimiter; others that are not set are the parent's."""
         return Options(
             charset=charset,
             delimiter=delimiter,

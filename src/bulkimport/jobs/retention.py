@@ -1,6 +1,6 @@
-"""Finished jobs are tidied up, and go once they are deleted or old, as Idempotency-Keys do.
+"""What workers remove: what a finished job no longer needs, deleted and old jobs, expired Idempotency-Keys.
 
-A small batch in each transaction, so that no statement grows with a job.
+A small batch in each transaction, so that no statement takes longer for a larger job.
 """
 
 from uuid import UUID
@@ -20,10 +20,10 @@ BATCH_KEYS = 1_000
 
 
 def purge_some(database: Database, *, days: int) -> bool:
-    """Do one batch of what is due; False if nothing is.
+    """Remove one batch of what is due; False if nothing is.
 
-    What is left of a finished job's identifiers goes, all of a job that was deleted or ended `days` ago, and
-    expired keys.
+    Due are the identifiers of finished jobs, all of a job that was deleted or finished over `days` days ago,
+    and expired keys.
     """
     return _purge_jobs(database, days) or _purge_keys(database)
 
@@ -50,7 +50,7 @@ def _tidy(cursor: Cursor, account_id: int, job_id: UUID) -> None:
 
 
 def _remove(cursor: Cursor, account_id: int, job_id: UUID) -> None:
-    """A batch of what is left of the job, and at last itself."""
+    """Remove a batch of what belongs to the job, or the job itself if nothing else is left."""
     if not (
         row_errors.delete_some(cursor, account_id=account_id, job_id=job_id, limit=BATCH_ERRORS)
         or chunks.delete_some(cursor, account_id=account_id, job_id=job_id, limit=BATCH_CHUNKS)

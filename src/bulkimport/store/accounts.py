@@ -10,8 +10,8 @@ WHERE id = %(account_id)s
 """
 
 
-# Put in front of a read: takes the tenant away again where its account may not be used, so that the read
-# finds nothing, in the same round trip.
+# Sent in front of a read, in the same round trip: unsets the tenant if its account does not exist or is not
+# active, so that the read returns no rows.
 HIDE_FROM_INACTIVE = """
 /* accounts.hide_from_inactive */
 SELECT set_config('app.current_account_id', '', true)

@@ -1,4 +1,4 @@
-"""The text of a job's file, in slices of whole records."""
+"""The text of a job's file, in chunks of whole records."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from psycopg2.extensions import cursor as Cursor
 
 
 @dataclass(frozen=True)
-class Chunk:
-    """A stored slice: where its first record stands in the spreadsheet and in the file, and its rows.
+class StoredChunk:
+    """A chunk as stored. `first_row` and `first_line`: the first record's spreadsheet row and physical line.
 
-    `only_rows`: the numbers of those that count, where not all of the body's do.
+    `rows` counts the rows to import. `only_rows` has their numbers if `body` has other rows too, else None.
     """
 
     first_row: int
@@ -24,7 +24,7 @@ class Chunk:
 
 
 class Undone(NamedTuple):
-    """How much of a finished job is still to be done: its kept slices, and the rows in them that count."""
+    """What a retry of a finished job would import: the number of its stored chunks, and of rows in them."""
 
     chunks: int
     rows: int
@@ -48,7 +48,7 @@ def insert(
     rows: int,
     body: bytes,
 ) -> None:
-    """Keep one slice; its job must exist when the transaction commits."""
+    """Store a chunk; its job must exist when the transaction commits."""
     cursor.execute(
         INSERT,
         {
@@ -73,13 +73,13 @@ WHERE account_id = %(account_id)s
 """
 
 
-def require(cursor: Cursor, *, account_id: int, job_id: UUID, number: int) -> Chunk:
-    """The job's slice of this number; LookupError if it is not there."""
+def require(cursor: Cursor, *, account_id: int, job_id: UUID, number: int) -> StoredChunk:
+    """The job's chunk with this number; LookupError if it is not stored."""
     cursor.execute(READ, {"account_id": account_id, "job_id": job_id, "number": number})
-    found = cursor.fetchone()
-    if found is None:
+    stored = cursor.fetchone()
+    if stored is None:
         raise LookupError(f"job {job_id} has no chunk {number}")
-    return _chunk(*found)
+    return _chunk(*stored)
 
 
 HOLDING = """
@@ -94,11 +94,11 @@ LIMIT 1
 """
 
 
-def holding(cursor: Cursor, *, account_id: int, job_id: UUID, row: int) -> Chunk | None:
-    """The job's slice in which a row stands, or None if the file is no longer kept."""
+def holding(cursor: Cursor, *, account_id: int, job_id: UUID, row: int) -> StoredChunk | None:
+    """The job's chunk that has this row, or None if it is no longer stored."""
     cursor.execute(HOLDING, {"account_id": account_id, "job_id": job_id, "row": row})
-    found = cursor.fetchone()
-    return _chunk(*found) if found else None
+    stored = cursor.fetchone()
+    return _chunk(*stored) if stored else None
 
 
 SET_HANDLED = """
@@ -112,13 +112,13 @@ WHERE account_id = %(account_id)s
 
 
 def set_handled(cursor: Cursor, *, account_id: int, job_id: UUID, number: int) -> None:
-    """Of this slice only the rows that failed are still to be done."""
+    """Mark the chunk as handled: a retry imports only its failed rows."""
     cursor.execute(SET_HANDLED, {"account_id": account_id, "job_id": job_id, "number": number})
 
 
-# Of a slice that was handled, the rows that failed are still to be done; of any other, all that counts. Where
-# slices were handled, they have all of the job's failed rows; an all-or-nothing job may have failed rows, and
-# has no slice that was handled.
+# A retry imports the failed rows of chunks that were handled, and all rows of the others. If any chunk was
+# handled, those that were have all of the job's failed rows; an all-or-nothing job may have failed rows, and
+# has no chunk that was handled.
 UNDONE = """
 /* chunks.undone */
 SELECT count(*),
@@ -131,15 +131,15 @@ WHERE account_id = %(account_id)s
 
 
 def undone(cursor: Cursor, *, account_id: int, job_id: UUID, failed_rows: int) -> Undone:
-    """What copy_undone would copy, slice by slice, of a job that has so many failed rows."""
+    """How much copy_undone would copy, chunk by chunk, of a job with this many failed rows."""
     cursor.execute(UNDONE, {"account_id": account_id, "job_id": job_id, "failed_rows": failed_rows})
     return Undone(*cursor.fetchone() or (0, 0))
 
 
-# The errors from a slice's first row on to the next kept slice are its own: slices with no errors are not
-# kept. lead() has a default, since with row-level security a coalesce() would not be a condition of the
-# index, and all later errors of the job would be read. MATERIALIZED, or they are read twice, for `undone` is
-# used twice.
+# Errors with row numbers from a chunk's first row up to the next stored chunk's belong to this chunk, because
+# chunks without errors are deleted. lead() has a default because, with row-level security, a coalesce() would
+# not become an index condition, and all later errors of the job would be read. MATERIALIZED, because `undone`
+# is used twice and the errors would be read twice.
 COPY_UNDONE = """
 /* chunks.copy_undone */
 WITH kept AS (
@@ -180,9 +180,9 @@ FROM copied
 def copy_undone(
     cursor: Cursor, *, account_id: int, job_id: UUID, number: int, parent_id: UUID | None, place: int
 ) -> None:
-    """Give a job, under this number, what is still to be done of another one's kept slice.
+    """Copy to a job, as its chunk `number`, what a retry imports of one of its parent's stored chunks.
 
-    `place` counts the kept slices from 0. Raises LookupError if there is no such slice.
+    `place` counts the parent's stored chunks from 0. Raises LookupError if there is no such chunk.
     """
     cursor.execute(
         COPY_UNDONE,
@@ -208,11 +208,11 @@ WHERE account_id = %(account_id)s
 
 
 def delete(cursor: Cursor, *, account_id: int, job_id: UUID, number: int) -> None:
-    """The slice is needed no longer."""
+    """Delete a chunk."""
     cursor.execute(DELETE, {"account_id": account_id, "job_id": job_id, "number": number})
 
 
-# By their places in the table: see row_errors.DELETE_SOME.
+# By ctid: see row_errors.DELETE_SOME.
 DELETE_SOME = """
 /* chunks.delete_some */
 DELETE FROM trakrf.bulk_import_chunks
@@ -225,12 +225,12 @@ WHERE ctid = ANY (ARRAY(SELECT ctid
 
 
 def delete_some(cursor: Cursor, *, account_id: int, job_id: UUID, limit: int) -> int:
-    """Delete at most so many slices of a job; return how many it was."""
+    """Delete at most `limit` chunks of a job; return how many were deleted."""
     cursor.execute(DELETE_SOME, {"account_id": account_id, "job_id": job_id, "limit": limit})
     return cursor.rowcount
 
 
 def _chunk(
     first_row: int, first_line: int, rows: int, body: memoryview, only_rows: Sequence[int] | None
-) -> Chunk:
-    return Chunk(first_row, first_line, rows, bytes(body), only_rows)
+) -> StoredChunk:
+    return StoredChunk(first_row, first_line, rows, bytes(body), only_rows)

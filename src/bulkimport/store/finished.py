@@ -1,7 +1,7 @@
 """Finished jobs, until they are purged.
 
-Two values of `finished_at` stand for what a worker has to do soon: `-infinity` for a job that is deleted and
-to be removed, `infinity` for one whose identifiers are to be forgotten before its retention begins.
+Two values of `finished_at` mark what workers have to do: `-infinity` is a deleted job that is to be removed,
+`infinity` a job whose identifiers are to be deleted before its retention begins.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from psycopg2.extensions import cursor as Cursor
 
 
 class Finished(NamedTuple):
-    """A finished job; whether it is deleted, or is only due to be."""
+    """A finished job; `is_deleted` tells a deleted one from one whose retention is over."""
 
     account_id: int
     job_id: UUID
@@ -33,11 +33,11 @@ ON CONFLICT (account_id, job_id) DO NOTHING
 
 
 def add(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """The job is finished as of now; its identifiers, if there are any, are still to be forgotten."""
+    """Add a job that finishes now; if it has identifiers, these are to be deleted first."""
     cursor.execute(ADD, {"account_id": account_id, "job_id": job_id})
 
 
-# SKIP LOCKED: workers tidy up different jobs at the same time. bulk_import_finished_oldest_idx finds them.
+# SKIP LOCKED: workers tidy up different jobs at the same time. Reads bulk_import_finished_oldest_idx.
 LOCK_UNTIDY = """
 /* finished.lock_untidy */
 SELECT account_id, job_id, false
@@ -49,10 +49,10 @@ FOR UPDATE SKIP LOCKED
 
 
 def lock_untidy(cursor: Cursor) -> Finished | None:
-    """A job, of any account, whose identifiers are still to be forgotten, locked; or None."""
+    """Lock a job, of any account, whose identifiers are still to be deleted; None if there is none."""
     cursor.execute(LOCK_UNTIDY)
-    found = cursor.fetchone()
-    return Finished(*found) if found else None
+    job = cursor.fetchone()
+    return Finished(*job) if job else None
 
 
 # As above; the same index gives the order.
@@ -68,13 +68,13 @@ FOR UPDATE SKIP LOCKED
 
 
 def lock_expired(cursor: Cursor, *, days: int) -> Finished | None:
-    """A deleted job of any account, or else the oldest that finished so many days ago, locked; or None."""
+    """Lock a deleted job of any account, else the first that finished over `days` days ago; or None."""
     cursor.execute(LOCK_EXPIRED, {"days": days})
-    found = cursor.fetchone()
-    return Finished(*found) if found else None
+    job = cursor.fetchone()
+    return Finished(*job) if job else None
 
 
-# A job that was inserted by hand is not there yet.
+# A job that was inserted by hand has no row yet.
 EXPIRE = """
 /* finished.expire */
 INSERT INTO trakrf.bulk_import_finished (account_id, job_id, finished_at)
@@ -85,7 +85,7 @@ SET finished_at = '-infinity'
 
 
 def expire(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """Have the job removed before any other."""
+    """Have workers remove the job, before those whose retention is over."""
     cursor.execute(EXPIRE, {"account_id": account_id, "job_id": job_id})
 
 
@@ -99,5 +99,5 @@ WHERE account_id = %(account_id)s
 
 
 def renew(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """Keep the job as long as one that has just finished."""
+    """Begin the job's retention anew, as if it had just finished."""
     cursor.execute(RENEW, {"account_id": account_id, "job_id": job_id})

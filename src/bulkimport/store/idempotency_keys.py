@@ -1,4 +1,4 @@
-"""Answers that were given to requests with an Idempotency-Key, to be given again."""
+"""The answers to requests with an Idempotency-Key, stored to answer the same requests again."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ KEPT_HOURS = 24
 
 
 @dataclass(frozen=True)
-class Kept:
-    """The answer to the first request with a key; `fingerprint` is that request's."""
+class StoredAnswer:
+    """The answer to the first request with a key; `fingerprint` is that request's, in 32 bytes."""
 
     fingerprint: bytes
     status: int
@@ -20,8 +20,8 @@ class Kept:
 
 
 # Waits for another transaction that has reserved the key and not ended. An expired row of this key that no
-# worker has purged yet is taken over, and none of another key is touched: its lock would be held until this
-# transaction ends. A row that is not expired is locked all the same, so that it stays to be read.
+# worker has deleted yet is reused, and rows of other keys are not touched: their locks would be held until
+# this transaction ends. A row that has not expired is locked, although not updated, so that it can be read.
 RESERVE = """
 /* idempotency_keys.reserve */
 INSERT INTO trakrf.idempotency_keys AS kept (account_id, key, fingerprint)
@@ -37,7 +37,7 @@ WHERE kept.created_at < now() - make_interval(hours => %(hours)s)
 
 
 def reserve(cursor: Cursor, *, account_id: int, key: str, fingerprint: bytes) -> bool:
-    """Take the key for this transaction; False if it was used before and is not expired."""
+    """Reserve the key for this transaction; False if it was used before and has not expired."""
     cursor.execute(
         RESERVE, {"account_id": account_id, "key": key, "fingerprint": fingerprint, "hours": KEPT_HOURS}
     )
@@ -58,7 +58,7 @@ WHERE account_id = %(account_id)s
 def record(
     cursor: Cursor, *, account_id: int, key: str, status: int, headers: Mapping[str, str], body: str
 ) -> None:
-    """Keep the answer to the request that reserved the key."""
+    """Store the answer to the request that reserved the key."""
     cursor.execute(
         RECORD,
         {
@@ -81,22 +81,22 @@ WHERE account_id  = %(account_id)s
 """
 
 
-def get(cursor: Cursor, *, account_id: int, key: str) -> Kept | None:
-    """The answer that is kept under the key, or None where there is none or it is expired."""
+def get(cursor: Cursor, *, account_id: int, key: str) -> StoredAnswer | None:
+    """The answer stored under the key, or None if there is none or it has expired."""
     cursor.execute(GET, {"account_id": account_id, "key": key, "hours": KEPT_HOURS})
-    found = cursor.fetchone()
-    return Kept(bytes(found[0]), *found[1:]) if found else None
+    stored = cursor.fetchone()
+    return StoredAnswer(bytes(stored[0]), *stored[1:]) if stored else None
 
 
-def require(cursor: Cursor, *, account_id: int, key: str) -> Kept:
-    """The answer that is kept under the key; LookupError if there is none."""
-    kept = get(cursor, account_id=account_id, key=key)
-    if kept is None:
+def require(cursor: Cursor, *, account_id: int, key: str) -> StoredAnswer:
+    """The answer stored under the key; LookupError if there is none."""
+    answer = get(cursor, account_id=account_id, key=key)
+    if answer is None:
         raise LookupError(f"account {account_id} has no answer under the key {key}")
-    return kept
+    return answer
 
 
-# SKIP LOCKED: a key that a request is using, or another worker is deleting, is nobody's to wait for.
+# SKIP LOCKED: a key that a request is using, or another worker is deleting, is not waited for.
 # idempotency_keys_oldest_idx gives the order. MATERIALIZED, so that rows are locked once.
 DELETE_EXPIRED = """
 /* idempotency_keys.delete_expired */
@@ -116,6 +116,6 @@ WHERE kept.account_id = expired.account_id
 
 
 def delete_expired(cursor: Cursor, *, limit: int) -> int:
-    """Delete at most so many expired keys, of any account, the oldest first; return how many it was."""
+    """Delete at most `limit` expired keys of any account, oldest first; return how many were deleted."""
     cursor.execute(DELETE_EXPIRED, {"hours": KEPT_HOURS, "limit": limit})
     return cursor.rowcount

@@ -1,4 +1,4 @@
-"""The identifiers that an unfinished job has met, for those whose assets cannot tell."""
+"""The identifiers that an unfinished job has read so far, for jobs whose assets do not show them."""
 
 from typing import NamedTuple
 from uuid import UUID
@@ -7,7 +7,7 @@ from psycopg2.extensions import cursor as Cursor
 
 
 class Repeated(NamedTuple):
-    """A staged row, and the earlier row of the file that has its identifier."""
+    """A staged row, and the earlier row of the file with the same identifier."""
 
     row: int
     first_row: int
@@ -42,13 +42,13 @@ ORDER BY staged.import_row
 
 
 def note(cursor: Cursor, *, account_id: int, job_id: UUID) -> list[Repeated]:
-    """Note what is staged; return the rows whose identifier an earlier row has."""
+    """Note the staged identifiers; return the staged rows whose identifier an earlier row has."""
     cursor.execute(NOTE, {"account_id": account_id, "job_id": job_id})
     cursor.execute(REPEATED, {"account_id": account_id, "job_id": job_id})
-    return [Repeated(*found) for found in cursor]
+    return [Repeated(*row) for row in cursor]
 
 
-# By their places in the table: see row_errors.DELETE_SOME.
+# By ctid: see row_errors.DELETE_SOME.
 FORGET_SOME = """
 /* identifiers.forget_some */
 DELETE FROM trakrf.bulk_import_identifiers
@@ -61,6 +61,6 @@ WHERE ctid = ANY (ARRAY(SELECT ctid
 
 
 def forget_some(cursor: Cursor, *, account_id: int, job_id: UUID, limit: int) -> int:
-    """Forget at most so many of a finished job's identifiers; return how many it was."""
+    """Delete at most `limit` identifiers of a finished job; return how many were deleted."""
     cursor.execute(FORGET_SOME, {"account_id": account_id, "job_id": job_id, "limit": limit})
     return cursor.rowcount

@@ -1,7 +1,7 @@
-"""Jobs: one row an import, with its counters."""
+"""Jobs: one row per import or revert, with its counters."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -18,14 +18,23 @@ STATUSES = (PENDING, PROCESSING, *FINAL_STATUSES)
 
 IMPORT, REVERT = "import", "revert"
 
-MAX_ERRORS = 100  # in the job itself; all that are kept are in bulk_import_errors
+MAX_ERRORS = 100  # in the job itself; all stored ones are in bulk_import_errors
+
+
+class UploadedFile(NamedTuple):
+    """The file that a job was made from; `size` in bytes."""
+
+    name: str | None
+    size: int | None
+    sha256: bytes
 
 
 @dataclass(frozen=True)
 class Job:
-    """A job as it stands, and a `version` that is another after every change.
+    """A job; its `version` differs after every change.
 
-    `errors` holds the first 100 row errors; counts that nobody kept are None.
+    `errors` holds the first MAX_ERRORS row errors. Counts that are unknown, as in a job inserted by hand, are
+    None.
     """
 
     id: UUID
@@ -61,20 +70,26 @@ class Job:
     version: str
 
     @property
-    def file(self) -> "Job | None":
-        """The file's part of the receipt, where the job was made from one."""
-        return self if self.file_sha256 is not None else None
+    def file(self) -> UploadedFile | None:
+        """The file that the job was made from; None for a retry, a revert, or a job inserted by hand."""
+        if self.file_sha256 is None:
+            return None
+        return UploadedFile(self.file_name, self.file_bytes, bytes(self.file_sha256))
+
+
+# What a statement selects for a Job, in the order of its fields; `version` is xmin, and comes after these.
+COLUMNS = ", ".join(field.name for field in fields(Job) if field.name != "version")
 
 
 class Page(NamedTuple):
-    """Some jobs, and the key behind which the next page begins: None at the end."""
+    """Some jobs, and the key after which the next page begins: None at the end."""
 
     jobs: list[Job]
     next_key: tuple[datetime, UUID] | None
 
 
 class State(NamedTuple):
-    """What changes when a job goes on."""
+    """The status of a job, and the version that Job has."""
 
     status: str
     version: str
@@ -82,7 +97,7 @@ class State(NamedTuple):
 
 @dataclass(frozen=True)
 class Receipt:
-    """What was handed in, and by whom."""
+    """The request that created a job, and the file that it uploaded, if any; `file_bytes` is its size."""
 
     created_by: str | None = None
     request_id: str | None = None
@@ -120,7 +135,7 @@ def create(
     parent_job_id: UUID | None = None,
     receipt: Receipt = Receipt(),
 ) -> None:
-    """A pending job with its total."""
+    """Create a pending job of `total_rows` rows."""
     cursor.execute(
         CREATE,
         {
@@ -139,27 +154,24 @@ def create(
     )
 
 
-GET = """
+GET = f"""
 /* jobs.get */
-SELECT id, kind, status, total_rows, processed_rows, failed_rows, created_rows, updated_rows, skipped_rows,
-       removed_rows, blank_rows, errors, error_summary, failure, options, header, columns, ignored_columns,
-       parent_job_id, created_by, request_id, traceparent, file_name, file_bytes, file_sha256, created_at,
-       started_at, advanced_at, cancel_requested_at, completed_at, xmin::text
+SELECT {COLUMNS}, xmin::text
 FROM trakrf.bulk_import_jobs
 WHERE account_id = %(account_id)s
   AND id         = %(job_id)s
   AND deleted_at IS NULL
-"""
+"""  # noqa: S608 - the columns are a constant
 
 
 def get(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job | None:
-    """The account's job of this id, or None: absent, deleted and foreign are the same."""
+    """The account's job with this id, or None if it does not exist, is deleted, or is another account's."""
     cursor.execute(GET, {"account_id": account_id, "job_id": job_id})
-    found = cursor.fetchone()
-    return Job(*found) if found else None
+    job = cursor.fetchone()
+    return Job(*job) if job else None
 
 
-# The transaction that wrote the row last: another one with every change, whoever makes it.
+# xmin is the transaction that wrote the row last: another one after every change, whoever makes it.
 GET_STATE = """
 /* jobs.get_state */
 SELECT status, xmin::text
@@ -171,20 +183,17 @@ WHERE account_id = %(account_id)s
 
 
 def get_state(cursor: Cursor, *, account_id: int, job_id: UUID) -> State | None:
-    """The status and the version of a job, or None: absent, deleted and foreign are the same."""
+    """The status and version of a job, or None if it does not exist, is deleted, or is another account's."""
     cursor.execute(GET_STATE, {"account_id": account_id, "job_id": job_id})
-    found = cursor.fetchone()
-    return State(*found) if found else None
+    state = cursor.fetchone()
+    return State(*state) if state else None
 
 
-# What is not asked for is NULL, and then no condition. The order walks bulk_import_jobs_newest_idx, so far as
-# in assets.PAGE_BY_ID.
-PAGE = """
+# A filter that is NULL is no condition. The order walks bulk_import_jobs_newest_idx, as far as in
+# assets.PAGE_BY_ID.
+PAGE = f"""
 /* jobs.page */
-SELECT id, kind, status, total_rows, processed_rows, failed_rows, created_rows, updated_rows, skipped_rows,
-       removed_rows, blank_rows, errors, error_summary, failure, options, header, columns, ignored_columns,
-       parent_job_id, created_by, request_id, traceparent, file_name, file_bytes, file_sha256, created_at,
-       started_at, advanced_at, cancel_requested_at, completed_at, version, matches, is_end_of_scan
+SELECT {COLUMNS}, version, matches, is_end_of_scan
 FROM (
     SELECT *,
            (%(status)s IS NULL OR status = %(status)s)
@@ -205,7 +214,7 @@ FROM (
 WHERE matches OR is_end_of_scan
 ORDER BY created_at DESC, id DESC
 LIMIT %(limit)s
-"""
+"""  # noqa: S608 - the columns are a constant
 
 
 def page(
@@ -219,9 +228,9 @@ def page(
     created_after: datetime | None = None,
     created_before: datetime | None = None,
 ) -> Page:
-    """The account's jobs, newest first, from the first one older than `before`.
+    """The account's jobs that match, newest first, from the first one older than `before`.
 
-    A page looks at pages.SCAN_ROWS jobs at most, and is shorter than `limit` where fewer of those match.
+    At most pages.SCAN_ROWS jobs are scanned for a page, which is shorter than `limit` if fewer of them match.
     """
     before_time, before_id = before or (None, None)
     cursor.execute(
@@ -239,20 +248,20 @@ def page(
         },
     )
     rows, last = pages.cut(cursor.fetchall(), limit)
-    ended = Job(*last) if last else None
-    return Page([Job(*row) for row in rows], (ended.created_at, ended.id) if ended else None)
+    last_job = Job(*last) if last else None
+    return Page([Job(*row) for row in rows], (last_job.created_at, last_job.id) if last_job else None)
 
 
 def require(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
-    """The account's job of this id; LookupError if there is none."""
+    """The account's job with this id; LookupError if there is none."""
     job = get(cursor, account_id=account_id, job_id=job_id)
     if job is None:
         raise LookupError(f"account {account_id} has no job {job_id}")
     return job
 
 
-# The header of a job has our own columns where its file was one of failed rows itself. Two jobs are enough to
-# know that it is not one alone.
+# A job's header has the added columns if its file was itself one of failed rows. Two jobs are enough to know
+# that there is more than one.
 WITH_FAILED_ROW = """
 /* jobs.with_failed_row */
 SELECT id
@@ -287,8 +296,8 @@ def with_failed_row(
     return [job_id for (job_id,) in cursor]
 
 
-# A job that was deleted while another one was made of it would leave that one without its rows. Rows that
-# refer to the job may be added all the same.
+# A job that was deleted while a retry or a revert of it was being created would leave that one without its
+# rows. NO KEY UPDATE lets others add rows that refer to the job meanwhile.
 LOCK = """
 /* jobs.lock */
 SELECT 1
@@ -300,11 +309,11 @@ FOR NO KEY UPDATE
 
 
 def lock(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """Wait for others that have locked the job, and keep it as it is until the transaction ends."""
+    """Lock the job until the transaction ends; waits for others that have locked it."""
     cursor.execute(LOCK, {"account_id": account_id, "job_id": job_id})
 
 
-# Without a parent, or a deleted revert would keep the job that it reverted from being reverted again.
+# With its parent, a deleted revert would keep the job that it reverted from being reverted again.
 HIDE = """
 /* jobs.hide */
 UPDATE trakrf.bulk_import_jobs
@@ -317,11 +326,11 @@ WHERE account_id = %(account_id)s
 
 
 def hide(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """From here on the job is there for nobody; needs its lock."""
+    """Make the job invisible to every request. Needs its lock."""
     cursor.execute(HIDE, {"account_id": account_id, "job_id": job_id})
 
 
-# Whatever else is left of it goes with it.
+# Foreign keys remove with it whatever else is left of it.
 DELETE = """
 /* jobs.delete */
 DELETE FROM trakrf.bulk_import_jobs
@@ -331,11 +340,11 @@ WHERE account_id = %(account_id)s
 
 
 def delete(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """Remove the job, of which nothing else should be left; its assets stay."""
+    """Remove the job, after everything that belongs to it; its assets stay."""
     cursor.execute(DELETE, {"account_id": account_id, "job_id": job_id})
 
 
-# Held until the transaction ends, also where its client never hears of that.
+# Held until the transaction ends, even if its client never learns of that.
 LOCK_ID = """
 /* jobs.lock_id */
 SELECT pg_advisory_xact_lock(%(key)s)
@@ -343,12 +352,12 @@ SELECT pg_advisory_xact_lock(%(key)s)
 
 
 def lock_id(cursor: Cursor, job_id: UUID) -> None:
-    """Wait for another transaction that has locked this id, which may be of a job that does not exist yet."""
+    """Lock an id, which need not be a job's yet, for this transaction; waits for others that have."""
     cursor.execute(LOCK_ID, {"key": (job_id.int & (2**64 - 1)) - 2**63})
 
 
 class Origin(NamedTuple):
-    """The request that handed the job in, and its trace."""
+    """The id of the request that created a job, and its trace (W3C Trace Context, traceparent)."""
 
     request_id: str | None
     traceparent: str | None
@@ -364,6 +373,6 @@ WHERE account_id = %(account_id)s
 
 
 def get_origin(cursor: Cursor, *, account_id: int, job_id: UUID) -> Origin:
-    """Where the job comes from; nothing is known of one that is not there."""
+    """The request that created the job; None for what is unknown, and for both if there is no such job."""
     cursor.execute(GET_ORIGIN, {"account_id": account_id, "job_id": job_id})
     return Origin(*cursor.fetchone() or (None, None))

@@ -1,4 +1,4 @@
-"""How far a job is: its status and its counters."""
+"""The progress of a job: its status and its counters."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ WHERE account_id = %(account_id)s
 
 
 def start(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """A pending job is processing; any other stays what it is."""
+    """Make a pending job `processing`; any other stays as it is."""
     cursor.execute(START, {"account_id": account_id, "job_id": job_id})
 
 
@@ -59,9 +59,9 @@ def advance(
     errors: Sequence[Mapping[str, Any]] = (),
     error_summary: Sequence[Mapping[str, Any]] | None = None,
 ) -> bool:
-    """Add what became of a chunk's rows, and its errors; return whether the job is to be cancelled.
+    """Add the outcomes of a chunk's rows, and its errors; return whether a cancel was requested.
 
-    A summary takes the place of the one before. A job that is finished does not change.
+    `error_summary` replaces the earlier summary, unless it is None. A finished job does not change.
     """
     cursor.execute(
         ADVANCE,
@@ -93,35 +93,33 @@ WHERE account_id = %(account_id)s
 
 
 def skip_all(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """Nothing of the job was imported: what was counted as created or updated was skipped."""
+    """Count created and updated rows as skipped instead, for a job of which nothing was imported."""
     cursor.execute(SKIP_ALL, {"account_id": account_id, "job_id": job_id})
 
 
 # A finished job never changes again.
-SET_STATUS = """
-/* progress.set_status */
+FINISH = """
+/* progress.finish */
 UPDATE trakrf.bulk_import_jobs
 SET status       = %(status)s,
     failure      = %(failure)s,
-    completed_at = CASE WHEN %(status)s IN ('completed', 'failed', 'cancelled') THEN clock_timestamp() END
+    completed_at = clock_timestamp()
 WHERE account_id = %(account_id)s
   AND id         = %(job_id)s
   AND status     IN ('pending', 'processing')
 """
 
 
-def set_status(
-    cursor: Cursor, *, account_id: int, job_id: UUID, status: str, failure: str | None = None
-) -> bool:
-    """Move an unfinished job on; a final status gets its completion time. False if it was finished."""
+def finish(cursor: Cursor, *, account_id: int, job_id: UUID, status: str, failure: str | None = None) -> bool:
+    """Give an unfinished job one of jobs.FINAL_STATUSES; False if it was finished already."""
     cursor.execute(
-        SET_STATUS,
+        FINISH,
         {"account_id": account_id, "job_id": job_id, "status": status, "failure": failure},
     )
     return cursor.rowcount == 1
 
 
-# The worker that has the job in hand reads this in the transaction that would have gone on with it.
+# The worker processing the job reads this in the transaction that would otherwise move the job on.
 REQUEST_CANCEL = """
 /* progress.request_cancel */
 UPDATE trakrf.bulk_import_jobs
@@ -133,7 +131,7 @@ WHERE account_id = %(account_id)s
 
 
 def request_cancel(cursor: Cursor, *, account_id: int, job_id: UUID) -> bool:
-    """Have the job cancelled by the worker that has it in hand; False if it is finished."""
+    """Have the worker that is processing the job cancel it; False if the job is finished."""
     cursor.execute(REQUEST_CANCEL, {"account_id": account_id, "job_id": job_id})
     return cursor.rowcount == 1
 
@@ -148,6 +146,6 @@ WHERE account_id = %(account_id)s
 
 
 def is_to_be_cancelled(cursor: Cursor, *, account_id: int, job_id: UUID) -> bool:
-    """Whether somebody asked for that, as of now."""
+    """Whether a cancel was requested, as of now."""
     cursor.execute(IS_TO_BE_CANCELLED, {"account_id": account_id, "job_id": job_id})
     return cursor.fetchone() == (True,)

@@ -1,7 +1,7 @@
-"""The queue: one row an unfinished job, with its checkpoint and its attempts.
+"""The queue: one row per unfinished job, with its checkpoint and its attempts.
 
 A retry begins with turns that copy its parent's chunks, one each. The copies are numbered from the first turn
-after those, so that the checkpoint counts copies and imports without a break.
+after those, so that one checkpoint counts both kinds of turns.
 
 A claim counts the attempt and commits at once; the work then locks the row again, in the transaction that
 writes the chunk. (only_check, next_chunk, attempts) is the fencing token: a worker that slept through its
@@ -16,7 +16,7 @@ from psycopg2.extensions import cursor as Cursor
 
 CHANNEL = "bulkimport_queue"
 CLAIM_GRACE_S = 2  # from a claim to its lock nobody else claims the job; after that the lock protects it
-# No claim and no release puts a job off for as long as this. A not_before that lies further ahead was written
+# No claim or release postpones a job by more than this. A not_before that lies further ahead was written
 # before the clock was set back.
 MAX_WAIT_S = 2 * CLAIM_GRACE_S
 
@@ -25,7 +25,7 @@ MAX_WAIT_S = 2 * CLAIM_GRACE_S
 class Claim:
     """A worker's turn at one chunk. `attempt` counts from 1. The first `copies` of the `chunks` are copies.
 
-    `only_check`: nothing of the job is imported any more, and its rows are checked to report what is wrong.
+    `only_check`: nothing of the job is imported any more; its rows are only checked, to report their errors.
     """
 
     account_id: int
@@ -38,7 +38,7 @@ class Claim:
 
     @property
     def is_copy(self) -> bool:
-        """Whether a chunk of the job's parent is to be copied, and none imported."""
+        """Whether this turn copies a chunk of the job's parent, and imports none."""
         return self.next_chunk < self.copies
 
     @property
@@ -52,8 +52,8 @@ class Claim:
         return self.next_chunk + 1 == self.chunks
 
 
-# Until the transaction ends, so that two that are handed in at once cannot both be the last one allowed. The
-# numbers of this lock are a space of their own, apart from those of jobs.lock_id.
+# Held until the transaction ends, so that two jobs created at once cannot both be the last one allowed. Locks
+# of two numbers are a space of their own, apart from the locks of one number of jobs.lock_id.
 LOCK_ACCOUNT = """
 /* queue.lock_account */
 SELECT pg_advisory_xact_lock(1, %(account_id)s)
@@ -68,18 +68,18 @@ WHERE account_id = %(account_id)s
 
 
 def lock_account(cursor: Cursor, *, account_id: int) -> None:
-    """Wait for others that are queueing a job of this account."""
+    """Wait for other transactions that are queueing a job of this account."""
     cursor.execute(LOCK_ACCOUNT, {"account_id": account_id})
 
 
 def count(cursor: Cursor, *, account_id: int) -> int:
     """How many unfinished jobs the account has."""
     cursor.execute(COUNT, {"account_id": account_id})
-    found: tuple[int] = cursor.fetchone() or (0,)
-    return found[0]
+    (jobs,) = cursor.fetchone() or (0,)
+    return int(jobs)
 
 
-# The jobs of other accounts are nobody's business.
+# The jobs of other accounts do not count: how many there are is not this account's business.
 POSITION = """
 /* queue.position */
 SELECT count(*) + 1
@@ -93,13 +93,13 @@ WHERE before.account_id = %(account_id)s
 
 
 def position(cursor: Cursor, *, account_id: int, job_id: UUID) -> int:
-    """Which of the account's jobs is served so far down the line: 1 is next."""
+    """The job's position among the account's unfinished jobs, in the order of their next turns; from 1."""
     cursor.execute(POSITION, {"account_id": account_id, "job_id": job_id})
-    found: tuple[int] = cursor.fetchone() or (1,)
-    return found[0]
+    (place,) = cursor.fetchone() or (1,)
+    return int(place)
 
 
-# A revert reads what its parent did, to its end; a retry its parent's chunks, until it has copied them.
+# A revert reads its parent's changes until it ends; a retry its parent's chunks until it has copied them.
 FIND_DEPENDENT = """
 /* queue.find_dependent */
 SELECT job.id
@@ -115,13 +115,13 @@ LIMIT 1
 
 
 def find_dependent(cursor: Cursor, *, account_id: int, parent_id: UUID) -> UUID | None:
-    """An unfinished job that still needs what this one has kept, or None."""
+    """An unfinished job that still reads what this one has stored, or None."""
     cursor.execute(FIND_DEPENDENT, {"account_id": account_id, "parent_id": parent_id})
-    found = cursor.fetchone()
-    return found[0] if found else None
+    dependent = cursor.fetchone()
+    return dependent[0] if dependent else None
 
 
-# SKIP LOCKED: who wants to end a job must not wait for a chunk.
+# SKIP LOCKED: ending a job must not wait for a chunk.
 HOLD = """
 /* queue.hold */
 SELECT 1
@@ -140,8 +140,8 @@ WHERE account_id = %(account_id)s
 """
 
 
-def is_in_hand(cursor: Cursor, *, account_id: int, job_id: UUID) -> bool:
-    """Whether a worker has the job in hand. If not, none will have until the transaction ends."""
+def is_being_processed(cursor: Cursor, *, account_id: int, job_id: UUID) -> bool:
+    """Whether a worker is processing the job. If not, none will until the transaction ends."""
     cursor.execute(HOLD, {"account_id": account_id, "job_id": job_id})
     if cursor.fetchone():
         return False
@@ -152,8 +152,8 @@ def is_in_hand(cursor: Cursor, *, account_id: int, job_id: UUID) -> bool:
 # A row's xmax is the transaction that locked it last, which holds its own number in pg_locks until it ends.
 # FOR UPDATE SKIP LOCKED would show the same, but would lock the free rows for a moment, and a worker that is
 # about to lock one of them would lose its turn.
-IN_HAND = """
-/* queue.in_hand */
+BEING_PROCESSED = """
+/* queue.being_processed */
 SELECT job_id, xmax IN (SELECT transactionid
                         FROM pg_locks
                         WHERE locktype = 'transactionid'
@@ -164,10 +164,10 @@ ORDER BY job_id
 """
 
 
-def in_hand(cursor: Cursor, *, account_id: int) -> list[UUID]:
-    """The account's jobs that are in the hands of a worker at this moment."""
-    cursor.execute(IN_HAND, {"account_id": account_id})
-    return [job_id for job_id, is_in_hand in cursor if is_in_hand]
+def being_processed(cursor: Cursor, *, account_id: int) -> list[UUID]:
+    """The account's jobs of which a worker is processing a chunk at this moment."""
+    cursor.execute(BEING_PROCESSED, {"account_id": account_id})
+    return [job_id for job_id, is_locked in cursor if is_locked]
 
 
 LISTEN = """
@@ -177,7 +177,7 @@ LISTEN bulkimport_queue
 
 
 def listen(cursor: Cursor) -> None:
-    """Have this session told of new jobs. It belongs to the session: never through a pooler."""
+    """Have this session notified of new jobs. LISTEN binds the session: never use it through a pooler."""
     cursor.execute(LISTEN)
 
 
@@ -196,7 +196,7 @@ SELECT pg_notify(%(channel)s, '')
 def enqueue(
     cursor: Cursor, *, account_id: int, job_id: UUID, chunks: int, copies: int = 0, ahead: int = 0
 ) -> None:
-    """Queue a job behind so many of its account; idle workers hear of it when the transaction commits.
+    """Queue a job, as if it had `ahead` chunks done already; idle workers are notified at the commit.
 
     `chunks` counts its turns, and `copies` those of them that only copy.
     """
@@ -207,10 +207,10 @@ def enqueue(
     cursor.execute(NOTIFY, {"channel": CHANNEL})
 
 
-# SKIP LOCKED passes over jobs in other workers' hands instead of waiting for them. MATERIALIZED, because a
-# planner that inlined the sub-select could run it again for each row it meets, and lock more than one.
-# The order walks bulk_import_queue_fair_order_idx. A job whose chunk is being imported by a slow worker is
-# past its not_before, but locked.
+# SKIP LOCKED passes over jobs that other workers are processing instead of waiting for them. MATERIALIZED,
+# because a planner that inlined the sub-select could run it again for each row it meets, and lock more than
+# one. The order walks bulk_import_queue_fair_order_idx. A job whose chunk a slow worker is importing is past
+# its not_before, but locked.
 CLAIM = """
 /* queue.claim */
 WITH candidate AS MATERIALIZED (
@@ -234,16 +234,16 @@ RETURNING queue.account_id, queue.job_id, queue.next_chunk, queue.chunks, queue.
 
 
 def claim(cursor: Cursor) -> Claim | None:
-    """Take the turn of the job with the fewest chunks done, as counted with `ahead`, or None.
+    """Claim the next chunk of the job with the fewest chunks done, `ahead` included; None if no job is free.
 
-    Commit before working on it.
+    Commit before processing it.
     """
     cursor.execute(CLAIM, {"grace_s": CLAIM_GRACE_S, "max_wait_s": MAX_WAIT_S})
-    found = cursor.fetchone()
-    return Claim(*found) if found else None
+    claimed = cursor.fetchone()
+    return Claim(*claimed) if claimed else None
 
 
-# Without SKIP LOCKED a late worker would wait for the one that has its job, only to learn that it lost it.
+# Without SKIP LOCKED a late worker would wait for the one processing its job, only to learn that it lost it.
 RELOCK = """
 /* queue.relock */
 SELECT 1
@@ -275,7 +275,7 @@ WHERE account_id = %(account_id)s
 
 
 def checkpoint(cursor: Cursor, claim: Claim) -> None:
-    """The chunk is done: on to the next, with no attempts against it. Needs the lock."""
+    """Move the job on to its next chunk, with 0 attempts. Needs the lock."""
     cursor.execute(CHECKPOINT, vars(claim))
 
 
@@ -291,7 +291,7 @@ WHERE account_id = %(account_id)s
 
 
 def begin_check(cursor: Cursor, claim: Claim) -> None:
-    """From here on the job is only checked. Needs the lock."""
+    """Have the job only checked from here on, with 0 attempts. Needs the lock."""
     cursor.execute(BEGIN_CHECK, vars(claim))
 
 
@@ -304,7 +304,7 @@ WHERE account_id = %(account_id)s
 
 
 def remove(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """The job is finished. Needs the lock."""
+    """Remove a job that is finished. Needs the lock."""
     cursor.execute(REMOVE, {"account_id": account_id, "job_id": job_id})
 
 
@@ -322,9 +322,9 @@ WHERE account_id = %(account_id)s
 
 
 def release(cursor: Cursor, claim: Claim, *, delay_s: float) -> None:
-    """Give the claim back uncharged, to be claimed again after the delay, at most MAX_WAIT_S.
+    """Give the claim back, its attempt not counted; the job can be claimed again after `delay_s` seconds.
 
-    Does nothing if the claim is another's.
+    `delay_s` is at most MAX_WAIT_S. Does nothing if the claim is no longer the newest.
     """
     cursor.execute(RELEASE, {**vars(claim), "delay_s": delay_s})
 
@@ -333,8 +333,8 @@ def release(cursor: Cursor, claim: Claim, *, delay_s: float) -> None:
 class Sample:
     """The queue of all accounts at one moment.
 
-    `pending` jobs wait for the import of their first chunk, and the oldest of them for `oldest_pending_s`
-    seconds (0 where there is none); `processing` ones have begun. `chunks` are still to be done, copies too.
+    `pending` jobs wait for the import of their first chunk, the oldest for `oldest_pending_s` seconds (0 if
+    there is none); `processing` jobs have begun. `chunks` counts the turns that are left, copies included.
     """
 
     pending: int

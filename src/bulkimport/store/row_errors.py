@@ -1,4 +1,4 @@
-"""What was wrong, row by row."""
+"""The errors of a job's rows."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from bulkimport.store import array_literal
 
 
 class StoredError(NamedTuple):
-    """A row error as it is kept; `position` counts from 0 within its row."""
+    """A stored row error; `position` counts the errors of its row from 0."""
 
     row: int
     position: int
@@ -38,12 +38,12 @@ FROM unnest(%(rows)s::int[], %(positions)s::smallint[], %(lines)s::int[], %(fiel
 
 
 def insert(cursor: Cursor, *, account_id: int, job_id: UUID, errors: NewErrors) -> None:
-    """Keep the errors."""
+    """Store new errors, as arrays() returns them."""
     cursor.execute(INSERT, {**errors, "account_id": account_id, "job_id": job_id})
 
 
 def arrays(errors: Sequence[NewError]) -> NewErrors:
-    """Errors, those of a row behind each other, as array literals, a column each."""
+    """The errors as array literals, one per column. The errors of a row must be adjacent."""
     rows, lines, fields, codes, messages, values = list(zip(*errors, strict=True)) or [()] * 6
     positions: list[int] = []
     for place, row in enumerate(rows):
@@ -74,7 +74,7 @@ LIMIT %(limit)s
 def page(
     cursor: Cursor, *, account_id: int, job_id: UUID, after: tuple[int, int], limit: int
 ) -> list[StoredError]:
-    """Errors in order of row and position, from the first one behind `after`."""
+    """At most `limit` errors in order of row and position, from the first one after this row and position."""
     cursor.execute(
         PAGE,
         {
@@ -85,7 +85,7 @@ def page(
             "limit": limit,
         },
     )
-    return [StoredError(*found) for found in cursor]
+    return [StoredError(*error) for error in cursor]
 
 
 BETWEEN = """
@@ -102,16 +102,16 @@ ORDER BY row_number, position
 def between(
     cursor: Cursor, *, account_id: int, job_id: UUID, first_row: int, last_row: int
 ) -> list[StoredError]:
-    """The errors of these rows, both ends included."""
+    """The errors of these rows, both ends included, in order of row and position."""
     cursor.execute(
         BETWEEN,
         {"account_id": account_id, "job_id": job_id, "first_row": first_row, "last_row": last_row},
     )
-    return [StoredError(*found) for found in cursor]
+    return [StoredError(*error) for error in cursor]
 
 
-# By their places in the table: a TID scan, whatever the planner knows of it. With too old statistics it
-# joined the keys in a nested loop, for minutes.
+# By ctid: that is a TID scan, whatever the planner knows about the table. By key, and with stale statistics,
+# it chose a nested loop that took minutes.
 DELETE_SOME = """
 /* row_errors.delete_some */
 DELETE FROM trakrf.bulk_import_errors
@@ -124,6 +124,6 @@ WHERE ctid = ANY (ARRAY(SELECT ctid
 
 
 def delete_some(cursor: Cursor, *, account_id: int, job_id: UUID, limit: int) -> int:
-    """Delete at most so many errors of a job; return how many it was."""
+    """Delete at most `limit` errors of a job; return how many were deleted."""
     cursor.execute(DELETE_SOME, {"account_id": account_id, "job_id": job_id, "limit": limit})
     return cursor.rowcount

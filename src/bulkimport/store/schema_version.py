@@ -7,7 +7,7 @@ from psycopg2.extensions import cursor as Cursor
 
 @dataclass(frozen=True)
 class SchemaVersion:
-    """The number of the last migration (0: none); `dirty` where one was left half-way."""
+    """The number of the last migration, 0 if there is none; `dirty` if it was left half-way."""
 
     number: int
     dirty: bool
@@ -21,6 +21,6 @@ FROM public.schema_migrations
 
 
 def read(cursor: Cursor) -> SchemaVersion:
-    """What is recorded."""
+    """The recorded version."""
     cursor.execute(READ)
     return SchemaVersion(*(cursor.fetchone() or (0, False)))

@@ -6,7 +6,7 @@ from psycopg2.extensions import cursor as Cursor
 
 
 class Ended(NamedTuple):
-    """A session that was ended, and for how many seconds its statement had gone on."""
+    """A session that was ended; `seconds` is how long ago its statement had begun."""
 
     pid: int
     application_name: str
@@ -14,10 +14,10 @@ class Ended(NamedTuple):
     seconds: float
 
 
-# While PostgreSQL waits for a client to read (ClientWrite), it heeds none of its own time-outs, and keeps
-# locks and snapshot; but a login may end its own sessions. The state is not asked for, because the last 8 KiB
-# of an answer are sent when the session already counts as idle. A statement that began in the future saw the
-# clock set back, and how long it has lasted cannot be known.
+# While PostgreSQL waits for a client to read (ClientWrite), none of its time-outs applies, and the session
+# keeps its locks and its snapshot; but a login may end its own sessions. `state` is no condition, because the
+# session already counts as idle while the last 8 KiB of an answer are sent. A statement that began in the
+# future began before the clock was set back, and how long it has lasted cannot be known.
 END_STUCK = """
 /* sessions.end_stuck */
 SELECT pid, application_name, client_addr::text,
@@ -36,6 +36,6 @@ WHERE is_ended
 
 
 def end_stuck(cursor: Cursor, *, after_s: float) -> list[Ended]:
-    """End the login's sessions whose clients have not read an answer so many seconds after asking for it."""
+    """End the login's sessions whose clients have not read an answer for `after_s` seconds since asking."""
     cursor.execute(END_STUCK, {"after_s": after_s})
     return [Ended(*row) for row in cursor.fetchall()]

@@ -15,7 +15,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.database.connections import Database, DatabaseUnavailableError, UnknownOutcomeError
 from bulkimport.store import accounts, idempotency_keys, jobs, queue
-from bulkimport.store.idempotency_keys import Kept
+from bulkimport.store.idempotency_keys import StoredAnswer
 
 SETTLE_ATTEMPTS, SETTLE_INTERVAL_S = 10, 0.5
 ATTEMPTS, MAX_PAUSE_S = 3, 0.05  # of a transaction that PostgreSQL rolls back so that others can go on
@@ -123,13 +123,13 @@ def _holder(database: Database, account_id: int, subject: str) -> str:
     PostgreSQL does not say whose lock it was. Requests hold theirs for milliseconds, and workers, which never
     lock the queue of an account, for as long as a chunk or an all-or-nothing job takes.
     """
-    in_hand: list[UUID] = []
+    job_ids: list[UUID] = []
     if subject != THE_QUEUE:
         with database.tenant_read(account_id) as cursor:
-            in_hand = queue.in_hand(cursor, account_id=account_id)
-    if not in_hand:
+            job_ids = queue.being_processed(cursor, account_id=account_id)
+    if not job_ids:
         return "another request"
-    return f"{' or '.join(f'job {job_id}' for job_id in in_hand)}, which a worker is processing"
+    return f"{' or '.join(f'job {job_id}' for job_id in job_ids)}, which a worker is processing"
 
 
 def _kept(cursor: Cursor, account_id: int, key: Key) -> Answer | None:
@@ -142,7 +142,7 @@ def _kept(cursor: Cursor, account_id: int, key: Key) -> Answer | None:
     return _again(idempotency_keys.require(cursor, account_id=account_id, key=key.text), key)
 
 
-def _again(kept: Kept, key: Key) -> Answer:
+def _again(kept: StoredAnswer, key: Key) -> Answer:
     if kept.fingerprint != key.fingerprint:
         raise KeyReusedError("another request has had this Idempotency-Key; each request needs its own")
     return Answer(kept.status, kept.headers, kept.body, replayed=True)

@@ -23,8 +23,8 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "after checkpoint": (queue, "checkpoint", True),
     "before commit": (connections, "_commit", False),
     "after commit": (connections, "_commit", True),
-    "before finish": (progress, "set_status", False),
-    "after finish": (progress, "set_status", True),
+    "before finish": (progress, "finish", False),
+    "after finish": (progress, "finish", True),
 }
 POINTS_OF_A_RETRY: dict[str, tuple[Any, str, bool]] = {
     "before copy": (chunks, "copy_undone", False),
