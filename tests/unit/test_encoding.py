@@ -7,7 +7,7 @@ import pytest
 
 from bulkimport.csvfile import encoding
 from bulkimport.csvfile.encoding import CHARSETS, open_text, original_bytes, printable, undecoded
-from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.errors import Refusal
 
 
 def read(body: bytes, charset: str | None = None) -> str:
@@ -48,7 +48,7 @@ def test_what_is_no_encoding_of_text_is_refused(name: str) -> None:
     if not name:
         assert read(b"a", name) == "a"
         return
-    with pytest.raises(RefusedFileError) as refusal:
+    with pytest.raises(Refusal) as refusal:
         read(b"a", name)
     assert refusal.value.code == "unknown-charset"
 

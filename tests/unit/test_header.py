@@ -5,15 +5,15 @@ import pytest
 from bulkimport.csvfile import header
 from bulkimport.csvfile.header import FIELDS, REQUIRED_FIELDS, Columns, IgnoredColumn, find_delimiter
 from bulkimport.csvfile.records import Record
-from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.errors import Refusal
 
 
 def map_columns(names: list[str], mapping: dict[str, str] | None = None) -> Columns:
     return header.map_columns(names, mapping or {}, REQUIRED_FIELDS)
 
 
-def refusal_of(names: list[str], mapping: dict[str, str] | None = None) -> RefusedFileError:
-    with pytest.raises(RefusedFileError) as refusal:
+def refusal_of(names: list[str], mapping: dict[str, str] | None = None) -> Refusal:
+    with pytest.raises(Refusal) as refusal:
         map_columns(names, mapping)
     return refusal.value
 
@@ -98,7 +98,7 @@ def test_what_is_ignored_is_listed_with_what_may_have_been_meant() -> None:
     ],
 )
 def test_a_header_that_cannot_be_names_is_refused(cells: list[str], fault: str | None, code: str) -> None:
-    with pytest.raises(RefusedFileError) as refusal:
+    with pytest.raises(Refusal) as refusal:
         header.require_readable(Record(1, 1, cells, fault))
     assert refusal.value.code == code
     assert len(refusal.value.detail) < 200
@@ -112,7 +112,7 @@ def test_the_delimiter_is_found_by_the_known_names(delimiter: str) -> None:
 
 
 def test_an_ambiguous_delimiter_is_refused() -> None:
-    with pytest.raises(RefusedFileError) as refusal:
+    with pytest.raises(Refusal) as refusal:
         find_delimiter("identifier,name;type", {})
     assert refusal.value.code == "ambiguous-delimiter"
     assert "comma or by semicolon" in refusal.value.detail

@@ -8,8 +8,8 @@ from flask import Flask, abort
 from flask.testing import FlaskClient
 
 from bulkimport.auth.tokens import UnauthorizedError
-from bulkimport.csvfile.refusal import RefusedFileError
 from bulkimport.database.connections import DatabaseUnavailableError
+from bulkimport.errors import Refusal
 from bulkimport.web import problems, request_log
 from bulkimport.web.problem_types import PROBLEM_TYPES
 from bulkimport.web.problems import Problem
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 ERRORS: dict[str, Exception] = {
     "/problem": Problem("invalid-id", "no", errors=[{"field": "id", "error": "no"}]),
-    "/refused": RefusedFileError("empty-file", "The file is empty."),
+    "/refused": Refusal("empty-file", "The file is empty."),
     "/missing": UnauthorizedError("a Bearer token is needed", missing=True),
     "/token": UnauthorizedError('it says "x"\r\nSet-Cookie: ü'),
     "/database": DatabaseUnavailableError("host db.internal refused"),
@@ -93,8 +93,8 @@ def test_every_kind_is_documented_and_every_refusal_is_a_kind() -> None:
         re.findall(r"^\| \d{3} \| `([a-z-]+)`", (ROOT / "docs/api.md").read_text(), re.MULTILINE)
     )
     assert documented == set(PROBLEM_TYPES)
-    source = "".join(path.read_text() for path in (ROOT / "src/bulkimport/csvfile").glob("*.py"))
-    refusals = set(re.findall(r'(?:RefusedFileError|_refused)\(\s*"([a-z-]+)"', source))
+    source = "".join(path.read_text() for path in (ROOT / "src/bulkimport").rglob("*.py"))
+    refusals = set(re.findall(r'(?:Refusal|Problem)\(\s*"([a-z-]+)"', source))
     assert refusals
     assert refusals <= set(PROBLEM_TYPES)
 

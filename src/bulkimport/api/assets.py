@@ -86,7 +86,7 @@ def create() -> Response:
         asset = assets.insert(cursor, account_id=access.principal().account_id, asset=new)
         return _answer(asset, 201, {"Location": url_for(".get", asset_id=asset.id)})
 
-    return answer_once(act, subject=f'the identifier "{new.identifier}"', body=json_bodies.raw())
+    return answer_once(act, subject=f'The identifier "{new.identifier}"', body=json_bodies.raw())
 
 
 @blueprint.get("/<asset:asset_id>")
@@ -159,7 +159,7 @@ def delete(asset_id: str) -> Response:
         assets.delete(cursor, account_id=account_id, asset_id=wanted)
         return Answer(204, {}, "")
 
-    return answer_once(act, subject=f"asset {wanted}")
+    return answer_once(act, subject=f"Asset {wanted}")
 
 
 def _change(asset_id: int, changed: Callable[[Asset], NewAsset]) -> Response:
@@ -169,7 +169,7 @@ def _change(asset_id: int, changed: Callable[[Asset], NewAsset]) -> Response:
         asset = assets.update(cursor, account_id=account_id, asset_id=asset_id, asset=new)
         return _answer(asset, 200, CACHING)
 
-    return answer_once(act, subject=f"asset {asset_id}")
+    return answer_once(act, subject=f"Asset {asset_id}")
 
 
 def _lock(cursor: Cursor, account_id: int, asset_id: int) -> Asset:

@@ -86,7 +86,7 @@ def delete(job_id: str) -> Response:
         actions.delete(cursor, account_id=access.principal().account_id, job_id=wanted)
         return Answer(204, {}, "")
 
-    return answer_once(act, subject=f"job {wanted}")
+    return answer_once(act, subject=f"Job {wanted}")
 
 
 @blueprint.post("/<job:job_id>/cancel")
@@ -110,7 +110,7 @@ def cancel(job_id: str) -> Response:
         headers = {} if done else {"Retry-After": "1", "Location": url_for(".status", job_id=wanted)}
         return Answer(200 if done else 202, headers, json.dumps(_document(job, None)))
 
-    return answer_once(act, subject=f"job {wanted}")
+    return answer_once(act, subject=f"Job {wanted}")
 
 
 @blueprint.post("/<job:job_id>/retry")

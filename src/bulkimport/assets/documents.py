@@ -8,6 +8,7 @@ from bulkimport.assets.fields import FieldError
 from bulkimport.assets.rows import MAX_VALUE_CHARS, quoted
 from bulkimport.csvfile import dates
 from bulkimport.csvfile.header import FIELDS, METADATA_PREFIX
+from bulkimport.errors import Refusal
 from bulkimport.store.assets import Asset, NewAsset
 
 METADATA = "metadata"
@@ -20,16 +21,8 @@ Document = Mapping[str, Any]
 Faults = list[dict[str, str]]
 
 
-class InvalidAssetError(Exception):
-    """Rules are broken; `faults` name each field, with the codes that row errors have."""
-
-    def __init__(self, faults: Faults) -> None:
-        super().__init__(f"{len(faults)} rules are broken")
-        self.faults = faults
-
-
 def asset_of(document: Document) -> NewAsset:
-    """The asset that a document describes, whole; InvalidAssetError where it breaks rules.
+    """The asset that a document describes, whole; Refusal where it breaks rules.
 
     Fields that only the service sets are passed over, so that what was read can be sent back.
     """
@@ -46,15 +39,19 @@ def asset_of(document: Document) -> NewAsset:
     except FieldError as fault:
         faults.append(_fault("valid_to", fault.code, fault.what, document.get("valid_to")))
     if faults:
-        raise InvalidAssetError(faults)
+        raise _invalid(faults)
     return NewAsset(**values)
 
 
 def patched(asset: Asset, patch: Document) -> NewAsset:
-    """The asset after a JSON Merge Patch (RFC 7396, section 2); InvalidAssetError where it breaks rules."""
+    """The asset after a JSON Merge Patch (RFC 7396, section 2); Refusal where it breaks rules."""
     if faults := _unknown_fields(patch):
-        raise InvalidAssetError(faults)
+        raise _invalid(faults)
     return asset_of(_merge(_document(asset), patch))
+
+
+def _invalid(faults: Faults) -> Refusal:
+    return Refusal("invalid-asset", "The asset breaks rules; see errors.", errors=faults)
 
 
 def _unknown_fields(document: Document) -> Faults:

@@ -32,7 +32,7 @@ class KeysUnavailableError(Exception):
     """No key could be fetched yet, so that no token can be told from another; try after `retry_after_s`."""
 
     def __init__(self, retry_after_s: int) -> None:
-        super().__init__("the keys that verify tokens cannot be fetched")
+        super().__init__("The keys that verify tokens could not be fetched yet.")
         self.retry_after_s = retry_after_s
 
 

@@ -39,7 +39,7 @@ class InsufficientScopeError(Exception):
     """The token is valid and lacks the scope that is needed."""
 
     def __init__(self, scope: str) -> None:
-        super().__init__(f"the token lacks the scope {scope}")
+        super().__init__(f"The token lacks the scope {scope}.")
         self.scope = scope
 
 

@@ -14,7 +14,7 @@ from bulkimport.csvfile.records import (
     RecordReader,
     is_blank,
 )
-from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.errors import Refusal
 
 MAX_CHUNK_CHARS = 4 * 1024**2  # long records make a chunk of fewer rows, so that memory stays flat
 
@@ -44,7 +44,7 @@ class CsvFile:
         """Read the header of a seekable stream.
 
         What is None is found out; the foreign names in `mapping` help to find the delimiter. Raises
-        RefusedFileError where there is no CSV, or no header that can be read.
+        Refusal where there is no CSV, or no header that can be read.
         """
         signatures.refuse(stream.read(signatures.PEEK_BYTES))
         stream.seek(0)
@@ -69,7 +69,7 @@ class CsvFile:
     def chunks(self, *, chunk_rows: int, max_rows: int, on_row: Sequence[OnRow] = ()) -> Iterator[Chunk]:
         """Slices of `chunk_rows` rows; each row is shown to each of `on_row`.
 
-        Raises RefusedFileError for no rows, or more than `max_rows` of them, and what `on_row` raises.
+        Raises Refusal for no rows, or more than `max_rows` of them, and what `on_row` raises.
         """
         total = 0
         for number in itertools.count():
@@ -78,17 +78,17 @@ class CsvFile:
                 break
             total += chunk.rows
             if total > max_rows:
-                raise RefusedFileError("too-many-rows", f"The file has more than {max_rows} rows; split it.")
+                raise Refusal("too-many-rows", f"The file has more than {max_rows} rows; split it.")
             yield chunk
         if total == 0:
-            raise RefusedFileError("no-rows", "The file has a header and no rows.")
+            raise Refusal("no-rows", "The file has a header and no rows.")
 
     def _read_header(self) -> list[str]:
         while record := self._records.next():
             if not is_blank(record.cells):
                 return header.require_readable(record)
             self._records.take()
-        raise RefusedFileError("empty-file", "The file is empty; it needs a header and at least one row.")
+        raise Refusal("empty-file", "The file is empty; it needs a header and at least one row.")
 
     def _next_chunk(self, number: int, chunk_rows: int, on_row: Sequence[OnRow]) -> Chunk | None:
         records = self._records

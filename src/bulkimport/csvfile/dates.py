@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 
-from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.errors import Refusal
 
 ISO = "YYYY-MM-DD"
 AUTO = "auto"
@@ -82,7 +82,7 @@ class FormatEvidence:
                 self._narrowing.append(cell.strip())
 
     def decide(self) -> str:
-        """The one format, ISO where there is no date; RefusedFileError with two examples if it is not one."""
+        """The one format, ISO where there is no date; Refusal with two examples if it is not one."""
         if len(self._possible) == 1:
             return next(iter(self._possible))
         if not self._narrowing:
@@ -93,7 +93,7 @@ class FormatEvidence:
         else:
             what, examples = "have no format in common", self._narrowing[-2:]
         shown = " and ".join(f'"{example}"' for example in examples)
-        raise RefusedFileError(
+        raise Refusal(
             "ambiguous-dates", f"The dates {what}, for example {shown}; say which it is with date_format=."
         )
 

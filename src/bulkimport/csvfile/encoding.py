@@ -4,7 +4,7 @@ import codecs
 import io
 from typing import BinaryIO, TextIO
 
-from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.errors import Refusal
 
 DEFAULT_CHARSET = "utf-8"
 # What spreadsheets and old systems write. Not every codec of Python: some are no encodings of text.
@@ -30,7 +30,7 @@ LOWEST_SURROGATE = 0xDC00
 def open_text(stream: BinaryIO, charset: str | None) -> TextIO:
     """The text of a seekable stream, its line ends as they are.
 
-    A byte order mark decides; without one `charset` does, or UTF-8. Raises RefusedFileError for a `charset`
+    A byte order mark decides; without one `charset` does, or UTF-8. Raises Refusal for a `charset`
     that cannot be read.
     """
     codec = _codec(charset) if charset else DEFAULT_CHARSET
@@ -68,7 +68,7 @@ def _codec(name: str) -> str:
     except (LookupError, ValueError):
         codec = ""
     if codec not in CHARSETS:
-        raise RefusedFileError(
+        raise Refusal(
             "unknown-charset",
             f'"{name[:40]}" is not an encoding that can be read; say utf-8, utf-16, windows-1252, '
             "iso-8859-1, shift_jis or the like.",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bulkimport.csvfile import encoding
 from bulkimport.csvfile.records import Record, lenient_cells
-from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.errors import Refusal
 
 FIELDS = ("identifier", "name", "type", "description", "valid_from", "valid_to", "is_active")
 DATE_FIELDS = ("valid_from", "valid_to")
@@ -38,16 +38,14 @@ class IgnoredColumn:
 
 
 def require_readable(record: Record) -> list[str]:
-    """The header's cells; RefusedFileError where they cannot be names of columns."""
+    """The header's cells; Refusal where they cannot be names of columns."""
     names = record.cells
     if record.fault:
         shown = encoding.printable(names[0][:50])
         raise _unreadable(f'has a fault in its quotes or is too long: "{shown}"')
     count = sum(name.strip() not in HANDED_BACK for name in names)
     if count > MAX_COLUMNS:
-        raise RefusedFileError(
-            "too-many-columns", f"The header has {count} columns; at most {MAX_COLUMNS} are read."
-        )
+        raise Refusal("too-many-columns", f"The header has {count} columns; at most {MAX_COLUMNS} are read.")
     for name in names:
         if "\0" in name or encoding.undecoded(name):
             raise _unreadable(
@@ -62,23 +60,23 @@ def require_readable(record: Record) -> list[str]:
 def map_columns(header: Sequence[str], mapping: Mapping[str, str], required: Sequence[str]) -> Columns:
     """What each column is for; spaces, underscores, hyphens and case do not matter.
 
-    `mapping` names fields for foreign headers. Raises RefusedFileError where a required column is missing, a
+    `mapping` names fields for foreign headers. Raises Refusal where a required column is missing, a
     column is doubled, or a field has two columns.
     """
     keys = [_key(name) for name in header]
     if doubled := _doubled([key for key in keys if key]):
-        raise RefusedFileError("doubled-columns", f"The header has {_listed(doubled)} more than once.")
+        raise Refusal("doubled-columns", f"The header has {_listed(doubled)} more than once.")
     if unused := [name for name in mapping if _key(name) not in keys]:
-        raise RefusedFileError(
+        raise Refusal(
             "missing-columns", f"columns= maps {_listed(unused)}; the header has {_listed(header)}."
         )
     foreign = {_key(name): target for name, target in mapping.items()}
     columns = tuple(foreign.get(_key(name)) or _own(name) for name in header)
     if doubled := _doubled([target for target in columns if target]):
-        raise RefusedFileError("doubled-columns", f"More than one column is mapped to {_listed(doubled)}.")
+        raise Refusal("doubled-columns", f"More than one column is mapped to {_listed(doubled)}.")
     missing = [field for field in required if field not in columns]
     if missing:
-        raise RefusedFileError("missing-columns", _missing(missing, header, columns))
+        raise Refusal("missing-columns", _missing(missing, header, columns))
     return columns
 
 
@@ -95,7 +93,7 @@ def ignored_columns(header: Sequence[str], columns: Columns) -> list[IgnoredColu
 def find_delimiter(line: str, mapping: Mapping[str, str]) -> str:
     """The delimiter by which the header's first line has the most known names.
 
-    Raises RefusedFileError where that is not one delimiter alone. Where no name is known it is the one that
+    Raises Refusal where that is not one delimiter alone. Where no name is known it is the one that
     makes the most columns.
     """
     foreign = {_key(name) for name in mapping}
@@ -111,7 +109,7 @@ def find_delimiter(line: str, mapping: Mapping[str, str]) -> str:
         return max(cells, key=lambda delimiter: len(cells[delimiter]))
     if len(best) > 1:
         names = " or by ".join(name for name, delimiter in DELIMITERS.items() if delimiter in best)
-        raise RefusedFileError(
+        raise Refusal(
             "ambiguous-delimiter", f"The header can be divided by {names}; say which with delimiter=."
         )
     return best[0]
@@ -139,8 +137,8 @@ def _doubled(names: Sequence[str]) -> list[str]:
     return sorted({name for name in names if names.count(name) > 1})
 
 
-def _unreadable(what: str) -> RefusedFileError:
-    return RefusedFileError("unreadable-header", f"The header {what}.")
+def _unreadable(what: str) -> Refusal:
+    return Refusal("unreadable-header", f"The header {what}.")
 
 
 def _missing(missing: Sequence[str], header: Sequence[str], columns: Columns) -> str:

@@ -2,17 +2,17 @@
 
 import re
 
-from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.errors import Refusal
 
 PEEK_BYTES = 8 * 1024
 JSON_START = re.compile(rb'[{\[]\s*["{}\[\]0-9]')
 
 
 def refuse(start: bytes) -> None:
-    """RefusedFileError where the first bytes of a file are those of another format."""
+    """Refusal where the first bytes of a file are those of another format."""
     found = _foreign(start)
     if found:
-        raise RefusedFileError("not-csv", f"{found}.")
+        raise Refusal("not-csv", f"{found}.")
 
 
 def _foreign(start: bytes) -> str | None:

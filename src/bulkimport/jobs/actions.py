@@ -1,6 +1,7 @@
 """What may be asked of a job that exists: to cancel, delete, retry or revert it.
 
-All in the caller's transaction, which must be rolled back after an error.
+All in the caller's transaction, which must be rolled back after an error. All raise Refusal where the account
+has no such job, or the job does not fit.
 """
 
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import cursor as Cursor
 
+from bulkimport.errors import Refusal
 from bulkimport.jobs import finish, intake
 from bulkimport.jobs.intake import Limits
 from bulkimport.jobs.options import Options
@@ -15,22 +17,10 @@ from bulkimport.store import chunks, jobs, progress, queue, reverting
 from bulkimport.store.jobs import Job, Receipt
 
 
-class UnknownJobError(Exception):
-    """The account has no such job."""
-
-
-class JobStateError(Exception):
-    """What is asked for does not fit the job as it is; `code` says which of the reasons it is."""
-
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
-
-
 def cancel(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
     """End the job: at once, or by the worker that has it in hand, behind that chunk.
 
-    What was imported stays. Raises UnknownJobError or JobStateError.
+    What was imported stays.
     """
     _require(cursor, account_id, job_id)
     # The lock in the queue before that of the job, as workers have it.
@@ -40,18 +30,15 @@ def cancel(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
         finish.end(cursor, account_id=account_id, job_id=job_id, status=jobs.CANCELLED)
     job = _require(cursor, account_id, job_id)
     if job.status in (jobs.COMPLETED, jobs.FAILED):
-        raise JobStateError("job-finished", f"The job is {job.status}; there is nothing left to cancel.")
+        raise Refusal("job-finished", f"The job is {job.status}; there is nothing left to cancel.")
     return job
 
 
 def delete(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """Forget a finished job, with its errors and its file; its assets stay.
-
-    Raises UnknownJobError or JobStateError.
-    """
+    """Forget a finished job, with its errors and its file; its assets stay."""
     _require_finished(cursor, account_id, job_id)
     if revert_id := reverting.find_unfinished(cursor, account_id=account_id, parent_id=job_id):
-        raise JobStateError("job-unfinished", f"The job is being reverted by job {revert_id}.")
+        raise Refusal("job-unfinished", f"The job is being reverted by job {revert_id}.")
     jobs.delete(cursor, account_id=account_id, job_id=job_id)
 
 
@@ -60,14 +47,14 @@ def retry(
 ) -> None:
     """Make a job of the rows that failed, and of those that were never reached; with the same options.
 
-    Rows keep their numbers. Raises UnknownJobError, JobStateError, or intake.TooManyJobsError.
+    Rows keep their numbers.
     """
     parent = _require_finished(cursor, account_id, job_id)
     if parent.kind == jobs.REVERT:
-        raise JobStateError("nothing-to-retry", "The job reverts another one; revert that one again.")
+        raise Refusal("nothing-to-retry", "The job reverts another one; revert that one again.")
     copied = chunks.copy_undone(cursor, account_id=account_id, job_id=new_job_id, parent_id=job_id)
     if not copied:
-        raise JobStateError("nothing-to-retry", "No row failed, and every row was reached.")
+        raise Refusal("nothing-to-retry", "No row failed, and every row was reached.")
     jobs.create(
         cursor,
         account_id=account_id,
@@ -86,16 +73,13 @@ def retry(
 def revert(
     cursor: Cursor, limits: Limits, *, account_id: int, job_id: UUID, new_job_id: UUID, receipt: Receipt
 ) -> None:
-    """Make a job that undoes what this one did to the assets.
-
-    Raises UnknownJobError, JobStateError, or intake.TooManyJobsError.
-    """
+    """Make a job that undoes what this one did to the assets."""
     parent = _require_finished(cursor, account_id, job_id)
     if revert_id := reverting.find(cursor, account_id=account_id, parent_id=job_id):
-        raise JobStateError("already-reverted", f"Job {revert_id} reverts this job, or has done so.")
+        raise Refusal("already-reverted", f"Job {revert_id} reverts this job, or has done so.")
     extent = reverting.extent(cursor, account_id=account_id, parent_id=job_id)
     if parent.kind == jobs.REVERT or not extent.assets:
-        raise JobStateError("nothing-to-revert", "The job created and changed no asset.")
+        raise Refusal("nothing-to-revert", "The job created and changed no asset.")
     try:
         jobs.create(
             cursor,
@@ -110,7 +94,7 @@ def revert(
             receipt=receipt,
         )
     except UniqueViolation as error:
-        raise JobStateError("already-reverted", "Another job has just begun to revert this one.") from error
+        raise Refusal("already-reverted", "Another job has just begun to revert this one.") from error
     count = reverting.plan(
         cursor,
         account_id=account_id,
@@ -124,14 +108,12 @@ def revert(
 def _require(cursor: Cursor, account_id: int, job_id: UUID) -> Job:
     job = jobs.get(cursor, account_id=account_id, job_id=job_id)
     if job is None:
-        raise UnknownJobError(f"There is no job {job_id}.")
+        raise Refusal("not-found", f"There is no job {job_id}.")
     return job
 
 
 def _require_finished(cursor: Cursor, account_id: int, job_id: UUID) -> Job:
     job = _require(cursor, account_id, job_id)
     if job.status not in jobs.FINAL_STATUSES:
-        raise JobStateError(
-            "job-unfinished", f"The job is {job.status}; wait until it is finished, or cancel it."
-        )
+        raise Refusal("job-unfinished", f"The job is {job.status}; wait until it is finished, or cancel it.")
     return job

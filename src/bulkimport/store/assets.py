@@ -10,6 +10,7 @@ from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
+from bulkimport.errors import Refusal
 from bulkimport.store import pages
 
 BY_ID, NEWEST_FIRST, BY_IDENTIFIER = SORTS = ("id", "-id", "identifier")
@@ -60,10 +61,6 @@ class Page(NamedTuple):
 
     assets: list[Asset]
     next_key: Key | None
-
-
-class IdentifierTakenError(Exception):
-    """Another live asset of the account has the identifier."""
 
 
 GET = """
@@ -273,11 +270,14 @@ RETURNING id, identifier, name, type, description, valid_from, valid_to, is_acti
 
 
 def insert(cursor: Cursor, *, account_id: int, asset: NewAsset) -> Asset:
-    """Create an asset, or raise IdentifierTakenError; then the transaction must be rolled back."""
+    """Create an asset; Refusal where its identifier is taken.
+
+    The transaction must be rolled back after that.
+    """
     try:
         cursor.execute(INSERT, {**_parameters(asset), "account_id": account_id})
     except UniqueViolation as error:
-        raise IdentifierTakenError(asset.identifier) from error
+        raise _taken(asset.identifier) from error
     return Asset(*(cursor.fetchone() or ()))
 
 
@@ -303,14 +303,14 @@ RETURNING id, identifier, name, type, description, valid_from, valid_to, is_acti
 
 
 def update(cursor: Cursor, *, account_id: int, asset_id: int, asset: NewAsset) -> Asset:
-    """Change every field, or raise IdentifierTakenError; then the transaction must be rolled back.
+    """Change every field; Refusal where the identifier is taken.
 
-    Needs the lock.
+    Needs the lock. The transaction must be rolled back after a Refusal.
     """
     try:
         cursor.execute(UPDATE, {**_parameters(asset), "account_id": account_id, "asset_id": asset_id})
     except UniqueViolation as error:
-        raise IdentifierTakenError(asset.identifier) from error
+        raise _taken(asset.identifier) from error
     return Asset(*(cursor.fetchone() or ()))
 
 
@@ -335,6 +335,10 @@ def _page(cursor: Cursor, limit: int) -> Page:
     rows, last = pages.cut(cursor.fetchall(), limit)
     ended = Asset(*last) if last else None
     return Page([Asset(*row) for row in rows], Key(ended.identifier, ended.id) if ended else None)
+
+
+def _taken(identifier: str) -> Refusal:
+    return Refusal("identifier-taken", f'Another asset has the identifier "{identifier}".')
 
 
 def _parameters(asset: NewAsset) -> dict[str, Any]:

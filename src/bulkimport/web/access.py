@@ -43,7 +43,7 @@ def database() -> Database:
 
 @contextmanager
 def reading() -> Iterator[Cursor]:
-    """A cursor for the principal's account; InactiveAccountError where that may not be used.
+    """A cursor for the principal's account; Refusal where that may not be used.
 
     Such an account finds nothing. So only where the last read found nothing is it asked for.
     """

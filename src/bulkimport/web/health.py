@@ -7,7 +7,7 @@ from bulkimport.database.readiness import NotReadyError, Readiness
 from bulkimport.telemetry import metrics
 from bulkimport.web import access
 from bulkimport.web.operations import Success, operation
-from bulkimport.web.problems import RETRY_AFTER_S, Problem
+from bulkimport.web.problems import Problem
 from bulkimport.web.schemas import StatusSchema
 
 blueprint = Blueprint("health", __name__)
@@ -28,7 +28,7 @@ def ready() -> dict[str, str]:
     try:
         readiness.require()
     except NotReadyError as error:
-        raise Problem("unavailable", str(error), headers={"Retry-After": str(RETRY_AFTER_S)}) from error
+        raise Problem("unavailable", str(error)) from error
     return {"status": "ok"}
 
 

@@ -16,10 +16,11 @@ from psycopg2.extensions import cursor as Cursor
 from bulkimport.database.connections import Database, DatabaseUnavailableError, UnknownOutcomeError
 from bulkimport.store import accounts, idempotency_keys, jobs, queue
 from bulkimport.store.idempotency_keys import Kept
+from bulkimport.web.problems import Problem
 
 SETTLE_ATTEMPTS, SETTLE_INTERVAL_S = 10, 0.5
 ATTEMPTS, MAX_PAUSE_S = 3, 0.05  # of a transaction that PostgreSQL rolls back so that others can go on
-THE_QUEUE = "the account's queue of jobs"
+THE_QUEUE = "The account's queue of jobs"
 
 
 @dataclass(frozen=True)
@@ -40,22 +41,11 @@ class Key:
     fingerprint: bytes
 
 
-class KeyReusedError(Exception):
-    """Another request has had this key."""
-
-
-class KeyInUseError(Exception):
-    """The first request with this key is still being worked on."""
-
-
-class BusyError(Exception):
-    """Others hold what the request needs; nothing was done."""
-
-
 def earlier_answer(database: Database, *, account_id: int, key: Key) -> Answer | None:
     """The answer that is kept for the key, or None; does not wait for a first request in progress.
 
-    Raises KeyReusedError. once() decides; this spares a repeated request the work in front of it.
+    Raises a Problem where another request has had the key. once() decides; this spares a repeated request the
+    work in front of it.
     """
     with database.tenant_read(account_id, accounts.HIDE_FROM_INACTIVE) as cursor:
         kept = idempotency_keys.get(cursor, account_id=account_id, key=key.text)
@@ -74,10 +64,10 @@ def once(
     """Do `act` in a transaction and return its answer, or the one that is kept for the key.
 
     After a deadlock or a serialization failure `act` is called again. `subject` is what it changes, for the
-    message of a BusyError. Where the answer to the commit is lost, the key, or else the job that is created,
-    tells whether it was done. Raises what `act` raises, InactiveAccountError, KeyReusedError, KeyInUseError,
-    BusyError, or DatabaseUnavailableError; then nothing was done, unless the database could not be asked
-    again.
+    problem `busy`. Where the answer to the commit is lost, the key, or else the job that is created, tells
+    whether it was done. Raises what `act` raises, Refusal for an inactive account, Problem for a key that is
+    in use or another request's and for what others hold, or DatabaseUnavailableError; then nothing was done,
+    unless the database could not be asked again.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -86,7 +76,7 @@ def once(
             # A lock that timed out was waited for long enough.
             if attempt == ATTEMPTS or isinstance(error, LockNotAvailable):
                 holder = _holder(database, account_id, subject)
-                raise BusyError(f"{subject} is being changed by {holder}") from error
+                raise Problem("busy", f"{subject} is being changed by {holder}.") from error
             time.sleep(random.uniform(0, MAX_PAUSE_S))  # noqa: S311 - not a secret
     raise AssertionError("unreachable")
 
@@ -138,13 +128,18 @@ def _kept(cursor: Cursor, account_id: int, key: Key) -> Answer | None:
         if idempotency_keys.reserve(cursor, account_id=account_id, key=key.text, fingerprint=key.fingerprint):
             return None
     except LockNotAvailable as error:
-        raise KeyInUseError("the first request with this Idempotency-Key is still being worked on") from error
+        raise Problem(
+            "request-in-progress", "The first request with this Idempotency-Key is still being worked on."
+        ) from error
     return _again(idempotency_keys.require(cursor, account_id=account_id, key=key.text), key)
 
 
 def _again(kept: Kept, key: Key) -> Answer:
     if kept.fingerprint != key.fingerprint:
-        raise KeyReusedError("another request has had this Idempotency-Key; each request needs its own")
+        raise Problem(
+            "idempotency-key-reused",
+            "Another request has had this Idempotency-Key; each request needs its own.",
+        )
     return Answer(kept.status, kept.headers, kept.body, replayed=True)
 
 

@@ -152,8 +152,8 @@ def _success(status: int, success: Success) -> dict[str, Any]:
 def _problem(status: int, kinds: Iterable[str]) -> dict[str, Any]:
     names = list(dict.fromkeys(kinds))
     challenge = ("WWW-Authenticate",)
-    extra = {401: challenge, 403: challenge, 409: ("Retry-After",), 412: ("ETag",)}.get(status, ())
-    waits = ("Retry-After",) if status in (429, 503) else ()
+    extra = {401: challenge, 403: challenge, 412: ("ETag",)}.get(status, ())
+    waits = ("Retry-After",) if any(PROBLEM_TYPES[name].retry_after_s for name in names) else ()
     return {
         "description": " ".join(f"`{name}`: {PROBLEM_TYPES[name].meaning}" for name in names),
         "headers": _headers(("X-Request-ID", *extra, *waits)),

@@ -5,12 +5,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ProblemType:
-    """A kind of problem: its status, a title that never changes, what it means and what to do."""
+    """A kind of problem: its status, a title that never changes, what it means and what to do.
+
+    `retry_after_s` is what Retry-After says where the same request may succeed later as it is.
+    """
 
     status: int
     title: str
     meaning: str
+    retry_after_s: int | None = None
 
+
+RETRY_AFTER_S = 5
 
 # The key is the end of the type's URI.
 PROBLEM_TYPES = {
@@ -175,6 +181,7 @@ PROBLEM_TYPES = {
         "The first request is still being worked on",
         "The first request with this Idempotency-Key is still being worked on. Send it again after "
         "Retry-After seconds.",
+        retry_after_s=RETRY_AFTER_S,
     ),
     "length-required": ProblemType(
         411,
@@ -222,6 +229,7 @@ PROBLEM_TYPES = {
         429,
         "The account has too many unfinished jobs",
         "The account has as many unfinished jobs as it may have. Wait until one is finished, or cancel one.",
+        retry_after_s=RETRY_AFTER_S,
     ),
     "headers-too-large": ProblemType(
         431,
@@ -244,24 +252,28 @@ PROBLEM_TYPES = {
         "The service cannot answer now",
         "The database cannot be reached. Send the request again after Retry-After seconds; with an "
         "Idempotency-Key that is always safe.",
+        retry_after_s=RETRY_AFTER_S,
     ),
     "busy": ProblemType(
         503,
         "Somebody else is changing it",
         "An import or another request holds a lock that the request needs; `detail` names it as far as that "
         "can be known. Nothing was changed. Send the request again after Retry-After seconds.",
+        retry_after_s=RETRY_AFTER_S,
     ),
     "query-timeout": ProblemType(
         503,
         "The database took too long",
         "The database did not finish a query within its time limit, and nothing was changed. Send the "
         "request again after Retry-After seconds, or ask for less, with a smaller `limit` or a filter.",
+        retry_after_s=RETRY_AFTER_S,
     ),
     "keys-unavailable": ProblemType(
         503,
         "Tokens cannot be verified now",
         "The keys that verify tokens could not be fetched from their issuer yet. Send the request again "
         "after Retry-After seconds.",
+        retry_after_s=RETRY_AFTER_S,
     ),
     "gateway-timeout": ProblemType(
         504,
