@@ -13,7 +13,7 @@ from bulkimport.database import migrations
 from bulkimport.database.connections import Database
 from bulkimport.database.readiness import Readiness
 from bulkimport.settings import WEB_THREADS, Settings
-from bulkimport.web import body, docs, health, problems, request_log, response_headers
+from bulkimport.web import body, docs, health, problems, request_log, responses
 
 MULTIPART_ALLOWANCE_BYTES = 64 * 1024  # around the file: boundaries, part headers, small fields
 MAX_FORM_MEMORY_BYTES = 512 * 1024  # Werkzeug counts its read buffer of 64 KiB in, of files too
@@ -51,7 +51,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["waiting_places"] = long_polling.new_places()
 
     request_log.register(app)
-    response_headers.register(app)
+    responses.register(app)
     body.register(app)
     problems.register(app)
     app.register_blueprint(health.blueprint)

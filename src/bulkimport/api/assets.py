@@ -17,10 +17,10 @@ from bulkimport.api.asset_schemas import (
 from bulkimport.assets import documents
 from bulkimport.store import assets
 from bulkimport.store.assets import Asset, Key, NewAsset
-from bulkimport.web import access, json_bodies, parameters
-from bulkimport.web.idempotency import Answer
-from bulkimport.web.once import OF_A_KEY, answer_once
-from bulkimport.web.operations import Success, operation
+from bulkimport.web import access, body, parameters
+from bulkimport.web.idempotency import OF_A_KEY, Answer, answer_once
+from bulkimport.web.operations import JSON, MERGE_PATCH, Success, operation
+from bulkimport.web.pagination import page_answer
 from bulkimport.web.problems import Problem
 
 ASSET_SCHEMA = AssetSchema()
@@ -66,27 +66,25 @@ def page() -> Response:
             after=Key(*after) if after else None,
             **query,
         )
-    return parameters.page_answer(
-        ASSET_PAGE_SCHEMA.dump({"assets": found.assets, "next_cursor": found.next_key})
-    )
+    return page_answer(ASSET_PAGE_SCHEMA.dump({"assets": found.assets, "next_cursor": found.next_key}))
 
 
 @blueprint.post("")
 @operation(
     {201: Success("The asset", AssetSchema, headers=("ETag", "Location", "Idempotency-Replayed"))},
     headers=("Idempotency-Key",),
-    body={json_bodies.JSON: {"schema": NewAssetSchema, "example": EXAMPLE}},
+    body={JSON: {"schema": NewAssetSchema, "example": EXAMPLE}},
     problems=(*OF_A_BODY, *OF_A_KEY),
 )
 def create() -> Response:
     """Create one asset."""
-    new = documents.asset_of(json_bodies.json_object(json_bodies.JSON))
+    new = documents.asset_of(body.json_object(JSON))
 
     def act(cursor: Cursor) -> Answer:
         asset = assets.insert(cursor, account_id=access.principal().account_id, asset=new)
         return _answer(asset, 201, {"Location": url_for(".get", asset_id=asset.id)})
 
-    return answer_once(act, subject=f'The identifier "{new.identifier}"', body=json_bodies.raw())
+    return answer_once(act, subject=f'The identifier "{new.identifier}"', body=body.raw())
 
 
 @blueprint.get("/<asset:asset_id>")
@@ -116,13 +114,13 @@ def get(asset_id: str) -> Response:
 @operation(
     {200: Success("The asset", AssetSchema, headers=("ETag",))},
     headers=("If-Match",),
-    body={json_bodies.JSON: {"schema": NewAssetSchema, "example": EXAMPLE}},
+    body={JSON: {"schema": NewAssetSchema, "example": EXAMPLE}},
     problems=(*OF_AN_ASSET, *OF_A_BODY, "precondition-failed"),
 )
 def replace(asset_id: str) -> Response:
     """Put another asset in its place; what is not said is empty."""
     wanted = ids.asset_id(asset_id)
-    new = documents.asset_of(json_bodies.json_object(json_bodies.JSON))
+    new = documents.asset_of(body.json_object(JSON))
     return _change(wanted, lambda _: new)
 
 
@@ -132,14 +130,14 @@ def replace(asset_id: str) -> Response:
     headers=("If-Match",),
     body={
         kind: {"schema": AssetPatchSchema, "example": {"name": "Screen", "description": None}}
-        for kind in (json_bodies.MERGE_PATCH, json_bodies.JSON)
+        for kind in (MERGE_PATCH, JSON)
     },
     problems=(*OF_AN_ASSET, *OF_A_BODY, "precondition-failed"),
 )
 def patch(asset_id: str) -> Response:
     """Change what is said, and leave the rest (RFC 7396)."""
     wanted = ids.asset_id(asset_id)
-    changes = json_bodies.json_object(json_bodies.MERGE_PATCH, json_bodies.JSON)
+    changes = body.json_object(MERGE_PATCH, JSON)
     return _change(wanted, lambda asset: documents.patched(asset, changes))
 
 

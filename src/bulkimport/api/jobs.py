@@ -14,9 +14,9 @@ from bulkimport.api.new_job import ACCEPTED, accepted, limits, receipt
 from bulkimport.jobs import actions, estimates
 from bulkimport.store import jobs, queue
 from bulkimport.web import access, parameters
-from bulkimport.web.idempotency import Answer
-from bulkimport.web.once import OF_A_KEY, answer_once
+from bulkimport.web.idempotency import OF_A_KEY, Answer, answer_once
 from bulkimport.web.operations import Success, operation
+from bulkimport.web.pagination import page_answer
 from bulkimport.web.problems import Problem
 
 JOB_SCHEMA = JobSchema()
@@ -46,7 +46,7 @@ def page() -> Response:
     before: tuple[datetime, UUID] | None = query.pop("cursor")
     with access.reading() as cursor:
         found = jobs.page(cursor, account_id=access.principal().account_id, before=before, **query)
-    return parameters.page_answer(JOB_PAGE_SCHEMA.dump({"jobs": found.jobs, "next_cursor": found.next_key}))
+    return page_answer(JOB_PAGE_SCHEMA.dump({"jobs": found.jobs, "next_cursor": found.next_key}))
 
 
 @blueprint.get("/<job:job_id>")

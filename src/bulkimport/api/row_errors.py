@@ -9,6 +9,7 @@ from bulkimport.store import row_errors
 from bulkimport.store.jobs import Job
 from bulkimport.web import access, parameters
 from bulkimport.web.operations import CSV, JSON, Success, operation
+from bulkimport.web.pagination import page_answer
 from bulkimport.web.problems import Problem
 from bulkimport.web.responses import csv_attachment
 
@@ -85,4 +86,4 @@ def _page(job: Job, after: tuple[int, int], limit: int) -> Response:
         )
     shown = found[:limit]
     next_key = (shown[-1].row, shown[-1].position) if len(found) > limit else None
-    return parameters.page_answer(ErrorPageSchema().dump({"errors": shown, "next_cursor": next_key}))
+    return page_answer(ErrorPageSchema().dump({"errors": shown, "next_cursor": next_key}))

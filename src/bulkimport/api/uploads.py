@@ -15,8 +15,7 @@ from bulkimport.jobs import intake
 from bulkimport.jobs.options import Asked
 from bulkimport.telemetry import metrics
 from bulkimport.web import access, idempotency, parameters
-from bulkimport.web.idempotency import Answer, Key
-from bulkimport.web.once import OF_A_KEY, request_key, responded
+from bulkimport.web.idempotency import OF_A_KEY, Answer, Key, request_key, responded
 from bulkimport.web.operations import CSV, Success, operation
 from bulkimport.web.responses import csv_attachment
 from bulkimport.web.upload import Upload, uploaded

@@ -1,19 +1,21 @@
-"""A request's body as it comes: counted, not waited for without end, and read on where it is refused."""
+"""A request's body: as it comes, counted and not waited for without end; as JSON; read on where refused."""
 
 import contextlib
 import socket
 import time
 from collections.abc import Callable
-from typing import IO
+from typing import IO, Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, json, request
 
+from bulkimport.web.operations import MERGE_PATCH
 from bulkimport.web.problems import Problem
 
 STALL_TIMEOUT_S = 10.0  # without a byte
 BODY_TIMEOUT_S = 300.0  # for the whole body; behind nginx it is there at once
 REFUSED_TIMEOUT_S = 10.0  # for what is left of a refused one
 BLOCK_BYTES = 64 * 1024
+MAX_JSON_BYTES = 1024 * 1024
 SLOW = 408  # which is answered because nothing more comes
 
 
@@ -55,6 +57,35 @@ class ReceivedBody:
 def of_request(timeout_s: float = BODY_TIMEOUT_S) -> ReceivedBody:
     """The body of the request in hand."""
     return ReceivedBody(request.environ["wsgi.input"], request.environ.get("gunicorn.socket"), timeout_s)
+
+
+def json_object(*media_types: str) -> dict[str, Any]:
+    """The request's body, which must be a JSON object of one of these media types."""
+    if request.mimetype not in media_types:
+        raise Problem(
+            "unsupported-media-type",
+            f'The body is "{request.mimetype[:80]}"; send {" or ".join(media_types)}.',
+            headers={"Accept-Patch": MERGE_PATCH} if MERGE_PATCH in media_types else None,
+        )
+    body = raw()
+    try:
+        document = json.loads(body.decode("utf-8"), parse_constant=_no_number)
+        json.dumps(document).encode("utf-8")  # half a character, as \ud800 is, is no text
+    except (ValueError, RecursionError) as error:
+        raise Problem("malformed-request", "The body is not JSON (RFC 8259) in UTF-8.") from error
+    if not isinstance(document, dict):
+        raise Problem("malformed-request", "The body is not a JSON object.")
+    return document
+
+
+def raw() -> bytes:
+    """The bytes of a small body; a too-large problem for any other, whether it says its length or not."""
+    request.max_content_length = MAX_JSON_BYTES
+    return request.get_data()
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def register(app: Flask) -> None:

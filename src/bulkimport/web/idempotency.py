@@ -4,20 +4,27 @@ What is done and the answer that is kept for its Idempotency-Key commit together
 and only if the work is done, whoever died in between, and a repeated request finds it.
 """
 
+import hashlib
 import random
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
+from flask import Response, request
 from psycopg2.errors import DeadlockDetected, LockNotAvailable, SerializationFailure
 from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.database.connections import Database, DatabaseUnavailableError, UnknownOutcomeError
 from bulkimport.store import accounts, idempotency_keys, jobs, queue
 from bulkimport.store.idempotency_keys import Kept
+from bulkimport.web import access
 from bulkimport.web.problems import Problem
 
+HEADER = "Idempotency-Key"
+KEY_PATTERN = re.compile(r"[!-~]{1,255}")  # visible characters of ASCII, with or without quotes around them
+OF_A_KEY = ("invalid-idempotency-key", "request-in-progress", "idempotency-key-reused")
 SETTLE_ATTEMPTS, SETTLE_INTERVAL_S = 10, 0.5
 ATTEMPTS, MAX_PAUSE_S = 3, 0.05  # of a transaction that PostgreSQL rolls back so that others can go on
 THE_QUEUE = "The account's queue of jobs"
@@ -39,6 +46,55 @@ class Key:
 
     text: str
     fingerprint: bytes
+
+
+def answer_once(
+    act: Callable[[Cursor], Answer],
+    *,
+    subject: str = THE_QUEUE,
+    body: bytes = b"",
+    creates_job: UUID | None = None,
+) -> Response:
+    """Do `act` in a transaction of the principal's account, or give the answer that its key has had.
+
+    `act` may be called more than once. `subject` is what it changes, `body` what tells this request's body
+    from others.
+    """
+    return responded(
+        once(
+            access.database(),
+            act,
+            account_id=access.principal().account_id,
+            subject=subject,
+            key=request_key(body),
+            creates_job=creates_job,
+        )
+    )
+
+
+def responded(answer: Answer) -> Response:
+    """The answer as Flask sends it."""
+    replayed = {"Idempotency-Replayed": "true"} if answer.replayed else {}
+    return Response(
+        answer.body, answer.status, {**answer.headers, **replayed}, content_type="application/json"
+    )
+
+
+def request_key(body: bytes) -> Key | None:
+    """The request's Idempotency-Key, or None; `body` is what tells this request's body from others.
+
+    Only a POST has one: the other methods can be repeated as they are, with If-Match where it matters.
+    """
+    given = request.headers.get(HEADER)
+    if given is None or request.method != "POST":
+        return None
+    if not KEY_PATTERN.fullmatch(given):
+        raise Problem(
+            "invalid-idempotency-key", f"The {HEADER} must have 1 to 255 visible characters of ASCII."
+        )
+    parameters = sorted(request.args.items(multi=True))
+    parts = (request.method, request.path, repr(parameters), hashlib.sha256(body).hexdigest())
+    return Key(given, hashlib.sha256("\n".join(parts).encode()).digest())
 
 
 def earlier_answer(database: Database, *, account_id: int, key: Key) -> Answer | None:

@@ -12,7 +12,7 @@ from flask import Flask
 from marshmallow import Schema
 from werkzeug.routing import Rule
 
-from bulkimport.web import once, operations
+from bulkimport.web import idempotency, operations
 from bulkimport.web.operations import Operation, Success
 from bulkimport.web.problem_types import PROBLEM_TYPES
 from bulkimport.web.schemas import InstantField, ProblemSchema, TextField
@@ -37,7 +37,7 @@ ETAGS = {"type": "string", "examples": ['"1"']}
 REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Idempotency-Key": (
         "The same key and the same request give the first answer again, for 24 hours",
-        {"type": "string", "pattern": f"^{once.KEY.pattern}$"},
+        {"type": "string", "pattern": f"^{idempotency.KEY_PATTERN.pattern}$"},
     ),
     "If-None-Match": ("ETags that the caller has; 304 where one is of what is there now", ETAGS),
     "If-Match": ("The ETag that the caller has seen; 412 where it is another by now", ETAGS),

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
 
-from flask import Response, json, request
+from flask import request
 from marshmallow import Schema, ValidationError
 
 from bulkimport.web.problems import Problem
@@ -13,15 +12,6 @@ from bulkimport.web.problems import Problem
 def of_request(schema: Schema) -> Any:
     """The request's query parameters."""
     return load(schema, dict(request.args.lists()))
-
-
-def page_answer(document: dict[str, Any]) -> Response:
-    """A page, with a link to the next one (RFC 8288) where there is one."""
-    headers = {}
-    if document["next_cursor"]:
-        query = {**request.args.to_dict(), "cursor": document["next_cursor"]}
-        headers["Link"] = f'<{request.path}?{urlencode(query)}>; rel="next"'
-    return Response(json.dumps(document), 200, headers, content_type="application/json")
 
 
 def load(schema: Schema, given: Mapping[str, Sequence[str]]) -> Any:
