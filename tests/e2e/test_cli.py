@@ -63,7 +63,7 @@ def test_a_file_is_tried_imported_mended_and_undone(
     assert (undone.returncode, "2 of 3 rows undone, 1 failed" in undone.stdout) == (1, True), undone.stdout
     assert "was changed after the import; the asset is kept" in undone.stdout
     refused = run(client, "jobs", "revert", job_of(imported))
-    assert (refused.returncode, "The job is undone already (409)" in refused.stderr) == (2, True)
+    assert (refused.returncode, "The job has already been reverted (409)" in refused.stderr) == (2, True)
 
 
 def test_jobs_are_listed_shown_cancelled_and_tried_again(

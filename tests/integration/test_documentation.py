@@ -26,6 +26,15 @@ def test_every_route_is_described_with_its_methods(app: Flask, described: dict[s
     assert routes == {(path, method) for path, found in described["paths"].items() for method in found}
 
 
+def test_each_operation_has_a_name_for_a_method_and_a_readable_tag(described: dict[str, Any]) -> None:
+    operations = [operation for methods in described["paths"].values() for operation in methods.values()]
+    names = [operation["operationId"] for operation in operations]
+    assert sorted(set(names)) == sorted(names)
+    assert [name for name in names if not re.fullmatch(r"[a-z]+([A-Z][a-z]+)+", name)] == []
+    tags = {tag for operation in operations for tag in operation["tags"]}
+    assert tags == {"uploads", "jobs", "row errors", "assets", "health", "documentation"}
+
+
 def test_a_view_that_does_not_describe_itself_is_told(app: Flask) -> None:
     app._got_first_request = False
     app.add_url_rule("/undescribed", view_func=lambda: "x", endpoint="undescribed")

@@ -74,7 +74,7 @@ def test_a_part_is_judged_by_its_content_and_not_by_its_label(client: FlaskClien
         (b"\n \n", 400, "empty-file"),
         (HEADER.encode(), 400, "no-rows"),
         (b"identifier,name\nA,B\n", 400, "missing-columns"),
-        (HEADER.replace("description", "name").encode() + b"A\n", 400, "doubled-columns"),
+        (HEADER.replace("description", "name").encode() + b"A\n", 400, "duplicate-columns"),
         (csv_of(*map(str, range(21))), 413, "too-many-rows"),
         (b"PK\x03\x04xl/workbook.xml", 400, "not-csv"),
         (b"identifier,n\xe4me\nA,B\n", 400, "unreadable-header"),
@@ -246,7 +246,7 @@ def test_an_option_given_twice_is_refused(db: TestDatabase, client: FlaskClient)
         ({"charset": "utf-7"}, "unknown-charset"),
         ({"parent_job_id": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}, "unknown-parent"),
         ({"columns": '{"Tag": "identifier"}'}, "missing-columns"),
-        ({"columns": '{"Identifier": "name"}'}, "doubled-columns"),
+        ({"columns": '{"Identifier": "name"}'}, "duplicate-columns"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(

@@ -57,13 +57,16 @@ def test_a_mapping_of_a_column_that_is_not_there_is_refused() -> None:
 @pytest.mark.parametrize("name", ["NAME", "name ", "Colour", "metadata.x"])
 def test_a_column_twice_is_refused(name: str) -> None:
     refusal = refusal_of([*FIELDS, name, name.lower()])
-    assert refusal.code == "doubled-columns"
+    assert refusal.code == "duplicate-columns"
     assert "more than once" in refusal.detail
 
 
 def test_a_field_from_two_columns_is_refused() -> None:
     refusal = refusal_of([*FIELDS, "Title"], {"Title": "name"})
-    assert (refusal.code, refusal.detail) == ("doubled-columns", 'More than one column is mapped to "name".')
+    assert (refusal.code, refusal.detail) == (
+        "duplicate-columns",
+        'More than one column is mapped to "name".',
+    )
 
 
 def test_what_is_ignored_is_listed_with_what_may_have_been_meant() -> None:

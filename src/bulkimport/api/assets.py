@@ -46,6 +46,7 @@ blueprint.before_request(access.authenticate)
 
 @blueprint.get("")
 @operation(
+    "listAssets",
     {200: Success("A page of assets", AssetPageSchema, headers=("Link",))},
     query=AssetQuerySchema,
     problems=("invalid-parameters",),
@@ -71,6 +72,7 @@ def page() -> Response:
 
 @blueprint.post("")
 @operation(
+    "createAsset",
     {201: Success("The asset", AssetSchema, headers=("ETag", "Location", "Idempotency-Replayed"))},
     headers=("Idempotency-Key",),
     body={JSON: {"schema": NewAssetSchema, "example": EXAMPLE}},
@@ -89,6 +91,7 @@ def create() -> Response:
 
 @blueprint.get("/<asset:asset_id>")
 @operation(
+    "getAsset",
     {
         200: Success("The asset", AssetSchema, headers=("ETag",)),
         304: Success("The caller has it as it is", headers=("ETag",)),
@@ -112,6 +115,7 @@ def get(asset_id: str) -> Response:
 
 @blueprint.put("/<asset:asset_id>")
 @operation(
+    "replaceAsset",
     {200: Success("The asset", AssetSchema, headers=("ETag",))},
     headers=("If-Match",),
     body={JSON: {"schema": NewAssetSchema, "example": EXAMPLE}},
@@ -126,6 +130,7 @@ def replace(asset_id: str) -> Response:
 
 @blueprint.patch("/<asset:asset_id>")
 @operation(
+    "updateAsset",
     {200: Success("The asset", AssetSchema, headers=("ETag",))},
     headers=("If-Match",),
     body={
@@ -143,6 +148,7 @@ def patch(asset_id: str) -> Response:
 
 @blueprint.delete("/<asset:asset_id>")
 @operation(
+    "deleteAsset",
     {204: Success("The asset is gone")},
     headers=("If-Match",),
     problems=(*OF_AN_ASSET, "precondition-failed"),

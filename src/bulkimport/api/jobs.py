@@ -32,6 +32,7 @@ blueprint.before_request(access.authenticate)
 
 @blueprint.get("")
 @operation(
+    "listJobs",
     {200: Success("A page of jobs", JobPageSchema, headers=("Link",))},
     query=JobQuerySchema,
     problems=("invalid-parameters",),
@@ -51,6 +52,7 @@ def page() -> Response:
 
 @blueprint.get("/<job:job_id>")
 @operation(
+    "getJob",
     {
         200: Success("The job", JobSchema, headers=("ETag", "Retry-After", "Preference-Applied")),
         304: Success("The caller has it as it is", headers=("ETag", "Preference-Applied")),
@@ -77,7 +79,7 @@ def status(job_id: str) -> Response:
 
 
 @blueprint.delete("/<job:job_id>")
-@operation({204: Success("The job is gone")}, problems=(*OF_A_JOB, "job-unfinished"))
+@operation("deleteJob", {204: Success("The job is gone")}, problems=(*OF_A_JOB, "job-unfinished"))
 def delete(job_id: str) -> Response:
     """Forget a finished job with its errors and its file; the assets stay."""
     wanted = ids.job_id(job_id)
@@ -91,6 +93,7 @@ def delete(job_id: str) -> Response:
 
 @blueprint.post("/<job:job_id>/cancel")
 @operation(
+    "cancelJob",
     {
         200: Success("The job is cancelled", JobSchema, headers=("Idempotency-Replayed",)),
         202: Success(
@@ -115,6 +118,7 @@ def cancel(job_id: str) -> Response:
 
 @blueprint.post("/<job:job_id>/retry")
 @operation(
+    "retryJob",
     {202: ACCEPTED},
     headers=("Idempotency-Key",),
     problems=(*OF_A_JOB, *OF_A_KEY, "job-unfinished", "nothing-to-retry", "too-many-jobs"),
@@ -126,6 +130,7 @@ def retry(job_id: str) -> Response:
 
 @blueprint.post("/<job:job_id>/revert")
 @operation(
+    "revertJob",
     {202: ACCEPTED},
     headers=("Idempotency-Key",),
     problems=(

@@ -19,6 +19,7 @@ blueprint.before_request(access.authenticate)
 
 @blueprint.get("/<job:job_id>/errors")
 @operation(
+    "listRowErrors",
     {
         200: Success(
             "A page of row errors, or all of them as CSV",
@@ -51,6 +52,7 @@ def errors(job_id: str) -> Response:
 
 @blueprint.get("/<job:job_id>/failed-rows.csv")
 @operation(
+    "downloadFailedRows",
     {200: Success("The file", headers=("Content-Disposition",), media_type=CSV)},
     query=FailedRowsQuerySchema,
     problems=("invalid-id", "invalid-parameters", "not-found"),

@@ -24,7 +24,7 @@ UPLOAD_OPTIONS_SCHEMA = UploadOptionsSchema()
 
 REFUSALS = (
     *("invalid-parameters", "malformed-request", "incomplete-body", "missing-file", "empty-file", "no-rows"),
-    *("missing-columns", "doubled-columns", "too-many-columns", "unreadable-header", "ambiguous-delimiter"),
+    *("missing-columns", "duplicate-columns", "too-many-columns", "unreadable-header", "ambiguous-delimiter"),
     *("ambiguous-dates", "not-csv", "unknown-charset", "unknown-parent", "ambiguous-parent"),
     *("length-required", "too-large", "too-many-rows", "unsupported-media-type", "request-timeout"),
 )
@@ -41,30 +41,31 @@ BODY = {
     },
 }
 
-blueprint = Blueprint("hand_in", __name__, url_prefix="/api/v1/assets/bulk")
+blueprint = Blueprint("uploads", __name__, url_prefix="/api/v1/assets/bulk")
 blueprint.before_request(access.authenticate)
 
 
 @blueprint.post("")
 @operation(
+    "uploadAssets",
     {202: ACCEPTED},
     query=UploadOptionsSchema,
     headers=("Idempotency-Key",),
     body=BODY,
     problems=(*REFUSALS, *OF_A_KEY, "too-many-jobs"),
 )
-def hand_in() -> Response:
+def upload() -> Response:
     """Take a file in: 202 and a job that will be finished, or a problem and nothing left behind."""
-    with uploaded(request, max_bytes=access.settings().max_upload_bytes) as upload:
-        asked: Asked = parameters.load(UPLOAD_OPTIONS_SCHEMA, upload.fields)
-        key = request_key(_fingerprint(upload))
+    with uploaded(request, max_bytes=access.settings().max_upload_bytes) as received:
+        asked: Asked = parameters.load(UPLOAD_OPTIONS_SCHEMA, received.fields)
+        key = request_key(_fingerprint(received))
         account_id = access.principal().account_id
         earlier = key and idempotency.earlier_answer(access.database(), account_id=account_id, key=key)
-        return responded(earlier or _store(upload, asked, key))
+        return responded(earlier or _store(received, asked, key))
 
 
 @blueprint.get("/template.csv")
-@operation({200: Success("The file", headers=("Content-Disposition",), media_type=CSV)})
+@operation("downloadTemplate", {200: Success("The file", headers=("Content-Disposition",), media_type=CSV)})
 def template_csv() -> Response:
     """A file to begin with."""
     return csv_attachment(template(), "assets-template.csv")

@@ -65,7 +65,7 @@ def map_columns(header: Sequence[str], mapping: Mapping[str, str], required: Seq
     """
     keys = [_key(name) for name in header]
     if doubled := _doubled([key for key in keys if key]):
-        raise Refusal("doubled-columns", f"The header has {_listed(doubled)} more than once.")
+        raise Refusal("duplicate-columns", f"The header has {_listed(doubled)} more than once.")
     if unused := [name for name in mapping if _key(name) not in keys]:
         raise Refusal(
             "missing-columns", f"columns= maps {_listed(unused)}; the header has {_listed(header)}."
@@ -73,7 +73,7 @@ def map_columns(header: Sequence[str], mapping: Mapping[str, str], required: Seq
     foreign = {_key(name): target for name, target in mapping.items()}
     columns = tuple(foreign.get(_key(name)) or _own(name) for name in header)
     if doubled := _doubled([target for target in columns if target]):
-        raise Refusal("doubled-columns", f"More than one column is mapped to {_listed(doubled)}.")
+        raise Refusal("duplicate-columns", f"More than one column is mapped to {_listed(doubled)}.")
     missing = [field for field in required if field not in columns]
     if missing:
         raise Refusal("missing-columns", _missing(missing, header, columns))

@@ -36,7 +36,7 @@ blueprint = Blueprint("documentation", __name__)
 
 
 @blueprint.get("/openapi.json")
-@operation({200: Success("The description")}, public=True)
+@operation("getOpenApi", {200: Success("The description")}, public=True)
 def openapi_json() -> Response:
     """This description."""
     if "openapi" not in current_app.extensions:
@@ -45,35 +45,35 @@ def openapi_json() -> Response:
 
 
 @blueprint.get("/docs")
-@operation({200: Success("The page", media_type=HTML)}, public=True)
+@operation("getDocs", {200: Success("The page", media_type=HTML)}, public=True)
 def docs() -> Response:
     """This description as a page, to be tried out."""
     return Response(DOCS_PAGE, 200, PAGE_HEADERS, content_type="text/html; charset=utf-8")
 
 
 @blueprint.get("/docs/start.js")
-@operation({200: Success("The script", media_type="text/javascript")}, public=True)
+@operation("getDocsScript", {200: Success("The script", media_type="text/javascript")}, public=True)
 def start_script() -> Response:
     """What starts the page."""
     return Response(START_SCRIPT, 200, PAGE_HEADERS, content_type="text/javascript; charset=utf-8")
 
 
 @blueprint.get("/docs/swagger-ui-bundle.js")
-@operation({200: Success("The script", media_type="text/javascript")}, public=True)
+@operation("getSwaggerUiScript", {200: Success("The script", media_type="text/javascript")}, public=True)
 def bundle_script() -> Response:
     """Swagger UI."""
     return send_from_directory(SWAGGER_UI, "swagger-ui-bundle.js", max_age=86_400)
 
 
 @blueprint.get("/docs/swagger-ui.css")
-@operation({200: Success("The style sheet", media_type="text/css")}, public=True)
+@operation("getSwaggerUiStyles", {200: Success("The style sheet", media_type="text/css")}, public=True)
 def style_sheet() -> Response:
     """The style sheet of Swagger UI."""
     return send_from_directory(SWAGGER_UI, "swagger-ui.css", max_age=86_400)
 
 
 @blueprint.get("/problems")
-@operation({200: Success("The page", media_type=HTML)}, public=True)
+@operation("listProblemTypes", {200: Success("The page", media_type=HTML)}, public=True)
 def problems() -> Response:
     """Every kind of problem."""
     items = "".join(
@@ -84,7 +84,9 @@ def problems() -> Response:
 
 
 @blueprint.get("/problems/<name>")
-@operation({200: Success("The page", media_type=HTML)}, problems=("not-found",), public=True)
+@operation(
+    "getProblemType", {200: Success("The page", media_type=HTML)}, problems=("not-found",), public=True
+)
 def problem(name: str) -> Response:
     """What a kind of problem means, and what to do."""
     kind = PROBLEM_TYPES.get(name)

@@ -14,14 +14,14 @@ blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/livez")
-@operation({200: Success("It does", StatusSchema)}, public=True)
+@operation("getLiveness", {200: Success("It does", StatusSchema)}, public=True)
 def live() -> dict[str, str]:
     """The process answers; the database is not asked."""
     return {"status": "ok"}
 
 
 @blueprint.get("/readyz")
-@operation({200: Success("It can", StatusSchema)}, public=True)
+@operation("getReadiness", {200: Success("It can", StatusSchema)}, public=True)
 def ready() -> dict[str, str]:
     """The database answers in a second, its schema is new enough, and tenants are kept apart."""
     readiness: Readiness = current_app.extensions["readiness"]
@@ -33,7 +33,7 @@ def ready() -> dict[str, str]:
 
 
 @blueprint.get("/metrics")
-@operation({200: Success("The metrics", media_type="text/plain")}, public=True)
+@operation("getMetrics", {200: Success("The metrics", media_type="text/plain")}, public=True)
 def exposition() -> Response:
     """What all web processes of this server counted, for Prometheus."""
     registry = CollectorRegistry()

@@ -90,8 +90,8 @@ def _path(rule: Rule) -> str:
 def _operation(rule: Rule, described: Operation, text: str, plugin: MarshmallowPlugin) -> dict[str, Any]:
     summary, _, more = " ".join(text.split()).partition(". ")
     found: dict[str, Any] = {
-        "operationId": rule.endpoint.replace(".", "_"),
-        "tags": [rule.endpoint.partition(".")[0]],
+        "operationId": described.operation_id,
+        "tags": [rule.endpoint.partition(".")[0].replace("_", " ")],
         "summary": summary.removesuffix("."),
         "parameters": _parameters(rule, described, plugin),
         "responses": _responses(described),

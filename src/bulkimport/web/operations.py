@@ -28,8 +28,9 @@ class Success:
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation: what it takes, and what it answers beside the problems that every operation has."""
+    """An operation: its name, what it takes, and what it answers beside the problems of every operation."""
 
+    operation_id: str
     answers: Mapping[int, Success]
     query: type[Schema] | None = None
     headers: tuple[str, ...] = ()
@@ -39,6 +40,7 @@ class Operation:
 
 
 def operation(
+    operation_id: str,
     answers: Mapping[int, Success],
     *,
     query: type[Schema] | None = None,
@@ -47,8 +49,11 @@ def operation(
     problems: tuple[str, ...] = (),
     public: bool = False,
 ) -> Callable[[View], View]:
-    """Describe a view; its docstring is the rest of the description."""
-    described = Operation(answers, query, headers, body or {}, problems, public)
+    """Describe a view; its docstring is the rest of the description.
+
+    `operation_id` names a method of a generated client, so it must be the only one of that name.
+    """
+    described = Operation(operation_id, answers, query, headers, body or {}, problems, public)
 
     def decorate(view: View) -> View:
         view.operation = described  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from bulkimport.telemetry.trace_context import trace_id
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")  # what may pass from a header into a log
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-UPLOAD = "hand_in.hand_in"
+UPLOAD = "uploads.upload"
 
 log = logging.getLogger(__name__)
 
