@@ -136,7 +136,7 @@ def test_the_last_good_keys_are_kept_while_the_endpoint_is_down(
     server.status, server.headers, server.body = status, headers, good if body is None else body
     clock.now += 100_000
     assert has(keys, "first")
-    wait_until(lambda: "JWT_JWKS_URL gave no keys" in caplog.text, "the fetch has failed")
+    wait_until(lambda: "JWT_JWKS_URL returned no usable keys" in caplog.text, "the fetch has failed")
     assert (server.fetches, has(keys, "first"), has(keys, "second")) == (2, True, False)
     server.status, server.headers, server.body = 200, {}, good
     clock.now += jwks.FETCH_INTERVAL_S
@@ -212,7 +212,7 @@ def test_a_fetch_ends_in_time_whatever_the_endpoint_does(
     started = time.monotonic()
     assert retry_after(keys) == 30
     assert time.monotonic() - started < 2
-    wait_until(lambda: "JWT_JWKS_URL gave no keys" in caplog.text, "the fetch has ended", 5)
+    wait_until(lambda: "JWT_JWKS_URL returned no usable keys" in caplog.text, "the fetch has ended", 5)
     server.drip_s = 0
     clock.now += jwks.FETCH_INTERVAL_S
     assert has(keys, "first")

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 ERRORS: dict[str, Exception] = {
     "/problem": Problem("invalid-id", "no", errors=[{"field": "id", "error": "no"}]),
     "/refused": Refusal("empty-file", "The file is empty."),
-    "/missing": UnauthorizedError("a Bearer token is needed", missing=True),
+    "/missing": UnauthorizedError("A Bearer token is required.", missing=True),
     "/token": UnauthorizedError('it says "x"\r\nSet-Cookie: ü'),
     "/database": DatabaseUnavailableError("host db.internal refused"),
     "/bug": RuntimeError("SELECT secret FROM trakrf.assets"),

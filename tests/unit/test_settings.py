@@ -10,7 +10,7 @@ from bulkimport.devserver import environment
 from bulkimport.settings import SettingsError
 
 ROOT = Path(__file__).parents[2]
-READ = re.compile(r'given(?:\.get\(|, )"([A-Z_]+)"')
+READ = re.compile(r'variables(?:\.get\(|, )"([A-Z_]+)"')
 PAGE = (ROOT / "docs/configuration.md").read_text()
 DOCUMENTED = dict(re.findall(r"^\| `([A-Z_]+)` \| ?(.*?) ?\|", PAGE, re.M))
 

@@ -38,8 +38,8 @@ def test_the_kind_of_a_public_key_is_its_algorithm(key: Any, algorithm: str) -> 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("rubbish", "no public key in PEM"),
-        (pem(ec_key())[:80], "no public key in PEM"),
+        ("rubbish", "not a public key in PEM"),
+        (pem(ec_key())[:80], "not a public key in PEM"),
         ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "openssl x509"),
         (PRIVATE_PEM, "a private key.*-pubout"),
         (pem(ec_key()) + pem(rsa_key()), "several keys"),

@@ -1,4 +1,4 @@
-"""The shapes of assets at the HTTP edge."""
+"""The schemas of assets in requests and answers."""
 
 from marshmallow import Schema, fields, validate
 
@@ -11,7 +11,7 @@ from bulkimport.assets.fields import (
 )
 from bulkimport.store import assets
 from bulkimport.web.pagination import NUMBER, TEXT, CursorField
-from bulkimport.web.schemas import MAX_PAGE, NO_NUL, Answered, Instant
+from bulkimport.web.schemas import MAX_PAGE, NO_NUL, AnswerSchema, Instant
 
 DATE = {
     "anyOf": [{"format": "date"}, {"format": "date-time"}],
@@ -26,7 +26,7 @@ def _text(max_chars: int) -> list[validate.Validator]:
     ]
 
 
-class AssetSchema(Answered):
+class AssetSchema(AnswerSchema):
     """A stored asset."""
 
     id = fields.Integer()
@@ -44,7 +44,7 @@ class AssetSchema(Answered):
     import_row = fields.Integer(allow_none=True)
 
 
-class AssetPageSchema(Answered):
+class AssetPageSchema(AnswerSchema):
     """A page of assets; `next_cursor` is null on the last one."""
 
     assets = fields.List(fields.Nested(AssetSchema))
@@ -52,7 +52,7 @@ class AssetPageSchema(Answered):
 
 
 class AssetQuerySchema(Schema):
-    """What a list of assets can be asked for."""
+    """The query parameters of a list of assets."""
 
     identifier = fields.String(validate=[validate.Length(min=1, max=255), NO_NUL])
     type = fields.String(validate=validate.OneOf(TYPES))
@@ -65,7 +65,7 @@ class AssetQuerySchema(Schema):
 
 
 class _ReadSchema(Schema):
-    """What an asset that was read has beside: taken and passed over, so that it can be sent back."""
+    """Fields that only the service sets: accepted and ignored, so that an asset that was read can be sent."""
 
     id = fields.Raw()
     created_at = fields.Raw()
@@ -75,7 +75,7 @@ class _ReadSchema(Schema):
 
 
 class NewAssetSchema(_ReadSchema):
-    """What callers may set of an asset; asset_body checks it, by the rules that rows keep."""
+    """The fields that callers set. Only described here: assets.documents checks them, as rows are checked."""
 
     identifier = fields.String(required=True, validate=_text(MAX_IDENTIFIER_CHARS))
     name = fields.String(required=True, validate=_text(MAX_NAME_CHARS))
@@ -92,7 +92,7 @@ class NewAssetSchema(_ReadSchema):
 
 
 class AssetPatchSchema(_ReadSchema):
-    """Changes of an asset: what is null goes, what is not said stays."""
+    """A merge patch of an asset (RFC 7396): null empties a field, a field left out stays as it is."""
 
     identifier = fields.String(validate=_text(MAX_IDENTIFIER_CHARS))
     name = fields.String(validate=_text(MAX_NAME_CHARS))

@@ -51,7 +51,7 @@ def patched(asset: Asset, patch: Document) -> NewAsset:
 
 
 def _invalid(faults: Faults) -> Refusal:
-    return Refusal("invalid-asset", "The asset breaks rules; see errors.", errors=faults)
+    return Refusal("invalid-asset", "Fields of the asset are not valid; see errors.", errors=faults)
 
 
 def _unknown_fields(document: Document) -> Faults:

@@ -1,4 +1,4 @@
-"""Pages, and keyset cursors: where a page ended, opaque to callers."""
+"""Pages, and keyset cursors: the key of the last row of a page, opaque to callers."""
 
 import base64
 import json as plain_json
@@ -20,7 +20,7 @@ PageKey = tuple[Any, ...]
 
 
 def page_answer(document: dict[str, Any]) -> Response:
-    """A page, with a link to the next one (RFC 8288) where there is one."""
+    """A page of JSON, with a link to the next page (RFC 8288) if there is one."""
     headers = {}
     if document["next_cursor"]:
         query = {**request.args.to_dict(), "cursor": document["next_cursor"]}
@@ -30,7 +30,7 @@ def page_answer(document: dict[str, Any]) -> Response:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a key as text, and back; ValueError for what is none."""
+    """How part of a key is written as text and read back; `read` raises ValueError for invalid text."""
 
     write: Callable[[Any], str]
     read: Callable[[str], Any]
@@ -43,10 +43,10 @@ def _number(text: str) -> int:
 
 
 def _instant(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
         raise ValueError(text)
-    return found
+    return instant
 
 
 def _text(text: str) -> str:
@@ -62,7 +62,7 @@ TEXT = Part(str, _text)
 
 
 class CursorField(TextField[PageKey]):
-    """The key of the last row of a page as URL-safe text."""
+    """The key of the last row of a page, as URL-safe text."""
 
     def __init__(self, *parts: Part, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -75,12 +75,12 @@ class CursorField(TextField[PageKey]):
         try:
             texts = plain_json.loads(base64.b64decode(str(value).encode(), altchars=b"-_", validate=True))
             key = tuple(part.read(text) for part, text in zip(self._parts, texts, strict=True))
-            # Written again, because base64, JSON and numbers have several ways to say the same.
+            # Only the canonical form: base64, JSON and numbers can write the same value in several ways.
             if _encoded(self._parts, key) == value:
                 return key
         except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
             pass
-        raise ValidationError("is not a cursor; pass the next_cursor of the page before")
+        raise ValidationError("is not a cursor; pass the next_cursor of the previous page")
 
 
 def _encoded(parts: Sequence[Part], key: PageKey) -> str:

@@ -1,4 +1,4 @@
-"""What answers have in common: headers that say what may not be done with them, and CSV files."""
+"""Headers that every response has, and CSV files as responses."""
 
 from collections.abc import Iterator
 
@@ -6,12 +6,12 @@ from flask import Flask, Response
 
 
 def register(app: Flask) -> None:
-    """No answer is taken for another type than it says, and none is kept unless its view says so."""
+    """Forbid type sniffing for every response, and caching unless its view allows it."""
     app.after_request(_protect)
 
 
 def csv_attachment(body: bytes | Iterator[bytes], name: str) -> Response:
-    """A CSV file that browsers save and never show."""
+    """A CSV file, which browsers save instead of showing it."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(body, 200, headers, content_type="text/csv; charset=utf-8")
 
