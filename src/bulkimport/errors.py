@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 
 class OperatorError(Exception):
-    """Something around the service is wrong; the message says what, and how an operator can fix it."""
+    """The environment of the service is wrong; the message says what, and how an operator can fix it."""
 
 
 class Refusal(Exception):  # noqa: N818 - it is the answer to a caller as much as an error

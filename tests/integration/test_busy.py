@@ -157,7 +157,9 @@ def test_another_accounts_import_is_not_named(importer: Importer, connect: Conne
 
 @pytest.mark.parametrize("action", ["cancel", "delete"])
 @pytest.mark.usefixtures("short_lock_timeout")
-def test_a_job_that_somebody_changes_is_busy(importer: Importer, connect: Connect, action: str) -> None:
+def test_a_job_that_another_transaction_changes_is_busy(
+    importer: Importer, connect: Connect, action: str
+) -> None:
     job_id = importer.upload(csv_of("A")).get_json()["job_id"]
     if action == "delete":
         importer.work()
@@ -176,7 +178,9 @@ def test_a_job_that_somebody_changes_is_busy(importer: Importer, connect: Connec
 
 @pytest.mark.parametrize("action", ["upload", "retry", "revert"])
 @pytest.mark.usefixtures("short_lock_timeout")
-def test_a_queue_that_somebody_holds_is_busy(importer: Importer, connect: Connect, action: str) -> None:
+def test_a_queue_that_another_transaction_holds_is_busy(
+    importer: Importer, connect: Connect, action: str
+) -> None:
     job = importer.run(csv_of("A", "A"))
     with connect(importer.db.web_url).cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(1, %s)", (OWN,))
@@ -191,7 +195,7 @@ def test_a_queue_that_somebody_holds_is_busy(importer: Importer, connect: Connec
     assert importer.db.value("SELECT count(*) FROM trakrf.bulk_import_jobs") == 1
 
 
-def test_a_deadlock_is_tried_again(importer: Importer, connect: Connect) -> None:
+def test_a_deadlock_is_retried(importer: Importer, connect: Connect) -> None:
     asset_id = created(importer, "A")
     other = connect(importer.db.admin_url).cursor()
     other.execute("SET deadlock_timeout = '1min'")  # so that the request is the one that is ended
@@ -209,7 +213,7 @@ def test_a_deadlock_is_tried_again(importer: Importer, connect: Connect) -> None
     assert (response.status_code, response.get_json()["identifier"]) == (200, "B")
 
 
-def test_a_serialization_failure_is_tried_again(importer: Importer, connect: Connect) -> None:
+def test_a_serialization_failure_is_retried(importer: Importer, connect: Connect) -> None:
     asset_id = created(importer, "A")
     name = importer.db.value("SELECT current_database()")
     importer.db.rows(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
@@ -226,7 +230,7 @@ def test_a_serialization_failure_is_tried_again(importer: Importer, connect: Con
     assert (response.status_code, asset["name"], asset["description"]) == (200, "Theirs", "Mine")
 
 
-def test_a_transaction_that_is_rolled_back_each_time_is_busy(
+def test_a_transaction_that_is_rolled_back_every_time_is_busy(
     importer: Importer,
 ) -> None:
     asset_id = created(importer, "A")
@@ -237,7 +241,7 @@ def test_a_transaction_that_is_rolled_back_each_time_is_busy(
     assert send(importer, "GET", f"{ASSETS}/{asset_id}").get_json()["name"] == "Telly"
 
 
-def test_an_upload_that_is_tried_again_is_whole(importer: Importer) -> None:
+def test_an_upload_that_is_retried_is_complete(importer: Importer) -> None:
     importer.db.rows(DEADLOCKS.format(count=2, table="bulk_import_queue"))
     job = importer.run(csv_of(*"ABCDEFG"))
     assert (job["status"], job["total_rows"], len(importer.assets())) == ("completed", 7, 7)

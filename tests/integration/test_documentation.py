@@ -1,4 +1,4 @@
-"""The description, the page that shows it, and the pages of problems."""
+"""The OpenAPI description, the page that shows it, and the pages of problem types."""
 
 import re
 from typing import Any
@@ -35,15 +35,15 @@ def test_each_operation_has_a_name_for_a_method_and_a_readable_tag(described: di
     assert tags == {"uploads", "jobs", "row errors", "assets", "health", "documentation"}
 
 
-def test_a_view_that_does_not_describe_itself_is_told(app: Flask) -> None:
+def test_a_view_that_does_not_describe_itself_is_reported(app: Flask) -> None:
     app._got_first_request = False
     app.add_url_rule("/undescribed", view_func=lambda: "x", endpoint="undescribed")
     with pytest.raises(LookupError, match="does not describe itself"):
         openapi.description(app)
 
 
-def test_every_kind_of_problem_is_described(described: dict[str, Any]) -> None:
-    """But for those that are answered where no route is: an unknown URL, another method."""
+def test_every_problem_type_is_described(described: dict[str, Any]) -> None:
+    """Except the one that is answered where there is no operation: another method."""
     shown = {
         name
         for operations in described["paths"].values()
@@ -63,7 +63,7 @@ def test_what_needs_a_token_says_so(client: FlaskClient, described: dict[str, An
                 assert (response.status_code == 401) == ("security" in operation), (method, path)
 
 
-def test_the_page_needs_nothing_from_elsewhere(client: FlaskClient) -> None:
+def test_the_page_loads_nothing_from_other_hosts(client: FlaskClient) -> None:
     page = client.get("/docs")
     sources = re.findall(r'(?:src|href)="([^"]+)"', page.get_data(as_text=True))
     assert len(sources) == 3
@@ -74,13 +74,13 @@ def test_the_page_needs_nothing_from_elsewhere(client: FlaskClient) -> None:
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
 
 
-def test_each_kind_of_problem_has_its_page(client: FlaskClient) -> None:
+def test_each_problem_type_has_its_page(client: FlaskClient) -> None:
     for name, kind in PROBLEM_TYPES.items():
         response = client.get(f"/problems/{name}")
         assert response.status_code == 200
         assert kind.title in response.get_data(as_text=True)
 
 
-def test_all_problems_are_listed_and_others_are_none(client: FlaskClient) -> None:
+def test_all_problem_types_are_listed_and_an_unknown_one_is_404(client: FlaskClient) -> None:
     assert client.get("/problems").get_data(as_text=True).count("<li>") == len(PROBLEM_TYPES)
     assert client.get("/problems/x").get_json()["type"] == "/problems/not-found"

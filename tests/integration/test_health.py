@@ -1,4 +1,4 @@
-"""Whether a process lives and can serve, over HTTP."""
+"""Liveness and readiness of a process, over HTTP."""
 
 import socket
 import time
@@ -25,7 +25,7 @@ BOUND_S = 2.0  # a second, and what a busy machine needs to say so
 
 @pytest.fixture
 def silent_url() -> Iterator[str]:
-    """A server that takes connections and never says a word, as behind a line that loses packets."""
+    """A server that accepts connections and never answers, as if its packets were lost."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"postgresql://web:s3cret@127.0.0.1:{listener.getsockname()[1]}/nowhere"
 
@@ -71,7 +71,7 @@ def test_a_statement_that_does_not_return_is_503_in_a_second(
         assert time.monotonic() < deadline
 
 
-def test_a_pool_with_no_place_free_is_503_in_a_second(app: Flask, client: FlaskClient) -> None:
+def test_an_exhausted_pool_is_503_in_a_second(app: Flask, client: FlaskClient) -> None:
     pool: Database = app.extensions["database"]
     with ExitStack() as busy:
         for _ in range(settings.WEB_THREADS):
@@ -91,7 +91,7 @@ def test_an_older_schema_is_503_and_says_what_to_do(client: FlaskClient, db: Tes
     )
 
 
-def test_a_newer_schema_will_do(client: FlaskClient, db: TestDatabase) -> None:
+def test_a_newer_schema_is_accepted(client: FlaskClient, db: TestDatabase) -> None:
     db.rows("UPDATE public.schema_migrations SET version = version + 1")
     assert client.get("/readyz").status_code == 200
 
@@ -109,7 +109,9 @@ def test_a_migration_that_was_left_half_way_is_503(client: FlaskClient, db: Test
         "DELETE FROM public.schema_migrations",
     ],
 )
-def test_a_schema_with_no_version_is_an_older_one(client: FlaskClient, db: TestDatabase, spoil: str) -> None:
+def test_a_schema_without_a_version_counts_as_an_older_one(
+    client: FlaskClient, db: TestDatabase, spoil: str
+) -> None:
     db.rows(spoil)
     require_unready(client.get("/readyz"), f"this release needs {LATEST}")
 

@@ -1,4 +1,4 @@
-"""Idempotency-Keys of one account beside each other, and after they expired."""
+"""Idempotency-Keys of one account used at the same time, and after they have expired."""
 
 import pytest
 from psycopg2.extensions import cursor as Cursor
@@ -46,7 +46,7 @@ def test_a_long_request_with_a_key_makes_no_other_wait(
     assert answer.status == 202
 
 
-def test_an_expired_key_is_used_anew_and_no_other_is_touched(
+def test_an_expired_key_can_be_used_again_and_no_other_is_touched(
     db: TestDatabase, web_database: Database
 ) -> None:
     use(web_database, key("old"))
@@ -60,7 +60,7 @@ def test_an_expired_key_is_used_anew_and_no_other_is_touched(
     assert kept(db) == [(OWN, "old"), (OWN, "older")]
 
 
-def test_a_worker_purges_expired_keys_of_all_accounts_and_passes_over_those_in_use(
+def test_a_worker_purges_expired_keys_of_all_accounts_and_skips_those_in_use(
     db: TestDatabase,
     web_database: Database,
     worker_database: Database,

@@ -51,7 +51,7 @@ def test_jobs_are_listed_newest_first(importer: Importer, db: TestDatabase) -> N
     assert page["next_cursor"] is None
 
 
-def test_jobs_of_one_instant_are_listed_once_each(importer: Importer, db: TestDatabase) -> None:
+def test_jobs_created_at_the_same_instant_are_each_listed_once(importer: Importer, db: TestDatabase) -> None:
     jobs = [upload(importer, csv_of(str(number))) for number in range(5)]
     db.rows("UPDATE trakrf.bulk_import_jobs SET created_at = now()")
     assert sorted(listed(importer.client)) == sorted(jobs)
@@ -82,11 +82,11 @@ def test_a_job_has_its_receipt(importer: Importer) -> None:
     assert importer.job(importer.upload(file).get_json()["job_id"])["file"]["name"] == "assets.csv"
 
 
-def test_a_trace_that_is_none_is_not_kept(importer: Importer) -> None:
+def test_an_invalid_traceparent_is_not_stored(importer: Importer) -> None:
     assert importer.job(upload(importer, csv_of("A"), traceparent="x\x01"))["traceparent"] is None
 
 
-def test_a_job_in_work_says_how_fast_it_is_and_when_it_will_be_done(
+def test_a_job_in_progress_says_how_fast_it_is_and_when_it_will_finish(
     importer: Importer, db: TestDatabase
 ) -> None:
     job_id = upload(importer, csv_of(*"ABCDEFG"))
@@ -107,9 +107,7 @@ def test_a_job_in_work_says_how_fast_it_is_and_when_it_will_be_done(
     assert "Retry-After" not in response.headers
 
 
-def test_a_job_that_the_clock_was_set_back_under_does_not_say_how_fast_it_is(
-    importer: Importer, db: TestDatabase
-) -> None:
+def test_a_job_during_which_the_clock_was_set_back_has_no_speed(importer: Importer, db: TestDatabase) -> None:
     job_id = upload(importer, csv_of(*"ABCDEFG"))
     importer.worker.work_once()
     db.rows("UPDATE trakrf.bulk_import_jobs SET advanced_at = started_at - interval '1 hour'")

@@ -1,4 +1,4 @@
-"""What every answer says of itself, whichever operation it is of."""
+"""The headers that every answer of every operation has."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Errors and failed rows, handed back and handed in again."""
+"""Row errors and failed rows: downloaded, fixed and uploaded again."""
 
 import csv
 import io
@@ -68,7 +68,9 @@ def test_all_errors_in_pages(importer: Importer) -> None:
         ("", "image/png", "application/json"),
     ],
 )
-def test_errors_come_as_asked(importer: Importer, query: str, accept: str, content_type: str) -> None:
+def test_errors_come_in_the_requested_format(
+    importer: Importer, query: str, accept: str, content_type: str
+) -> None:
     job = importer.run(BAD)
     response = importer.get(f"{job['job_id']}/errors{query}", headers={"Accept": accept})
     assert response.content_type == content_type
@@ -122,7 +124,7 @@ def test_formulas_are_made_safe_on_request(importer: Importer) -> None:
     assert b";'=1+1;" in failed_rows(importer, job, "?formula_safe=true")
 
 
-def test_failed_rows_are_mended_and_handed_in_again(importer: Importer) -> None:
+def test_failed_rows_are_fixed_and_uploaded_again(importer: Importer) -> None:
     file = (
         b"Tag|Name|Kind|Since|Active\n"
         b"A|a|device|15/01/2024|yes\n"
@@ -156,7 +158,7 @@ def test_a_parent_can_be_named(importer: Importer) -> None:
 
 
 @pytest.mark.parametrize("path", ["errors", "errors?format=csv", "failed-rows.csv"])
-def test_foreign_and_absent_jobs_are_the_same(importer: Importer, path: str) -> None:
+def test_another_accounts_job_and_an_absent_one_answer_the_same(importer: Importer, path: str) -> None:
     foreign = importer.run(csv_of("A", "A"), FOREIGN)["job_id"]
     answers = [importer.get(f"{job_id}/{path}", headers={"X-Request-ID": "r"}) for job_id in (foreign, ID)]
     assert [answer.status_code for answer in answers] == [404, 404]
@@ -184,13 +186,13 @@ def test_parameters_that_are_wrong_are_refused(importer: Importer, path: str) ->
     assert (response.status_code, response.get_json()["type"]) == (400, "/problems/invalid-parameters")
 
 
-def test_a_job_that_was_no_file_has_no_failed_rows(importer: Importer, db: TestDatabase) -> None:
+def test_a_job_without_a_file_has_no_failed_rows(importer: Importer, db: TestDatabase) -> None:
     db.rows("INSERT INTO trakrf.bulk_import_jobs (account_id, id, total_rows) VALUES (1, %s::uuid, 5)", ID)
     assert importer.get(f"{ID}/failed-rows.csv").status_code == 404
     assert importer.get(f"{ID}/errors").get_json() == {"errors": [], "next_cursor": None}
 
 
-def test_the_template_can_be_handed_in(importer: Importer) -> None:
+def test_the_template_can_be_uploaded(importer: Importer) -> None:
     response = importer.get("template.csv")
     assert response.content_type == "text/csv; charset=utf-8"
     job = importer.run(response.data)

@@ -120,7 +120,7 @@ def test_a_job_inserted_by_hand_is_shown_and_no_worker_touches_it(
 @pytest.mark.parametrize(
     "text", ["x", "123", f"{{{ID}}}", f"urn:uuid:{ID}", ID.replace("-", ""), ID[:-1], "%00"]
 )
-def test_what_is_no_uuid_is_400(client: FlaskClient, text: str) -> None:
+def test_a_malformed_job_id_is_400(client: FlaskClient, text: str) -> None:
     status, problem = get(client, text)
     assert (status, problem["type"]) == (400, "/problems/invalid-id")
 
@@ -130,14 +130,16 @@ def test_upper_case_is_the_same_uuid(db: TestDatabase, client: FlaskClient) -> N
     assert get(client, ID.upper())[1]["job_id"] == ID
 
 
-def test_no_token_is_401_also_for_what_is_no_uuid(client: FlaskClient) -> None:
+def test_a_missing_token_is_401_even_for_a_malformed_id(client: FlaskClient) -> None:
     for job_id in (ID, "x"):
         response = client.get(f"{URL}/{job_id}")
         assert response.status_code == 401
         assert response.headers["WWW-Authenticate"] == 'Bearer realm="bulkimport"'
 
 
-def test_a_foreign_job_and_an_absent_one_answer_the_same(client: FlaskClient, web_database: Database) -> None:
+def test_another_accounts_job_and_an_absent_one_answer_the_same(
+    client: FlaskClient, web_database: Database
+) -> None:
     foreign = str(submit(web_database, csv_of("A"), FOREIGN))
     headers = {**bearer(), "X-Request-ID": "r-1"}
     answers = [client.get(f"{URL}/{job_id}", headers=headers) for job_id in (foreign, ID)]
@@ -152,7 +154,7 @@ def test_an_account_that_is_not_active_is_403(client: FlaskClient, account_id: i
     assert (status, problem["type"]) == (403, "/problems/inactive-account")
 
 
-def test_a_fault_of_ours_is_500_without_internals(
+def test_an_internal_error_is_500_without_internals(
     db: TestDatabase, client: FlaskClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     db.rows("ALTER TABLE trakrf.bulk_import_jobs RENAME failure TO reason")
@@ -179,7 +181,7 @@ def test_a_job_that_did_not_change_is_304(
     assert changed.headers["ETag"] != etag
 
 
-def test_a_version_is_no_way_to_see_what_is_foreign(client: FlaskClient, web_database: Database) -> None:
+def test_an_etag_does_not_reveal_another_accounts_job(client: FlaskClient, web_database: Database) -> None:
     foreign = f"{URL}/{submit(web_database, csv_of('A'), FOREIGN)}"
     etag = client.get(foreign, headers=bearer(FOREIGN)).headers["ETag"]
     for known in (etag, "*"):

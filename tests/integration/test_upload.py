@@ -30,7 +30,7 @@ def left_behind(db: TestDatabase) -> list[object]:
 
 
 def require_problem(db: TestDatabase, response: TestResponse, status: int, type_: str) -> str:
-    """The problem's detail; nothing is left behind."""
+    """The problem's detail, once it is certain that nothing was stored."""
     assert (response.status_code, response.content_type) == (status, "application/problem+json")
     document = response.get_json()
     assert document["type"] == f"/problems/{type_}"
@@ -97,7 +97,7 @@ def test_missing_columns_are_named(db: TestDatabase, client: FlaskClient) -> Non
 
 
 @pytest.mark.parametrize("size", [9_999, 10_000, 10_001])
-def test_a_file_may_have_so_many_bytes_however_it_comes(client: FlaskClient, size: int) -> None:
+def test_the_size_limit_is_the_same_however_a_file_is_sent(client: FlaskClient, size: int) -> None:
     file = GOOD + b"\n" * (size - len(GOOD))
     expected = 413 if size > 10_000 else 202
     assert upload(client, file).status_code == expected
@@ -127,14 +127,14 @@ def test_a_form_needs_a_file(db: TestDatabase, client: FlaskClient, fields: dict
     require_problem(db, upload_form(client, **fields), 400, "missing-file")
 
 
-def test_a_form_needs_one_file_only(db: TestDatabase, client: FlaskClient) -> None:
+def test_a_form_needs_exactly_one_file(db: TestDatabase, client: FlaskClient) -> None:
     two = [(io.BytesIO(GOOD), "a.csv"), (io.BytesIO(GOOD), "b.csv")]
     assert "it has 2" in require_problem(db, upload_form(client, file=two), 400, "missing-file")
 
 
 @pytest.mark.parametrize("kept", [0, 30, len(GOOD) - 1])
 def test_a_raw_body_that_ends_early_is_refused(db: TestDatabase, client: FlaskClient, kept: int) -> None:
-    """gunicorn hands on what came before the client hung up, as if that were all."""
+    """gunicorn passes on what arrived before the client hung up, as if that were all."""
     response = cut_off(client, GOOD, kept, "text/csv")
     assert f"after {kept} of {len(GOOD)} bytes" in require_problem(db, response, 400, "incomplete-body")
 

@@ -1,4 +1,4 @@
-"""A Bearer token → a principal, or no further."""
+"""A Bearer token identifies a principal, or is refused."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ def sign_bytes(payload: bytes) -> str:
     return jwt.PyJWS().encode(payload, SECRET, algorithm="HS256")
 
 
-def test_a_valid_token_proves_a_principal() -> None:
+def test_a_valid_token_identifies_a_principal() -> None:
     assert VERIFIER.verify(f"Bearer {sign(sub='importer')}") == Principal(7, "importer")
 
 
@@ -40,7 +40,7 @@ def test_a_clock_may_be_30_s_off() -> None:
     assert VERIFIER.verify(f"Bearer {sign(exp=int(time.time()) - 25)}").account_id == 7
 
 
-def test_no_token_at_all_is_told_apart() -> None:
+def test_a_missing_token_is_reported_as_missing() -> None:
     for header in (None, ""):
         with pytest.raises(UnauthorizedError) as refusal:
             VERIFIER.verify(header)
@@ -80,7 +80,7 @@ def test_a_wrong_token_is_refused(header: str) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE"])
-def test_a_token_that_nobody_signed_is_refused(algorithm: str) -> None:
+def test_an_unsigned_token_is_refused(algorithm: str) -> None:
     parts = [{"alg": algorithm, "typ": "JWT"}, {"account_id": 7, "exp": 9999999999}]
     encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
     for signature in ("", "AA"):

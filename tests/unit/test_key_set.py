@@ -1,4 +1,4 @@
-"""The keys at a URL: fetched seldom, kept while it is down, and never waited for by who has one."""
+"""The keys at a URL: fetched rarely, kept while it is down; a request whose key is known never waits."""
 
 import datetime
 import ipaddress
@@ -62,7 +62,7 @@ def test_a_key_is_found_by_its_kid_and_its_algorithm_after_one_fetch(keys: KeySe
     assert server.fetches == 1
 
 
-def test_keys_that_cannot_be_used_are_passed_over(keys: KeySet, server: KeyServer) -> None:
+def test_unusable_keys_are_skipped(keys: KeySet, server: KeyServer) -> None:
     server.body = issuer.key_set(
         jwk(ec_key()),
         jwk(ec_key(), ""),
@@ -89,7 +89,7 @@ def test_keys_rotate_without_a_restart(keys: KeySet, server: KeyServer, clock: C
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_whatever_arrives_there_is_one_fetch_in_30_s(
+def test_whatever_tokens_arrive_there_is_one_fetch_in_30_s(
     keys: KeySet, server: KeyServer, clock: Clock, status: int
 ) -> None:
     assert has(keys, "first")
@@ -143,9 +143,7 @@ def test_the_last_good_keys_are_kept_while_the_endpoint_is_down(
     assert has(keys, "second")
 
 
-def test_where_there_is_no_key_yet_it_says_when_to_come_back(
-    keys: KeySet, server: KeyServer, clock: Clock
-) -> None:
+def test_without_any_key_yet_it_says_when_to_retry(keys: KeySet, server: KeyServer, clock: Clock) -> None:
     server.status = 503
     with ThreadPoolExecutor(16) as threads:
         refusals = list(threads.map(lambda _: retry_after(keys), range(1_000)))
@@ -158,11 +156,11 @@ def test_where_there_is_no_key_yet_it_says_when_to_come_back(
     assert has(keys, "first")
 
 
-def test_an_endpoint_that_is_not_there_is_as_one_that_is_down(clock: Clock) -> None:
+def test_an_absent_endpoint_is_treated_as_one_that_is_down(clock: Clock) -> None:
     assert retry_after(KeySet("http://127.0.0.1:1/", clock=clock)) == 30
 
 
-def test_everybody_waits_for_the_first_keys(keys: KeySet, server: KeyServer) -> None:
+def test_all_requests_wait_for_the_first_keys(keys: KeySet, server: KeyServer) -> None:
     server.answering.clear()
     with ThreadPoolExecutor(8) as threads:
         found = [threads.submit(has, keys, "first") for _ in range(8)]
@@ -172,7 +170,9 @@ def test_everybody_waits_for_the_first_keys(keys: KeySet, server: KeyServer) -> 
     assert server.fetches == 1
 
 
-def test_old_keys_are_fetched_anew_and_nobody_waits(keys: KeySet, server: KeyServer, clock: Clock) -> None:
+def test_old_keys_are_refreshed_without_any_request_waiting(
+    keys: KeySet, server: KeyServer, clock: Clock
+) -> None:
     assert has(keys, "first")
     server.answering.clear()
     server.body = issuer.key_set(jwk(ec_key(0), "first"), jwk(ec_key(1), "second"))
@@ -185,7 +185,7 @@ def test_old_keys_are_fetched_anew_and_nobody_waits(keys: KeySet, server: KeySer
     assert server.fetches == 2
 
 
-def test_who_looks_for_an_unknown_key_takes_few_threads(
+def test_requests_with_an_unknown_key_occupy_few_threads(
     keys: KeySet, server: KeyServer, clock: Clock
 ) -> None:
     assert has(keys, "first")

@@ -1,4 +1,4 @@
-"""Every error is a problem document, and the documents list every kind."""
+"""Every error is a problem document, and the documentation lists every type."""
 
 import re
 from pathlib import Path
@@ -67,7 +67,7 @@ def test_an_error_is_a_problem_document(client: FlaskClient, path: str, status: 
 
 
 @pytest.mark.parametrize("path", ["/database", "/bug"])
-def test_internals_are_logged_and_not_told(
+def test_internals_are_logged_and_not_returned(
     client: FlaskClient, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = client.get(path)
@@ -84,11 +84,11 @@ def test_a_challenge_carries_nothing_that_could_end_the_header(client: FlaskClie
     )
 
 
-def test_an_unavailable_database_says_when_to_come_back(client: FlaskClient) -> None:
+def test_an_unavailable_database_says_when_to_retry(client: FlaskClient) -> None:
     assert client.get("/database").headers["Retry-After"] == "5"
 
 
-def test_every_kind_is_documented_and_every_refusal_is_a_kind() -> None:
+def test_every_problem_type_is_documented_and_no_other_is_raised() -> None:
     documented = set(
         re.findall(r"^\| \d{3} \| `([a-z-]+)`", (ROOT / "docs/api.md").read_text(), re.MULTILINE)
     )

@@ -1,4 +1,4 @@
-"""The environment → settings."""
+"""Settings from the environment."""
 
 import re
 from pathlib import Path
@@ -25,22 +25,22 @@ def test_the_documented_default_is_the_default(name: str) -> None:
     assert settings.load({name: DOCUMENTED[name].strip("`")}) == settings.load({})
 
 
-def test_what_has_no_documented_default_is_unset_by_default() -> None:
-    given = vars(settings.load({}))
+def test_a_variable_without_a_documented_default_is_unset() -> None:
+    loaded = vars(settings.load({}))
     unset = {name.lower() for name, default in DOCUMENTED.items() if not default}
-    assert {name for name, value in given.items() if value is None} == {
+    assert {name for name, value in loaded.items() if value is None} == {
         *(unset - {"prometheus_multiproc_dir"}),
         "metrics_folder",
     }
 
 
-def test_an_empty_variable_is_an_unset_one() -> None:
+def test_an_empty_variable_counts_as_unset() -> None:
     assert settings.load({"PORT": "", "JWT_SECRET": ""}) == settings.load({})
 
 
 @pytest.mark.parametrize("name", ["PORT", "MAX_ROWS", "CHUNK_ROWS", "WEB_CONCURRENCY", "MAX_UPLOAD_BYTES"])
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "1_000", "٣", " 8", "9" * 30])
-def test_a_number_must_be_one_in_range(name: str, text: str) -> None:
+def test_a_number_must_be_in_range(name: str, text: str) -> None:
     with pytest.raises(SettingsError, match=f'{name} is "'):
         settings.load({name: text})
 
@@ -75,33 +75,33 @@ def test_a_short_secret_is_refused_and_not_shown() -> None:
 @pytest.mark.parametrize(
     "require", ["require_database_url", "require_migration_database_url", "require_jwt_secret"]
 )
-def test_what_is_needed_and_not_set_is_named(require: str) -> None:
+def test_a_required_variable_that_is_not_set_is_named(require: str) -> None:
     name = require.removeprefix("require_").upper()
     with pytest.raises(SettingsError, match=f"{name} is not set"):
         getattr(settings.load({}), require)()
 
 
 def test_secrets_are_not_in_the_repr() -> None:
-    given = settings.load(
+    loaded = settings.load(
         {
             "JWT_SECRET": "s3cret" * 10,
             "DATABASE_URL": "postgresql://u:pass@h/d",
             "MIGRATION_DATABASE_URL": "m:pass",
         }
     )
-    assert "s3cret" not in repr(given)
-    assert "pass" not in repr(given)
+    assert "s3cret" not in repr(loaded)
+    assert "pass" not in repr(loaded)
 
 
 @pytest.mark.parametrize(
     "names", [("JWT_SECRET", "JWT_PUBLIC_KEY"), ("JWT_PUBLIC_KEY", "JWT_JWKS_URL"), settings.JWT_KEYS]
 )
-def test_tokens_are_verified_with_one_family_of_keys(names: tuple[str, ...]) -> None:
+def test_only_one_family_of_keys_can_be_set(names: tuple[str, ...]) -> None:
     with pytest.raises(SettingsError, match=" and ".join(names)):
         settings.load(dict.fromkeys(names, "https://issuer.example/keys, 32 bytes and more"))
 
 
-def test_with_no_key_at_all_the_three_are_named() -> None:
+def test_without_any_key_all_three_variables_are_named() -> None:
     with pytest.raises(SettingsError, match="JWT_SECRET is not set, nor is JWT_PUBLIC_KEY or JWT_JWKS_URL"):
         settings.load({}).require_jwt_key()
 
@@ -109,10 +109,10 @@ def test_with_no_key_at_all_the_three_are_named() -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("JWT_PUBLIC_KEY", "pem"), ("JWT_JWKS_URL", "https://issuer.example/keys")]
 )
-def test_a_public_key_signs_nothing(name: str, value: str) -> None:
-    given = settings.load({name: value})
-    given.require_jwt_key()
-    for sign in (given.require_jwt_secret, lambda: environment.signing_secret(given)):
+def test_a_public_key_cannot_sign(name: str, value: str) -> None:
+    loaded = settings.load({name: value})
+    loaded.require_jwt_key()
+    for sign in (loaded.require_jwt_secret, lambda: environment.signing_secret(loaded)):
         with pytest.raises(SettingsError, match=f"{name} is set.*JWT_SECRET instead"):
             sign()
 
@@ -127,7 +127,7 @@ def test_a_public_key_signs_nothing(name: str, value: str) -> None:
         "http://localhost:1/keys",
     ],
 )
-def test_keys_come_from_a_url_that_nobody_can_tamper_with(url: str) -> None:
+def test_a_url_that_cannot_be_tampered_with_is_accepted(url: str) -> None:
     assert settings.load({"JWT_JWKS_URL": url}).jwt_jwks_url == url
 
 
@@ -145,12 +145,12 @@ def test_keys_come_from_a_url_that_nobody_can_tamper_with(url: str) -> None:
         *("https://issuer.example/a b", "https://issuer.example/\r\nx", "https://issuér.example/"),
     ],
 )
-def test_keys_come_from_no_other_url(url: str) -> None:
+def test_any_other_url_of_keys_is_refused(url: str) -> None:
     with pytest.raises(SettingsError, match="JWT_JWKS_URL is"):
         settings.load({"JWT_JWKS_URL": url})
 
 
-def test_scopes_are_required_only_when_it_is_said() -> None:
+def test_scopes_are_required_only_if_configured() -> None:
     assert not settings.load({}).jwt_require_scopes
     assert settings.load({"JWT_REQUIRE_SCOPES": "True"}).jwt_require_scopes
     with pytest.raises(SettingsError, match='JWT_REQUIRE_SCOPES is "yes"; it must be one of true, false'):

@@ -49,12 +49,12 @@ def test_the_kind_of_a_public_key_is_its_algorithm(key: Any, algorithm: str) -> 
         (ED25519_PEM, "neither an RSA key"),
     ],
 )
-def test_a_key_that_is_none_is_refused_with_the_way_out(text: str, reason: str) -> None:
+def test_an_unusable_key_is_refused_with_the_fix(text: str, reason: str) -> None:
     with pytest.raises(UnusableKeyError, match=f"^JWT_PUBLIC_KEY .*{reason}"):
         keys.from_pem(text)
 
 
-def test_a_public_key_is_no_secret() -> None:
+def test_a_public_key_is_refused_as_a_secret() -> None:
     with pytest.raises(UnusableKeyError, match="JWT_SECRET is a public key"):
         keys.from_secret(pem(rsa_key()))
 
@@ -64,7 +64,7 @@ def test_a_secret_is_not_in_the_repr() -> None:
 
 
 @pytest.mark.parametrize("more", [{}, {"use": "sig"}, {"key_ops": ["verify"]}, {"alg": "RS256"}])
-def test_a_key_of_a_set_is_taken_for_signatures(more: dict[str, Any]) -> None:
+def test_a_signature_key_of_a_set_is_accepted(more: dict[str, Any]) -> None:
     assert keys.from_jwk(jwk(rsa_key(), **more)).algorithm == "RS256"
     assert keys.from_jwk(jwk(ec_key())).algorithm == "ES256"
 
@@ -101,6 +101,6 @@ def test_a_key_of_a_set_is_taken_for_signatures(more: dict[str, Any]) -> None:
         jwk(ec_key(), y=jwk(ec_key())["x"]),
     ],
 )
-def test_a_key_of_a_set_that_is_for_something_else_or_weak_is_not(given: dict[str, Any]) -> None:
+def test_a_key_of_a_set_for_another_purpose_or_too_weak_is_refused(given: dict[str, Any]) -> None:
     with pytest.raises(UnusableKeyError):
         keys.from_jwk(given)

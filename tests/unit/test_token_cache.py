@@ -1,4 +1,4 @@
-"""A token is verified at least once a minute, and never counts for longer than it says."""
+"""A token is verified at least once a minute, and is not accepted after it expires."""
 
 import pytest
 
@@ -10,7 +10,7 @@ NOW = 1_800_000_000.0
 
 
 class Verifier:
-    """Takes any token but "bad", and counts; tokens are good for 10 minutes, "short" ones for 5 s."""
+    """Accepts any token but "bad", and counts; tokens are good for 10 minutes, "short" ones for 5 s."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -54,7 +54,7 @@ def test_a_token_is_verified_once_a_minute(tokens: TokenCache, verifier: Verifie
     assert verifier.asked == 2
 
 
-def test_a_token_is_verified_anew_where_the_clock_was_set_back(
+def test_a_token_is_verified_again_if_the_clock_was_set_back(
     tokens: TokenCache, verifier: Verifier, clock: Clock
 ) -> None:
     tokens.verify("a")
@@ -63,21 +63,21 @@ def test_a_token_is_verified_anew_where_the_clock_was_set_back(
     assert verifier.asked == 2
 
 
-def test_a_token_counts_no_longer_than_it_says(tokens: TokenCache, verifier: Verifier, clock: Clock) -> None:
+def test_a_token_is_not_accepted_after_it_expires(
+    tokens: TokenCache, verifier: Verifier, clock: Clock
+) -> None:
     tokens.verify("short")
     clock.now += 5 + LEEWAY_S
     tokens.verify("short")
     assert verifier.asked == 2
 
 
-def test_tokens_are_told_apart(tokens: TokenCache) -> None:
+def test_tokens_are_distinguished(tokens: TokenCache) -> None:
     assert [tokens.verify(name).subject for name in ("a", "b", "a", "ab")] == ["a", "b", "a", "ab"]
 
 
 @pytest.mark.parametrize("token", ["bad", None])
-def test_what_proves_nobody_is_not_remembered(
-    tokens: TokenCache, verifier: Verifier, token: str | None
-) -> None:
+def test_a_refused_token_is_not_cached(tokens: TokenCache, verifier: Verifier, token: str | None) -> None:
     tokens.verify("a")
     for _ in range(2):
         with pytest.raises(UnauthorizedError):

@@ -28,7 +28,7 @@ TIMES = ("exp", "nbf", "iat")
 
 
 class UnauthorizedError(Exception):
-    """The token proves nobody; the message says what is wrong. `missing`: the request has no token at all."""
+    """There is no valid token; the message says what is wrong. `missing`: there is no token at all."""
 
     def __init__(self, message: str, *, missing: bool = False) -> None:
         super().__init__(message)

@@ -104,9 +104,8 @@ def _discard_rest(response: Response) -> Response:
     refused = response.status_code >= 400 and response.status_code != SLOW
     if refused and 0 < (request.content_length or 0) <= (largest or 0):
         body = of_request(REFUSED_TIMEOUT_S)
-        with contextlib.suppress(
-            Problem, OSError
-        ):  # a client that does not send the rest may miss the answer
+        # A client that does not send the rest may miss the answer.
+        with contextlib.suppress(Problem, OSError):
             while body.read(BLOCK_BYTES):
                 pass
     return response

@@ -26,7 +26,7 @@ HEADER = "Idempotency-Key"
 KEY_PATTERN = re.compile(r"[!-~]{1,255}")  # visible ASCII characters, with or without quotes
 KEY_PROBLEMS = ("invalid-idempotency-key", "request-in-progress", "idempotency-key-reused")
 SETTLE_ATTEMPTS, SETTLE_INTERVAL_S = 10, 0.5
-ATTEMPTS, MAX_PAUSE_S = 3, 0.05  # at a transaction that PostgreSQL ends so that others can go on
+ATTEMPTS, MAX_PAUSE_S = 3, 0.05  # for a transaction that PostgreSQL aborts so that others can go on
 THE_QUEUE = "The account's queue of jobs"
 
 
