@@ -7,23 +7,24 @@ from bulkimport.api import assets, ids, jobs, long_polling, row_errors, uploads
 from bulkimport.auth import keys
 from bulkimport.auth.jwks import KeySet
 from bulkimport.auth.keys import FixedKey, KeySource
-from bulkimport.auth.token_cache import ProvedTokens
+from bulkimport.auth.token_cache import TokenCache
 from bulkimport.auth.tokens import TokenVerifier
 from bulkimport.database import migrations
 from bulkimport.database.connections import Database
 from bulkimport.database.readiness import Readiness
 from bulkimport.settings import WEB_THREADS, Settings
-from bulkimport.web import body, docs, health, problems, request_log, response_headers
+from bulkimport.web import body, docs, health, problems, request_log, responses
 
 MULTIPART_ALLOWANCE_BYTES = 64 * 1024  # around the file: boundaries, part headers, small fields
-MAX_FORM_MEMORY_BYTES = 512 * 1024  # Werkzeug counts its read buffer of 64 KiB in, of files too
+MAX_FORM_MEMORY_BYTES = 512 * 1024  # Werkzeug includes its 64 KiB read buffer, for files too
 MAX_FORM_PARTS = 20
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The application for these settings, by default the environment's.
+    """The application for these settings, by default those of the environment.
 
-    Raises SettingsError where one is missing, and UnusableKeyError where the key of tokens is none.
+    Raises SettingsError if a required setting is missing, and UnusableKeyError if the key that verifies
+    tokens cannot be used.
     """
     settings = settings or environment.load()
     app = Flask("bulkimport", static_folder=None)
@@ -34,7 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
 
     app.extensions["settings"] = settings
-    app.extensions["proved_tokens"] = ProvedTokens(
+    app.extensions["token_cache"] = TokenCache(
         TokenVerifier(
             keys=_keys(settings),
             account_claim=settings.jwt_account_claim,
@@ -51,7 +52,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["waiting_places"] = long_polling.new_places()
 
     request_log.register(app)
-    response_headers.register(app)
+    responses.register(app)
     body.register(app)
     problems.register(app)
     app.register_blueprint(health.blueprint)
@@ -65,7 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 
 def _keys(settings: Settings) -> KeySource:
-    """What verifies tokens, of the one family that is set."""
+    """Where the keys that verify tokens come from; only one of the three variables is set."""
     settings.require_jwt_key()
     if settings.jwt_jwks_url:
         return KeySet(settings.jwt_jwks_url)

@@ -1,4 +1,4 @@
-"""The service as its callers see it: hand a file in, follow the job, cancel, retry or undo it."""
+"""A client of the service: upload a file, follow the job, cancel, retry or revert it."""
 
 import http.client
 import json
@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import IO, Any
 
 TIMEOUT_S = 60
-WAIT_S = 20  # for a job's next step; below TIMEOUT_S
-POLL_INTERVAL_S = 0.2  # where the service has no place for one more to wait
+WAIT_S = 20  # for a job to change; below TIMEOUT_S
+POLL_INTERVAL_S = 0.2  # while the service lets no further request wait
 ATTEMPTS, RETRY_DELAY_S = 4, 0.5
 BLOCK_BYTES = 64 * 1024
 JOBS = "/api/v1/assets/bulk"
 FINAL_STATUSES = ("completed", "failed", "cancelled")
-# What `bulkimport import` exits with, beside 0.
+# Exit codes of `bulkimport import` other than 0.
 EXIT_ROWS_FAILED = 1
 EXIT_REFUSED = 2
 
@@ -27,7 +27,7 @@ Document = dict[str, Any]
 
 
 class RefusedError(Exception):
-    """The service did not do what it was asked; the message is for people."""
+    """The service refused the request or did not answer; the message is for people."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,10 @@ class Client:
     token: str
 
     def upload(self, file: Path, options: Mapping[str, str] | None = None) -> str:
-        """Hand a CSV file in, with options of the upload; return the job's id. The file is streamed.
+        """Upload a CSV file with the options and return the job's id. The file is streamed.
 
-        An answer that is lost is asked for again: the key lets nothing be imported twice.
+        If the connection is lost the upload is sent again, with the same Idempotency-Key, so that nothing is
+        imported twice.
         """
         query = f"?{urllib.parse.urlencode(options)}" if options else ""
         headers = {
@@ -64,7 +65,7 @@ class Client:
         return self._json("GET", _path(job_id))[1]
 
     def steps(self, job_id: str) -> Iterator[Document]:
-        """The job's status document as it is, and after each change, until the job is finished."""
+        """Yield the job's status document now and after each change, until the job has finished."""
         headers: dict[str, str] = {}
         while True:
             response_headers, job = self._json("GET", _path(job_id), None, headers)
@@ -77,28 +78,28 @@ class Client:
             headers = {"If-None-Match": response_headers["ETag"], "Prefer": f"wait={WAIT_S}"}
 
     def jobs(self, status: str | None, limit: int) -> list[Document]:
-        """The newest jobs, newest first."""
-        found: list[Document] = []
+        """The newest jobs, newest first: at most `limit`, of this status if it is not None."""
+        newest: list[Document] = []
         query = {"limit": str(limit)} | ({"status": status} if status else {})
-        while len(found) < limit:
+        while len(newest) < limit:
             page = self._json("GET", f"{JOBS}?{urllib.parse.urlencode(query)}")[1]
-            found += page["jobs"]
+            newest += page["jobs"]
             if not page["next_cursor"]:
                 break
             query["cursor"] = page["next_cursor"]
-        return found[:limit]
+        return newest[:limit]
 
     def cancel(self, job_id: str) -> Document:
-        """Have the job cancelled; its status document."""
+        """Cancel the job and return its status document."""
         return self._json("POST", f"{_path(job_id)}/cancel", b"")[1]
 
     def begin(self, job_id: str, action: str) -> str:
-        """Have the job retried or reverted; the id of the job that does it."""
+        """Retry or revert the job (`action`) and return the id of the new job that does so."""
         headers = {"Idempotency-Key": str(uuid.uuid4())}
         return str(self._json("POST", f"{_path(job_id)}/{action}", b"", headers)[1]["job_id"])
 
     def save_failed_rows(self, job_id: str, file: Path) -> None:
-        """Write the failed rows, to be mended and handed in again."""
+        """Write the failed rows to the file, to be fixed and uploaded again."""
         with self._open("GET", f"{_path(job_id)}/failed-rows.csv") as response, file.open("wb") as out:
             while block := response.read(BLOCK_BYTES):
                 out.write(block)
@@ -110,13 +111,13 @@ class Client:
         body: IO[bytes] | bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> tuple[Mapping[str, str], Document]:
-        """Headers and document of an answer; an empty document where there is nothing new."""
+        """The headers and the document of an answer; an empty document for 304."""
         with self._open(method, path, body, headers) as response:
             text = response.read()
             try:
                 return response.headers, json.loads(text) if text else {}
             except ValueError as error:
-                raise RefusedError(f"{self.url} does not answer as bulkimport does") from error
+                raise RefusedError(f"{self.url} did not return JSON; is it bulkimport?") from error
 
     def _open(
         self,
@@ -139,11 +140,11 @@ class Client:
             with error:
                 raise RefusedError(_problem(error)) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise _NoAnswerError(f"{self.url} does not answer as bulkimport does: {error}") from error
+            raise _NoAnswerError(f"the request to {self.url} failed: {error}") from error
 
 
 class _NoAnswerError(RefusedError, ConnectionError):
-    """Nobody answered, or not to the end: whether it was done is not known."""
+    """There was no answer, or no complete one: whether the request was carried out is unknown."""
 
 
 def _path(job_id: str) -> str:
@@ -151,12 +152,12 @@ def _path(job_id: str) -> str:
 
 
 def _token(name: str) -> str:
-    """A file name in a header."""
+    """A file name as a quoted string in a header."""
     return '"' + "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name) + '"'
 
 
 def _problem(error: urllib.error.HTTPError) -> str:
-    """The problem document's sentence, or what there is instead."""
+    """Title, status and detail of the problem document, or the status line if there is none."""
     try:
         document = json.load(error)
         return f"{document['title']} ({document['status']}): {document['detail']}"

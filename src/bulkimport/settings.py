@@ -50,11 +50,11 @@ class Settings:
     metrics_folder: Path | None
 
     def require_database_url(self) -> str:
-        """The URL of the service's own database login, or SettingsError."""
+        """The URL of the service's own database login; SettingsError if it is not set."""
         return _require("DATABASE_URL", self.database_url, "postgresql://login@host/database")
 
     def require_migration_database_url(self) -> str:
-        """The URL of the owner of the schema, or SettingsError."""
+        """The URL of the schema owner's login; SettingsError if it is not set."""
         return _require(
             "MIGRATION_DATABASE_URL",
             self.migration_database_url,
@@ -70,7 +70,7 @@ class Settings:
             )
 
     def require_jwt_secret(self) -> str:
-        """The HS256 secret, which signs tokens too, or SettingsError."""
+        """The HS256 secret, which can also sign tokens; SettingsError if it is not set."""
         if self.jwt_public_key or self.jwt_jwks_url:
             name = "JWT_PUBLIC_KEY" if self.jwt_public_key else "JWT_JWKS_URL"
             raise SettingsError(
@@ -85,7 +85,7 @@ class Settings:
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the environment (os.environ by default); raise SettingsError if a value is invalid.
 
-    An empty variable counts as unset.
+    An empty variable counts as not set.
     """
     variables = {name: value for name, value in (os.environ if environ is None else environ).items() if value}
     _require_one_family(variables)

@@ -65,7 +65,7 @@ def test_a_file_is_checked_imported_corrected_and_reverted(
     )
     assert "was changed after the import and is left as it is" in reverted.stdout
     refused = run(client, "jobs", "revert", job_of(imported))
-    assert (refused.returncode, "The job is undone already (409)" in refused.stderr) == (2, True)
+    assert (refused.returncode, "The job has already been reverted (409)" in refused.stderr) == (2, True)
 
 
 def test_jobs_are_listed_shown_cancelled_and_retried(

@@ -26,13 +26,13 @@ def test_an_unknown_path_is_a_problem(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/assets/1", "/livez"])
-def test_a_method_that_is_not_allowed_names_those_that_are(client: FlaskClient, path: str) -> None:
+def test_an_unsupported_method_names_the_supported_ones(client: FlaskClient, path: str) -> None:
     response = client.post(path, headers=bearer())
     assert (response.status_code, response.get_json()["type"]) == (405, "/problems/method-not-allowed")
     assert "GET" in response.headers["Allow"]
 
 
-def test_a_request_id_is_used_and_returned(client: FlaskClient) -> None:
+def test_a_request_id_is_adopted_and_returned(client: FlaskClient) -> None:
     response = client.get("/nowhere", headers={"X-Request-ID": "abc-123"})
     assert response.headers["X-Request-ID"] == response.get_json()["request_id"] == "abc-123"
 
@@ -73,7 +73,7 @@ def test_a_wrong_token_is_refused_without_asking_the_database(
     assert response.headers["WWW-Authenticate"].startswith('Bearer realm="bulkimport"')
 
 
-def test_an_unreachable_database_is_503_and_the_process_is_live(
+def test_an_unreachable_database_is_503_and_the_process_lives(
     client_without_database: FlaskClient,
 ) -> None:
     response = client_without_database.get("/api/v1/assets", headers=bearer())
@@ -83,8 +83,8 @@ def test_an_unreachable_database_is_503_and_the_process_is_live(
     assert client_without_database.get("/livez").status_code == 200
 
 
-def test_a_privileged_login_is_refused_with_503(db: TestDatabase) -> None:
-    """Web does not start with a privileged login, but a login may become privileged later."""
+def test_a_privileged_login_is_not_used_and_is_503(db: TestDatabase) -> None:
+    """Web does not start with one, but a login may become privileged later."""
     app = create_app(settings.load({"DATABASE_URL": db.owner_url, "JWT_SECRET": SECRET}))
     response = app.test_client().get("/api/v1/assets", headers=bearer())
     assert (response.status_code, response.get_json()["type"]) == (503, "/problems/unavailable")

@@ -119,7 +119,7 @@ def test_a_broken_rule_has_the_same_code_as_in_an_import(importer: Importer, fie
     assert faults(response) == [(row_field, row_code)]
 
 
-def test_put_replaces_absent_fields_too(client: FlaskClient) -> None:
+def test_put_also_clears_the_fields_left_out(client: FlaskClient) -> None:
     asset = created(client)
     new = {name: ASSET[name] for name in ("identifier", "name", "type", "valid_from", "is_active")}
     put = send(client, "PUT", f"/{asset['id']}", {**new, "name": "Screen"}).get_json()
@@ -143,14 +143,14 @@ def test_patch_changes_only_the_fields_sent(client: FlaskClient) -> None:
     assert faults(send(client, "PATCH", f"/{asset['id']}", {"colour": None})) == [("colour", "unknown_field")]
 
 
-def test_an_asset_that_was_read_can_be_sent_back(client: FlaskClient) -> None:
+def test_an_asset_can_be_sent_back_as_it_was_read(client: FlaskClient) -> None:
     asset = created(client)
     put = send(client, "PUT", f"/{asset['id']}", asset).get_json()
     assert put == {**asset, "updated_at": put["updated_at"]}
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-def test_an_update_of_an_asset_that_changed_meanwhile_is_412(client: FlaskClient, method: str) -> None:
+def test_an_update_of_an_asset_that_has_changed_is_412(client: FlaskClient, method: str) -> None:
     asset = created(client)
     path, body = f"/{asset['id']}", None if method == "DELETE" else ASSET
     old = send(client, "GET", path).headers["ETag"]
@@ -213,7 +213,7 @@ def test_the_same_key_creates_one_asset(client: FlaskClient, db: TestDatabase) -
     assert db.value("SELECT count(*) FROM trakrf.assets") == 1
 
 
-def test_a_key_only_applies_to_posts(client: FlaskClient) -> None:
+def test_a_key_applies_only_to_posts(client: FlaskClient) -> None:
     path, key = f"/{created(client)['id']}", {"Idempotency-Key": "k"}
     assert send(client, "PATCH", path, {"name": "First"}, **key).get_json()["name"] == "First"
     assert send(client, "PATCH", path, {"name": "Second"}, **key).get_json()["name"] == "Second"

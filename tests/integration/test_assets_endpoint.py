@@ -12,7 +12,7 @@ URL = "/api/v1/assets"
 
 @pytest.fixture(autouse=True)
 def filled(db: TestDatabase) -> None:
-    """Seven live assets and a deleted one of OWN, and one of another account."""
+    """Seven live assets of the account and a deleted one, and one of another account."""
     for account_id, identifier in [*((OWN, f"A{n}") for n in range(8)), (FOREIGN, "A3"), (FOREIGN, "F")]:
         db.rows(
             "INSERT INTO trakrf.assets (account_id, identifier, name, type, valid_from)"
@@ -92,7 +92,7 @@ def test_it_shows_one(client: FlaskClient) -> None:
     assert asset["valid_from"] == "2024-01-15T00:00:00.000000Z"
 
 
-def test_another_accounts_asset_and_an_absent_one_get_the_same_answer(client: FlaskClient) -> None:
+def test_another_accounts_asset_and_an_absent_one_answer_the_same(client: FlaskClient) -> None:
     foreign = str(get(client, account_id=FOREIGN)[1]["assets"][0]["id"])
     headers = {**bearer(), "X-Request-ID": "r-1"}
     answers = [client.get(f"{URL}/{asset_id}", headers=headers) for asset_id in (foreign, "987654")]

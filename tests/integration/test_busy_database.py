@@ -195,7 +195,7 @@ def test_a_queue_that_another_transaction_holds_is_busy(
     assert importer.db.value("SELECT count(*) FROM trakrf.bulk_import_jobs") == 1
 
 
-def test_a_deadlock_is_tried_again(importer: Importer, connect: Connect) -> None:
+def test_a_deadlock_is_retried(importer: Importer, connect: Connect) -> None:
     asset_id = created(importer, "A")
     other = connect(importer.db.admin_url).cursor()
     other.execute("SET deadlock_timeout = '1min'")  # so that the request is the one that fails
@@ -213,7 +213,7 @@ def test_a_deadlock_is_tried_again(importer: Importer, connect: Connect) -> None
     assert (response.status_code, response.get_json()["identifier"]) == (200, "B")
 
 
-def test_a_serialization_failure_is_tried_again(importer: Importer, connect: Connect) -> None:
+def test_a_serialization_failure_is_retried(importer: Importer, connect: Connect) -> None:
     asset_id = created(importer, "A")
     name = importer.db.value("SELECT current_database()")
     importer.db.rows(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
@@ -230,7 +230,7 @@ def test_a_serialization_failure_is_tried_again(importer: Importer, connect: Con
     assert (response.status_code, asset["name"], asset["description"]) == (200, "Theirs", "Mine")
 
 
-def test_a_transaction_that_always_fails_is_busy(
+def test_a_transaction_that_is_rolled_back_every_time_is_busy(
     importer: Importer,
 ) -> None:
     asset_id = created(importer, "A")
@@ -241,7 +241,7 @@ def test_a_transaction_that_always_fails_is_busy(
     assert send(importer, "GET", f"{ASSETS}/{asset_id}").get_json()["name"] == "Telly"
 
 
-def test_an_upload_that_is_tried_again_is_complete(importer: Importer) -> None:
+def test_an_upload_that_is_retried_is_complete(importer: Importer) -> None:
     importer.db.rows(DEADLOCKS.format(count=2, table="bulk_import_queue"))
     job = importer.run(csv_of(*"ABCDEFG"))
     assert (job["status"], job["total_rows"], len(importer.assets())) == ("completed", 7, 7)

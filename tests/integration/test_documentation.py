@@ -1,4 +1,4 @@
-"""The OpenAPI description, the page that shows it, and the pages of problems."""
+"""The OpenAPI description, the page that shows it, and the pages of problem types."""
 
 import re
 from typing import Any
@@ -26,15 +26,24 @@ def test_every_route_is_described_with_its_methods(app: Flask, described: dict[s
     assert routes == {(path, method) for path, methods in described["paths"].items() for method in methods}
 
 
-def test_a_view_that_does_not_describe_itself_is_told(app: Flask) -> None:
+def test_each_operation_has_a_name_for_a_method_and_a_readable_tag(described: dict[str, Any]) -> None:
+    operations = [operation for methods in described["paths"].values() for operation in methods.values()]
+    names = [operation["operationId"] for operation in operations]
+    assert sorted(set(names)) == sorted(names)
+    assert [name for name in names if not re.fullmatch(r"[a-z]+([A-Z][a-z]+)+", name)] == []
+    tags = {tag for operation in operations for tag in operation["tags"]}
+    assert tags == {"uploads", "jobs", "row errors", "assets", "health", "documentation"}
+
+
+def test_a_view_that_does_not_describe_itself_is_reported(app: Flask) -> None:
     app._got_first_request = False
     app.add_url_rule("/undescribed", view_func=lambda: "x", endpoint="undescribed")
     with pytest.raises(LookupError, match="does not describe itself"):
         openapi.description(app)
 
 
-def test_every_kind_of_problem_is_described(described: dict[str, Any]) -> None:
-    """Except for those that are answered without a route: an unknown URL, another method."""
+def test_every_problem_type_is_described(described: dict[str, Any]) -> None:
+    """Except the one that is answered where there is no operation: another method."""
     shown = {
         name
         for operations in described["paths"].values()
@@ -54,7 +63,7 @@ def test_operations_that_need_a_token_say_so(client: FlaskClient, described: dic
                 assert (response.status_code == 401) == ("security" in operation), (method, path)
 
 
-def test_the_page_loads_nothing_from_elsewhere(client: FlaskClient) -> None:
+def test_the_page_loads_nothing_from_other_hosts(client: FlaskClient) -> None:
     page = client.get("/docs")
     sources = re.findall(r'(?:src|href)="([^"]+)"', page.get_data(as_text=True))
     assert len(sources) == 3
@@ -65,13 +74,13 @@ def test_the_page_loads_nothing_from_elsewhere(client: FlaskClient) -> None:
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
 
 
-def test_each_kind_of_problem_has_its_page(client: FlaskClient) -> None:
+def test_each_problem_type_has_its_page(client: FlaskClient) -> None:
     for name, kind in PROBLEM_TYPES.items():
         response = client.get(f"/problems/{name}")
         assert response.status_code == 200
         assert kind.title in response.get_data(as_text=True)
 
 
-def test_all_problems_are_listed_and_others_do_not_exist(client: FlaskClient) -> None:
+def test_all_problem_types_are_listed_and_an_unknown_one_is_404(client: FlaskClient) -> None:
     assert client.get("/problems").get_data(as_text=True).count("<li>") == len(PROBLEM_TYPES)
     assert client.get("/problems/x").get_json()["type"] == "/problems/not-found"

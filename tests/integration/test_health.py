@@ -1,4 +1,4 @@
-"""The health checks: whether a process is alive and ready."""
+"""Liveness and readiness of a process, over HTTP."""
 
 import socket
 import time
@@ -25,7 +25,7 @@ BOUND_S = 2.0  # a second, plus slack for a busy machine
 
 @pytest.fixture
 def silent_url() -> Iterator[str]:
-    """A server that accepts connections and sends nothing, as if the network lost all packets."""
+    """A server that accepts connections and never answers, as if its packets were lost."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"postgresql://web:s3cret@127.0.0.1:{listener.getsockname()[1]}/nowhere"
 
@@ -71,7 +71,7 @@ def test_a_statement_that_does_not_return_is_503_within_a_second(
         assert time.monotonic() < deadline
 
 
-def test_an_exhausted_pool_is_503_within_a_second(app: Flask, client: FlaskClient) -> None:
+def test_an_exhausted_pool_is_503_in_a_second(app: Flask, client: FlaskClient) -> None:
     pool: Database = app.extensions["database"]
     with ExitStack() as busy:
         for _ in range(settings.WEB_THREADS):
@@ -109,7 +109,9 @@ def test_a_half_applied_migration_is_503(client: FlaskClient, db: TestDatabase) 
         "DELETE FROM public.schema_migrations",
     ],
 )
-def test_a_schema_without_a_version_is_outdated(client: FlaskClient, db: TestDatabase, spoil: str) -> None:
+def test_a_schema_without_a_version_counts_as_an_older_one(
+    client: FlaskClient, db: TestDatabase, spoil: str
+) -> None:
     db.rows(spoil)
     require_unready(client.get("/readyz"), f"this release needs {LATEST}")
 

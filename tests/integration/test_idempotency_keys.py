@@ -1,4 +1,4 @@
-"""Concurrent Idempotency-Keys of one account, and expired ones."""
+"""Idempotency-Keys of one account used at the same time, and after they have expired."""
 
 import pytest
 from psycopg2.extensions import cursor as Cursor
@@ -6,7 +6,8 @@ from psycopg2.extensions import cursor as Cursor
 from bulkimport.database.connections import Database
 from bulkimport.jobs import retention
 from bulkimport.web import idempotency
-from bulkimport.web.idempotency import Answer, Key, KeyReusedError
+from bulkimport.web.idempotency import Answer, Key
+from bulkimport.web.problems import Problem
 from tests.conftest import FOREIGN, OWN, TestDatabase, bearer, csv_of
 from tests.integration.conftest import URL, Importer
 
@@ -45,7 +46,7 @@ def test_a_long_request_with_a_key_does_not_make_others_wait(
     assert answer.status == 202
 
 
-def test_an_expired_key_can_be_reused_and_no_other_is_touched(
+def test_an_expired_key_can_be_used_again_and_no_other_is_touched(
     db: TestDatabase, web_database: Database
 ) -> None:
     use(web_database, key("old"))
@@ -53,8 +54,9 @@ def test_an_expired_key_can_be_reused_and_no_other_is_touched(
     expire(db, "old", "older")
     assert not use(web_database, key("old", b"s")).replayed
     assert use(web_database, key("old", b"s")).replayed
-    with pytest.raises(KeyReusedError):
+    with pytest.raises(Problem) as problem:
         use(web_database, key("old"))
+    assert problem.value.type == "idempotency-key-reused"
     assert kept(db) == [(OWN, "old"), (OWN, "older")]
 
 

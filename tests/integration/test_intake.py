@@ -5,13 +5,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from bulkimport.csvfile.refusal import RefusedFileError
 from bulkimport.database import connections
 from bulkimport.database.connections import Database
+from bulkimport.errors import Refusal
 from bulkimport.jobs import intake, retention
-from bulkimport.jobs.intake import Limits, TooManyJobsError
+from bulkimport.jobs.intake import Limits
 from bulkimport.jobs.options import Asked
-from bulkimport.store.accounts import InactiveAccountError
 from tests.conftest import HEADER, INACTIVE, OWN, TestDatabase, bearer, csv_of, submit
 from tests.integration.conftest import URL, Importer
 
@@ -46,17 +45,21 @@ def test_a_file_may_take_longer_than_a_transaction_may_idle(
 
 
 @pytest.mark.parametrize(
-    ("account_id", "max_active_jobs", "refusal"),
-    [(OWN, 0, TooManyJobsError), (INACTIVE, 9, InactiveAccountError)],
+    ("account_id", "max_active_jobs", "code"),
+    [(OWN, 0, "too-many-jobs"), (INACTIVE, 9, "inactive-account")],
 )
 def test_a_file_that_cannot_be_stored_is_not_read(
-    web_database: Database, account_id: int, max_active_jobs: int, refusal: type[Exception]
+    web_database: Database, account_id: int, max_active_jobs: int, code: str
 ) -> None:
     file = io.BytesIO()
     file.close()  # so that reading it would fail
     limits = Limits(chunk_rows=3, max_rows=9, max_active_jobs=max_active_jobs)
-    with pytest.raises(refusal), intake.cut(web_database, limits, Asked(), account_id=account_id, file=file):
+    with (
+        pytest.raises(Refusal) as refusal,
+        intake.cut(web_database, limits, Asked(), account_id=account_id, file=file),
+    ):
         pass
+    assert refusal.value.code == code
 
 
 def test_a_repeated_upload_is_answered_before_its_file_is_read(importer: Importer) -> None:
@@ -95,7 +98,7 @@ def test_a_parent_that_is_deleted_while_the_file_is_read_is_unknown(
         while retention.purge_some(worker_database, days=30):
             pass
         with (
-            pytest.raises(RefusedFileError, match=parent) as refusal,
+            pytest.raises(Refusal, match=parent) as refusal,
             web_database.tenant_transaction(OWN) as cursor,
         ):
             intake.store(cursor, limits, cut_file, account_id=OWN, job_id=uuid4())

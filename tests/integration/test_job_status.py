@@ -120,7 +120,7 @@ def test_a_job_inserted_by_hand_is_shown_and_no_worker_touches_it(
 @pytest.mark.parametrize(
     "text", ["x", "123", f"{{{ID}}}", f"urn:uuid:{ID}", ID.replace("-", ""), ID[:-1], "%00"]
 )
-def test_a_malformed_uuid_is_400(client: FlaskClient, text: str) -> None:
+def test_a_malformed_job_id_is_400(client: FlaskClient, text: str) -> None:
     status, problem = get(client, text)
     assert (status, problem["type"]) == (400, "/problems/invalid-id")
 
@@ -130,14 +130,14 @@ def test_upper_case_is_the_same_uuid(db: TestDatabase, client: FlaskClient) -> N
     assert get(client, ID.upper())[1]["job_id"] == ID
 
 
-def test_no_token_is_401_even_for_a_malformed_uuid(client: FlaskClient) -> None:
+def test_a_missing_token_is_401_even_for_a_malformed_id(client: FlaskClient) -> None:
     for job_id in (ID, "x"):
         response = client.get(f"{URL}/{job_id}")
         assert response.status_code == 401
         assert response.headers["WWW-Authenticate"] == 'Bearer realm="bulkimport"'
 
 
-def test_another_accounts_job_and_an_absent_one_get_the_same_answer(
+def test_another_accounts_job_and_an_absent_one_answer_the_same(
     client: FlaskClient, web_database: Database
 ) -> None:
     foreign = str(submit(web_database, csv_of("A"), FOREIGN))

@@ -51,7 +51,7 @@ def test_jobs_are_listed_newest_first(importer: Importer, db: TestDatabase) -> N
     assert page["next_cursor"] is None
 
 
-def test_jobs_of_the_same_instant_are_each_listed_once(importer: Importer, db: TestDatabase) -> None:
+def test_jobs_created_at_the_same_instant_are_each_listed_once(importer: Importer, db: TestDatabase) -> None:
     jobs = [upload(importer, csv_of(str(number))) for number in range(5)]
     db.rows("UPDATE trakrf.bulk_import_jobs SET created_at = now()")
     assert sorted(listed(importer.client)) == sorted(jobs)
@@ -86,7 +86,7 @@ def test_an_invalid_traceparent_is_not_stored(importer: Importer) -> None:
     assert importer.job(upload(importer, csv_of("A"), traceparent="x\x01"))["traceparent"] is None
 
 
-def test_a_job_being_processed_has_its_speed_and_an_estimated_end(
+def test_a_job_in_progress_says_how_fast_it_is_and_when_it_will_finish(
     importer: Importer, db: TestDatabase
 ) -> None:
     job_id = upload(importer, csv_of(*"ABCDEFG"))
@@ -107,7 +107,7 @@ def test_a_job_being_processed_has_its_speed_and_an_estimated_end(
     assert "Retry-After" not in response.headers
 
 
-def test_a_job_has_no_speed_after_the_clock_was_set_back(importer: Importer, db: TestDatabase) -> None:
+def test_a_job_during_which_the_clock_was_set_back_has_no_speed(importer: Importer, db: TestDatabase) -> None:
     job_id = upload(importer, csv_of(*"ABCDEFG"))
     importer.worker.work_once()
     db.rows("UPDATE trakrf.bulk_import_jobs SET advanced_at = started_at - interval '1 hour'")

@@ -1,4 +1,4 @@
-"""The headers that every answer has, whatever the operation."""
+"""The headers that every answer of every operation has."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Row errors and failed rows, downloaded and uploaded again."""
+"""Row errors and failed rows: downloaded, fixed and uploaded again."""
 
 import csv
 import io
@@ -68,7 +68,7 @@ def test_all_errors_in_pages(importer: Importer) -> None:
         ("", "image/png", "application/json"),
     ],
 )
-def test_errors_have_the_requested_format(
+def test_errors_come_in_the_requested_format(
     importer: Importer, query: str, accept: str, content_type: str
 ) -> None:
     job = importer.run(BAD)
@@ -147,7 +147,7 @@ def test_formulas_are_made_safe_on_request(importer: Importer) -> None:
     assert b";'=1+1;" in failed_rows(importer, job, "?formula_safe=true")
 
 
-def test_failed_rows_are_corrected_and_uploaded_again(importer: Importer) -> None:
+def test_failed_rows_are_fixed_and_uploaded_again(importer: Importer) -> None:
     file = (
         b"Tag|Name|Kind|Since|Active\n"
         b"A|a|device|15/01/2024|yes\n"
@@ -181,7 +181,7 @@ def test_a_parent_can_be_named(importer: Importer) -> None:
 
 
 @pytest.mark.parametrize("path", ["errors", "errors?format=csv", "failed-rows.csv"])
-def test_another_accounts_job_and_an_absent_one_get_the_same_answer(importer: Importer, path: str) -> None:
+def test_another_accounts_job_and_an_absent_one_answer_the_same(importer: Importer, path: str) -> None:
     foreign = importer.run(csv_of("A", "A"), FOREIGN)["job_id"]
     answers = [importer.get(f"{job_id}/{path}", headers={"X-Request-ID": "r"}) for job_id in (foreign, ID)]
     assert [answer.status_code for answer in answers] == [404, 404]

@@ -1,4 +1,4 @@
-"""Each kind of token through the application: good ones pass, bad ones never reach the database."""
+"""Every kind of token sent to the application: valid ones pass, others never reach the database."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -62,7 +62,7 @@ def value_of(name: str, issued: Issued, key_server: KeyServer) -> str:
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
-def test_a_good_token_is_accepted(configuration: str, open_client: Open, key_server: KeyServer) -> None:
+def test_a_valid_token_is_accepted(configuration: str, open_client: Open, key_server: KeyServer) -> None:
     name, issuers = CONFIGURATIONS[configuration]
     client = open_client(**{name: value_of(name, issuers[0], key_server)})
     for issued in issuers:
@@ -97,7 +97,7 @@ def test_ten_thousand_bad_tokens_are_refused_quickly_without_asking_the_database
     assert db.value(connections) == 1, "a good token is what asks the database"
 
 
-def test_without_any_key_the_answer_is_503(open_client: Open, key_server: KeyServer) -> None:
+def test_without_any_key_yet_it_is_503(open_client: Open, key_server: KeyServer) -> None:
     key_server.status = 500
     response = open_client(JWT_JWKS_URL=key_server.url).get(
         PATH, headers={"Authorization": f"Bearer {Issued('RS256', rsa_key(), 'rsa').token()}"}
@@ -143,7 +143,7 @@ def test_scopes_allow_reading_and_writing(
                 )
 
 
-def test_scopes_do_not_matter_unless_they_are_required(open_client: Open) -> None:
+def test_scopes_are_ignored_unless_required(open_client: Open) -> None:
     token = jwt.encode({"account_id": OWN, "exp": int(time.time()) + 60}, SECRET)
     client = open_client(JWT_SECRET=SECRET)
     assert client.delete(f"{PATH}/1", headers={"Authorization": f"Bearer {token}"}).status_code == 404

@@ -30,7 +30,7 @@ def left_behind(db: TestDatabase) -> list[object]:
 
 
 def require_problem(db: TestDatabase, response: TestResponse, status: int, type_: str) -> str:
-    """The problem's detail; requires that nothing is left behind."""
+    """The problem's detail, once it is certain that nothing was stored."""
     assert (response.status_code, response.content_type) == (status, "application/problem+json")
     document = response.get_json()
     assert document["type"] == f"/problems/{type_}"
@@ -76,7 +76,7 @@ def test_a_part_is_accepted_by_its_content_and_not_by_its_content_type(
         (b"\n \n", 400, "empty-file"),
         (HEADER.encode(), 400, "no-rows"),
         (b"identifier,name\nA,B\n", 400, "missing-columns"),
-        (HEADER.replace("description", "name").encode() + b"A\n", 400, "doubled-columns"),
+        (HEADER.replace("description", "name").encode() + b"A\n", 400, "duplicate-columns"),
         (csv_of(*map(str, range(21))), 413, "too-many-rows"),
         (b"PK\x03\x04xl/workbook.xml", 400, "not-csv"),
         (b"identifier,n\xe4me\nA,B\n", 400, "unreadable-header"),
@@ -99,7 +99,7 @@ def test_missing_columns_are_named(db: TestDatabase, client: FlaskClient) -> Non
 
 
 @pytest.mark.parametrize("size", [9_999, 10_000, 10_001])
-def test_the_size_limit_is_the_same_however_the_file_is_sent(client: FlaskClient, size: int) -> None:
+def test_the_size_limit_is_the_same_however_a_file_is_sent(client: FlaskClient, size: int) -> None:
     file = GOOD + b"\n" * (size - len(GOOD))
     expected = 413 if size > 10_000 else 202
     assert upload(client, file).status_code == expected
@@ -129,7 +129,7 @@ def test_a_form_needs_a_file(db: TestDatabase, client: FlaskClient, fields: dict
     require_problem(db, upload_form(client, **fields), 400, "missing-file")
 
 
-def test_a_form_with_two_files_is_refused(db: TestDatabase, client: FlaskClient) -> None:
+def test_a_form_needs_exactly_one_file(db: TestDatabase, client: FlaskClient) -> None:
     two = [(io.BytesIO(GOOD), "a.csv"), (io.BytesIO(GOOD), "b.csv")]
     assert "it has 2" in require_problem(db, upload_form(client, file=two), 400, "missing-file")
 
@@ -248,7 +248,7 @@ def test_an_option_given_twice_is_refused(db: TestDatabase, client: FlaskClient)
         ({"charset": "utf-7"}, "unknown-charset"),
         ({"parent_job_id": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}, "unknown-parent"),
         ({"columns": '{"Tag": "identifier"}'}, "missing-columns"),
-        ({"columns": '{"Identifier": "name"}'}, "doubled-columns"),
+        ({"columns": '{"Identifier": "name"}'}, "duplicate-columns"),
     ],
 )
 def test_options_that_cannot_be_applied_are_refused(

@@ -12,7 +12,7 @@ from bulkimport.csvfile import records
 from bulkimport.csvfile.chunks import MAX_CHUNK_CELLS, MAX_CHUNK_CHARS, MAX_CHUNK_LINES, Chunk, CsvFile
 from bulkimport.csvfile.header import DELIMITERS, FIELDS
 from bulkimport.csvfile.records import Record
-from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.errors import Refusal
 
 HEADER = b"identifier,name,type,description,valid_from,valid_to,is_active\n"
 CHUNK_SIZES = (1, 2, 7, 1_000)
@@ -45,8 +45,8 @@ def rows_of(body: bytes, chunk_rows: int = 1_000) -> list[tuple[int, list[str]]]
     return [(record.row, record.cells) for record in records_of(body, chunk_rows)]
 
 
-def refusal_of(body: bytes, max_rows: int = 1_000_000) -> RefusedFileError:
-    with pytest.raises(RefusedFileError) as refusal:
+def refusal_of(body: bytes, max_rows: int = 1_000_000) -> Refusal:
+    with pytest.raises(Refusal) as refusal:
         read(body, 2, max_rows)
     return refusal.value
 
@@ -227,6 +227,6 @@ def test_any_bytes_are_read_or_refused_whatever_the_chunks(tail: bytes, charset:
     for body in (tail, HEADER + tail, HEADER.decode().encode("utf-16") + tail):
         try:
             found = records_of(body, 1_000, charset)
-        except RefusedFileError:
+        except Refusal:
             continue
         assert records_of(body, 1, charset) == records_of(body, 7, charset) == found

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bulkimport.csvfile.dates import FORMATS, ISO, FormatEvidence, parse
-from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.errors import Refusal
 
 DAY = datetime(2024, 2, 1, tzinfo=UTC)
 
@@ -86,7 +86,7 @@ def test_the_format_fits_all_dates(cells: list[str], expected: str) -> None:
     ],
 )
 def test_what_stays_ambiguous_is_refused_with_two_examples(cells: list[str], examples: str) -> None:
-    with pytest.raises(RefusedFileError) as refusal:
+    with pytest.raises(Refusal) as refusal:
         evidence(*cells).decide()
     assert refusal.value.code == "ambiguous-dates"
     assert examples in refusal.value.detail

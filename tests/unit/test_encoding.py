@@ -8,7 +8,7 @@ import pytest
 
 from bulkimport.csvfile import encoding
 from bulkimport.csvfile.encoding import CHARSETS, open_text, original_bytes, printable, undecoded
-from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.errors import Refusal
 
 
 def read(body: bytes, charset: str | None = None) -> str:
@@ -49,7 +49,7 @@ def test_a_name_that_is_not_a_text_encoding_is_refused(name: str) -> None:
     if not name:
         assert read(b"a", name) == "a"
         return
-    with pytest.raises(RefusedFileError) as refusal:
+    with pytest.raises(Refusal) as refusal:
         read(b"a", name)
     assert refusal.value.code == "unknown-charset"
 

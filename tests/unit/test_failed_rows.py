@@ -8,8 +8,8 @@ import pytest
 from bulkimport.csvfile.chunks import CsvFile
 from bulkimport.csvfile.failed_rows import FailedRow, FailedRowsWriter, first_failed_row, job_column
 from bulkimport.csvfile.records import Record
-from bulkimport.csvfile.refusal import RefusedFileError
 from bulkimport.csvfile.template import template
+from bulkimport.errors import Refusal
 
 HEADER = ["identifier", "Asset Name", "type"]
 JOB = UUID("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11")
@@ -96,7 +96,7 @@ def test_the_first_readable_row_names_the_job(cells: str, job_id: UUID | None) -
 def test_what_is_not_the_id_of_a_job_is_refused(named: str) -> None:
     column = job_column(open_file(f"identifier,_job\nA,{named}\n".encode("utf-8", "surrogateescape")))
     assert column
-    with pytest.raises(RefusedFileError, match=r"There is no job .*parent_job_id=") as refusal:
+    with pytest.raises(Refusal, match=r"There is no job .*parent_job_id=") as refusal:
         column.job_id()
     assert refusal.value.code == "unknown-parent"
     assert refusal.value.detail.isprintable()
@@ -123,7 +123,7 @@ def test_every_row_names_the_same_job_or_no_job(first: str, other: str, refused:
     refusals = []
     try:
         list(csv_file.chunks(chunk_rows=1, max_rows=5, on_row=[column.require_same]))
-    except RefusedFileError as refusal:
+    except Refusal as refusal:
         refusals.append(refusal.code)
     assert refusals == ["ambiguous-parent"] * refused
 

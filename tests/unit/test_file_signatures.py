@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from bulkimport.csvfile import signatures
-from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.errors import Refusal
 
 
 def archive(*names: str) -> bytes:
@@ -37,7 +37,7 @@ def archive(*names: str) -> bytes:
     ],
 )
 def test_other_formats_are_named(start: bytes, words: str) -> None:
-    with pytest.raises(RefusedFileError, match=words) as refusal:
+    with pytest.raises(Refusal, match=words) as refusal:
         signatures.refuse(start)
     assert refusal.value.code == "not-csv"
 

@@ -5,15 +5,15 @@ import pytest
 from bulkimport.csvfile import header
 from bulkimport.csvfile.header import FIELDS, REQUIRED_FIELDS, Columns, IgnoredColumn, find_delimiter
 from bulkimport.csvfile.records import Record
-from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.errors import Refusal
 
 
 def map_columns(names: list[str], mapping: dict[str, str] | None = None) -> Columns:
     return header.map_columns(names, mapping or {}, REQUIRED_FIELDS)
 
 
-def refusal_of(names: list[str], mapping: dict[str, str] | None = None) -> RefusedFileError:
-    with pytest.raises(RefusedFileError) as refusal:
+def refusal_of(names: list[str], mapping: dict[str, str] | None = None) -> Refusal:
+    with pytest.raises(Refusal) as refusal:
         map_columns(names, mapping)
     return refusal.value
 
@@ -57,13 +57,16 @@ def test_a_mapping_of_a_missing_column_is_refused() -> None:
 @pytest.mark.parametrize("name", ["NAME", "name ", "Colour", "metadata.x"])
 def test_a_duplicate_column_is_refused(name: str) -> None:
     refusal = refusal_of([*FIELDS, name, name.lower()])
-    assert refusal.code == "doubled-columns"
+    assert refusal.code == "duplicate-columns"
     assert "more than once" in refusal.detail
 
 
 def test_a_field_from_two_columns_is_refused() -> None:
     refusal = refusal_of([*FIELDS, "Title"], {"Title": "name"})
-    assert (refusal.code, refusal.detail) == ("doubled-columns", 'More than one column is mapped to "name".')
+    assert (refusal.code, refusal.detail) == (
+        "duplicate-columns",
+        'More than one column is mapped to "name".',
+    )
 
 
 def test_ignored_columns_are_listed_with_similar_fields() -> None:
@@ -98,7 +101,7 @@ def test_ignored_columns_are_listed_with_similar_fields() -> None:
     ],
 )
 def test_a_header_that_cannot_be_names_is_refused(cells: list[str], fault: str | None, code: str) -> None:
-    with pytest.raises(RefusedFileError) as refusal:
+    with pytest.raises(Refusal) as refusal:
         header.require_readable(Record(1, 1, cells, fault))
     assert refusal.value.code == code
     assert len(refusal.value.detail) < 200
@@ -112,7 +115,7 @@ def test_the_delimiter_is_detected_from_the_known_names(delimiter: str) -> None:
 
 
 def test_an_ambiguous_delimiter_is_refused() -> None:
-    with pytest.raises(RefusedFileError) as refusal:
+    with pytest.raises(Refusal) as refusal:
         find_delimiter("identifier,name;type", {})
     assert refusal.value.code == "ambiguous-delimiter"
     assert "comma or by semicolon" in refusal.value.detail

@@ -22,10 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "database": {"store", "telemetry", "errors"},
     "assets": {"csvfile", "store", "errors"},
     "jobs": {"csvfile", "store", "database", "telemetry", "errors"},
-    "web": {
-        *("assets", "csvfile", "jobs"),
-        *("auth", "store", "database", "telemetry", "settings", "errors"),
-    },
+    "web": {"auth", "store", "database", "telemetry", "settings", "errors"},
     "importing": {"assets", "jobs", "csvfile", "store", "telemetry"},
     "api": {"web", "assets", "jobs", "csvfile", "store", "telemetry", "settings"},
     "worker": {"importing", "jobs", "store", "database", "telemetry", "errors"},

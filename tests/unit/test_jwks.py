@@ -1,4 +1,4 @@
-"""The keys at a URL: fetched rarely, kept while it is down, and refreshed while no request waits."""
+"""The keys at a URL: fetched rarely, kept while it is down; a request whose key is known never waits."""
 
 import datetime
 import ipaddress
@@ -62,7 +62,7 @@ def test_a_key_is_found_by_its_kid_and_its_algorithm_after_one_fetch(keys: KeySe
     assert server.fetches == 1
 
 
-def test_unusable_keys_are_ignored(keys: KeySet, server: KeyServer) -> None:
+def test_unusable_keys_are_skipped(keys: KeySet, server: KeyServer) -> None:
     server.body = issuer.key_set(
         jwk(ec_key()),
         jwk(ec_key(), ""),
@@ -89,7 +89,7 @@ def test_keys_rotate_without_a_restart(keys: KeySet, server: KeyServer, clock: C
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_there_is_one_fetch_in_30_s_whatever_keys_are_asked_for(
+def test_whatever_tokens_arrive_there_is_one_fetch_in_30_s(
     keys: KeySet, server: KeyServer, clock: Clock, status: int
 ) -> None:
     assert has(keys, "first")
@@ -136,16 +136,14 @@ def test_the_last_good_keys_are_kept_while_the_endpoint_is_down(
     server.status, server.headers, server.body = status, headers, good if body is None else body
     clock.now += 100_000
     assert has(keys, "first")
-    wait_until(lambda: "JWT_JWKS_URL gave no keys" in caplog.text, "the fetch has failed")
+    wait_until(lambda: "JWT_JWKS_URL returned no usable keys" in caplog.text, "the fetch has failed")
     assert (server.fetches, has(keys, "first"), has(keys, "second")) == (2, True, False)
     server.status, server.headers, server.body = 200, {}, good
     clock.now += jwks.FETCH_INTERVAL_S
     assert has(keys, "second")
 
 
-def test_without_any_key_the_problem_says_when_to_retry(
-    keys: KeySet, server: KeyServer, clock: Clock
-) -> None:
+def test_without_any_key_yet_it_says_when_to_retry(keys: KeySet, server: KeyServer, clock: Clock) -> None:
     server.status = 503
     with ThreadPoolExecutor(16) as threads:
         refusals = list(threads.map(lambda _: retry_after(keys), range(1_000)))
@@ -158,7 +156,7 @@ def test_without_any_key_the_problem_says_when_to_retry(
     assert has(keys, "first")
 
 
-def test_an_unreachable_endpoint_is_treated_like_one_that_is_down(clock: Clock) -> None:
+def test_an_absent_endpoint_is_treated_as_one_that_is_down(clock: Clock) -> None:
     assert retry_after(KeySet("http://127.0.0.1:1/", clock=clock)) == 30
 
 
@@ -172,7 +170,9 @@ def test_all_requests_wait_for_the_first_keys(keys: KeySet, server: KeyServer) -
     assert server.fetches == 1
 
 
-def test_old_keys_are_refreshed_while_no_request_waits(keys: KeySet, server: KeyServer, clock: Clock) -> None:
+def test_old_keys_are_refreshed_without_any_request_waiting(
+    keys: KeySet, server: KeyServer, clock: Clock
+) -> None:
     assert has(keys, "first")
     server.answering.clear()
     server.body = issuer.key_set(jwk(ec_key(0), "first"), jwk(ec_key(1), "second"))
@@ -185,7 +185,9 @@ def test_old_keys_are_refreshed_while_no_request_waits(keys: KeySet, server: Key
     assert server.fetches == 2
 
 
-def test_looking_for_an_unknown_key_blocks_few_threads(keys: KeySet, server: KeyServer, clock: Clock) -> None:
+def test_requests_with_an_unknown_key_occupy_few_threads(
+    keys: KeySet, server: KeyServer, clock: Clock
+) -> None:
     assert has(keys, "first")
     server.answering.clear()
     clock.now += jwks.FETCH_INTERVAL_S
@@ -210,7 +212,7 @@ def test_a_fetch_ends_in_time_whatever_the_endpoint_does(
     started = time.monotonic()
     assert retry_after(keys) == 30
     assert time.monotonic() - started < 2
-    wait_until(lambda: "JWT_JWKS_URL gave no keys" in caplog.text, "the fetch has ended", 5)
+    wait_until(lambda: "JWT_JWKS_URL returned no usable keys" in caplog.text, "the fetch has ended", 5)
     server.drip_s = 0
     clock.now += jwks.FETCH_INTERVAL_S
     assert has(keys, "first")

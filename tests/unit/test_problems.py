@@ -1,4 +1,4 @@
-"""Every error is a problem document, and the documents list every kind."""
+"""Every error is a problem document, and the documentation lists every type."""
 
 import re
 from pathlib import Path
@@ -8,19 +8,18 @@ from flask import Flask, abort
 from flask.testing import FlaskClient
 
 from bulkimport.auth.tokens import UnauthorizedError
-from bulkimport.csvfile.refusal import RefusedFileError
 from bulkimport.database.connections import DatabaseUnavailableError
+from bulkimport.errors import Refusal
 from bulkimport.web import problems, request_log
 from bulkimport.web.problem_types import PROBLEM_TYPES
 from bulkimport.web.problems import Problem
-from tests.api_page import SECTIONS
 
 ROOT = Path(__file__).parents[2]
 
 ERRORS: dict[str, Exception] = {
     "/problem": Problem("invalid-id", "no", errors=[{"field": "id", "error": "no"}]),
-    "/refused": RefusedFileError("empty-file", "The file is empty."),
-    "/missing": UnauthorizedError("a Bearer token is needed", missing=True),
+    "/refused": Refusal("empty-file", "The file is empty."),
+    "/missing": UnauthorizedError("A Bearer token is required.", missing=True),
     "/token": UnauthorizedError('it says "x"\r\nSet-Cookie: ü'),
     "/database": DatabaseUnavailableError("host db.internal refused"),
     "/bug": RuntimeError("SELECT secret FROM trakrf.assets"),
@@ -68,7 +67,7 @@ def test_an_error_is_a_problem_document(client: FlaskClient, path: str, status: 
 
 
 @pytest.mark.parametrize("path", ["/database", "/bug"])
-def test_internals_are_logged_and_not_shown(
+def test_internals_are_logged_and_not_returned(
     client: FlaskClient, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = client.get(path)
@@ -89,11 +88,13 @@ def test_an_unavailable_database_says_when_to_retry(client: FlaskClient) -> None
     assert client.get("/database").headers["Retry-After"] == "5"
 
 
-def test_every_kind_is_documented_and_every_refusal_is_a_kind() -> None:
-    rows = re.findall(r"^\| (\d{3}) \| `(.+?)` \|", SECTIONS["Problem types"], re.MULTILINE)
-    assert rows == [(str(kind.status), name) for name, kind in PROBLEM_TYPES.items()]
-    source = "".join(path.read_text() for path in (ROOT / "src/bulkimport/csvfile").glob("*.py"))
-    refusals = set(re.findall(r'(?:RefusedFileError|_refused)\(\s*"([a-z-]+)"', source))
+def test_every_problem_type_is_documented_and_no_other_is_raised() -> None:
+    documented = set(
+        re.findall(r"^\| \d{3} \| `([a-z-]+)`", (ROOT / "docs/api.md").read_text(), re.MULTILINE)
+    )
+    assert documented == set(PROBLEM_TYPES)
+    source = "".join(path.read_text() for path in (ROOT / "src/bulkimport").rglob("*.py"))
+    refusals = set(re.findall(r'(?:Refusal|Problem)\(\s*"([a-z-]+)"', source))
     assert refusals
     assert refusals <= set(PROBLEM_TYPES)
 

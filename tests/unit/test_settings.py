@@ -1,4 +1,4 @@
-"""The environment → settings."""
+"""Settings from the environment."""
 
 import re
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_a_variable_without_a_documented_default_is_unset_by_default() -> None:
     }
 
 
-def test_an_empty_variable_is_an_unset_one() -> None:
+def test_an_empty_variable_counts_as_unset() -> None:
     assert settings.load({"PORT": "", "JWT_SECRET": ""}) == settings.load({})
 
 
@@ -96,7 +96,7 @@ def test_secrets_are_not_in_the_repr() -> None:
 @pytest.mark.parametrize(
     "names", [("JWT_SECRET", "JWT_PUBLIC_KEY"), ("JWT_PUBLIC_KEY", "JWT_JWKS_URL"), settings.JWT_KEYS]
 )
-def test_tokens_are_verified_with_one_family_of_keys(names: tuple[str, ...]) -> None:
+def test_only_one_family_of_keys_can_be_set(names: tuple[str, ...]) -> None:
     with pytest.raises(SettingsError, match=" and ".join(names)):
         settings.load(dict.fromkeys(names, "https://issuer.example/keys, 32 bytes and more"))
 

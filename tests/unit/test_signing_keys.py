@@ -38,8 +38,8 @@ def test_the_type_of_a_public_key_determines_its_algorithm(key: Any, algorithm: 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("rubbish", "no public key in PEM"),
-        (pem(ec_key())[:80], "no public key in PEM"),
+        ("rubbish", "not a public key in PEM"),
+        (pem(ec_key())[:80], "not a public key in PEM"),
         ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "openssl x509"),
         (PRIVATE_PEM, "a private key.*-pubout"),
         (pem(ec_key()) + pem(rsa_key()), "several keys"),
@@ -49,12 +49,12 @@ def test_the_type_of_a_public_key_determines_its_algorithm(key: Any, algorithm: 
         (ED25519_PEM, "neither an RSA key"),
     ],
 )
-def test_an_unusable_key_is_refused_with_the_remedy(text: str, reason: str) -> None:
+def test_an_unusable_key_is_refused_with_the_fix(text: str, reason: str) -> None:
     with pytest.raises(UnusableKeyError, match=f"^JWT_PUBLIC_KEY .*{reason}"):
         keys.from_pem(text)
 
 
-def test_a_public_key_is_not_accepted_as_a_secret() -> None:
+def test_a_public_key_is_refused_as_a_secret() -> None:
     with pytest.raises(UnusableKeyError, match="JWT_SECRET is a public key"):
         keys.from_secret(pem(rsa_key()))
 
@@ -64,7 +64,7 @@ def test_a_secret_is_not_in_the_repr() -> None:
 
 
 @pytest.mark.parametrize("more", [{}, {"use": "sig"}, {"key_ops": ["verify"]}, {"alg": "RS256"}])
-def test_a_signing_key_of_a_set_is_used(more: dict[str, Any]) -> None:
+def test_a_signature_key_of_a_set_is_accepted(more: dict[str, Any]) -> None:
     assert keys.from_jwk(jwk(rsa_key(), **more)).algorithm == "RS256"
     assert keys.from_jwk(jwk(ec_key())).algorithm == "ES256"
 
@@ -101,6 +101,6 @@ def test_a_signing_key_of_a_set_is_used(more: dict[str, Any]) -> None:
         jwk(ec_key(), y=jwk(ec_key())["x"]),
     ],
 )
-def test_a_key_of_a_set_that_is_weak_or_for_another_use_is_not_used(document: dict[str, Any]) -> None:
+def test_a_key_of_a_set_for_another_purpose_or_too_weak_is_refused(document: dict[str, Any]) -> None:
     with pytest.raises(UnusableKeyError):
         keys.from_jwk(document)

@@ -1,4 +1,4 @@
-"""Bytes → one JSON object that can be read in one way, or ValueError."""
+"""Bytes are parsed as a JSON object that can be read in only one way, or refused with ValueError."""
 
 import pytest
 

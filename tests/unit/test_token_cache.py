@@ -1,16 +1,16 @@
-"""A token is verified at least once a minute, and never counts after its expiry."""
+"""A token is verified at least once a minute, and is not accepted after it expires."""
 
 import pytest
 
 from bulkimport.auth import token_cache
-from bulkimport.auth.token_cache import MAX_REMEMBERED, REMEMBER_S, ProvedTokens
+from bulkimport.auth.token_cache import MAX_REMEMBERED, REMEMBER_S, TokenCache
 from bulkimport.auth.tokens import LEEWAY_S, Principal, UnauthorizedError
 
 NOW = 1_800_000_000.0
 
 
 class Verifier:
-    """Takes any token but "bad", and counts; tokens are good for 10 minutes, "short" ones for 5 s."""
+    """Accepts any token but "bad", and counts; tokens are good for 10 minutes, "short" ones for 5 s."""
 
     def __init__(self) -> None:
         self.asked = 0
@@ -42,11 +42,11 @@ def verifier() -> Verifier:
 
 
 @pytest.fixture
-def tokens(verifier: Verifier, clock: Clock) -> ProvedTokens:
-    return ProvedTokens(verifier)
+def tokens(verifier: Verifier, clock: Clock) -> TokenCache:
+    return TokenCache(verifier)
 
 
-def test_a_token_is_verified_once_a_minute(tokens: ProvedTokens, verifier: Verifier, clock: Clock) -> None:
+def test_a_token_is_verified_once_a_minute(tokens: TokenCache, verifier: Verifier, clock: Clock) -> None:
     assert [tokens.verify("a").subject for _ in range(3)] == ["a"] * 3
     assert verifier.asked == 1
     clock.now += REMEMBER_S
@@ -54,8 +54,8 @@ def test_a_token_is_verified_once_a_minute(tokens: ProvedTokens, verifier: Verif
     assert verifier.asked == 2
 
 
-def test_a_token_is_verified_anew_where_the_clock_was_set_back(
-    tokens: ProvedTokens, verifier: Verifier, clock: Clock
+def test_a_token_is_verified_again_if_the_clock_was_set_back(
+    tokens: TokenCache, verifier: Verifier, clock: Clock
 ) -> None:
     tokens.verify("a")
     clock.now -= 300
@@ -63,8 +63,8 @@ def test_a_token_is_verified_anew_where_the_clock_was_set_back(
     assert verifier.asked == 2
 
 
-def test_a_token_counts_no_longer_than_it_says(
-    tokens: ProvedTokens, verifier: Verifier, clock: Clock
+def test_a_token_is_not_accepted_after_it_expires(
+    tokens: TokenCache, verifier: Verifier, clock: Clock
 ) -> None:
     tokens.verify("short")
     clock.now += 5 + LEEWAY_S
@@ -72,14 +72,12 @@ def test_a_token_counts_no_longer_than_it_says(
     assert verifier.asked == 2
 
 
-def test_tokens_are_told_apart(tokens: ProvedTokens) -> None:
+def test_tokens_are_distinguished(tokens: TokenCache) -> None:
     assert [tokens.verify(name).subject for name in ("a", "b", "a", "ab")] == ["a", "b", "a", "ab"]
 
 
 @pytest.mark.parametrize("token", ["bad", None])
-def test_what_proves_nobody_is_not_remembered(
-    tokens: ProvedTokens, verifier: Verifier, token: str | None
-) -> None:
+def test_a_refused_token_is_not_cached(tokens: TokenCache, verifier: Verifier, token: str | None) -> None:
     tokens.verify("a")
     for _ in range(2):
         with pytest.raises(UnauthorizedError):
@@ -87,7 +85,7 @@ def test_what_proves_nobody_is_not_remembered(
     assert verifier.asked == 3
 
 
-def test_memory_is_bounded(tokens: ProvedTokens, verifier: Verifier) -> None:
+def test_memory_is_bounded(tokens: TokenCache, verifier: Verifier) -> None:
     for number in range(MAX_REMEMBERED + 1):
         tokens.verify(str(number))
     tokens.verify("0")

@@ -1,4 +1,4 @@
-"""A Bearer token → a principal, or a refusal."""
+"""A Bearer token identifies a principal, or is refused."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ def sign_bytes(payload: bytes) -> str:
     return jwt.PyJWS().encode(payload, SECRET, algorithm="HS256")
 
 
-def test_a_valid_token_proves_a_principal() -> None:
+def test_a_valid_token_identifies_a_principal() -> None:
     assert VERIFIER.verify(f"Bearer {sign(sub='importer')}") == Principal(7, "importer")
 
 
@@ -40,7 +40,7 @@ def test_a_clock_may_be_30_s_off() -> None:
     assert VERIFIER.verify(f"Bearer {sign(exp=int(time.time()) - 25)}").account_id == 7
 
 
-def test_a_missing_token_is_distinguished_from_a_wrong_one() -> None:
+def test_a_missing_token_is_reported_as_missing() -> None:
     for header in (None, ""):
         with pytest.raises(UnauthorizedError) as refusal:
             VERIFIER.verify(header)

@@ -13,7 +13,7 @@ from bulkimport.assets.fields import (
 )
 from bulkimport.store import assets
 from bulkimport.web.pagination import NUMBER, TEXT, CursorField
-from bulkimport.web.schemas import MAX_PAGE, NO_NUL, Answered, Instant
+from bulkimport.web.schemas import MAX_PAGE, NO_NUL, AnswerSchema, Instant
 
 DATE = {
     "anyOf": [{"format": "date"}, {"format": "date-time"}],
@@ -28,7 +28,7 @@ def _text(max_chars: int) -> list[validate.Validator]:
     ]
 
 
-class AssetSchema(Answered):
+class AssetSchema(AnswerSchema):
     """A stored asset."""
 
     id = fields.Integer()
@@ -46,7 +46,7 @@ class AssetSchema(Answered):
     import_row = fields.Integer(allow_none=True)
 
 
-class AssetPageSchema(Answered):
+class AssetPageSchema(AnswerSchema):
     """A page of assets; `next_cursor` is null on the last page."""
 
     assets = fields.List(fields.Nested(AssetSchema))

@@ -1,4 +1,4 @@
-"""The shapes of uploads, of jobs and of row errors at the HTTP edge."""
+"""The schemas of uploads, jobs and row errors in requests and answers."""
 
 import json
 from typing import Any
@@ -11,24 +11,32 @@ from bulkimport.jobs import estimates
 from bulkimport.jobs.options import ON_CONFLICT, ON_ERROR, Asked
 from bulkimport.store import jobs
 from bulkimport.web.pagination import INSTANT, NUMBER, UNIQUE_ID, CursorField
-from bulkimport.web.schemas import MAX_PAGE, PRINTABLE, Answered, GivenInstant, Instant, TextField, shown
+from bulkimport.web.schemas import (
+    MAX_PAGE,
+    PRINTABLE,
+    AnswerSchema,
+    Instant,
+    InstantParameter,
+    TextField,
+    rfc3339,
+)
 
 MAX_MAPPED_COLUMNS = 500
 
 
 class Delimiter(TextField[str]):
-    """A delimiter as itself, or by its name."""
+    """A delimiter: the character itself, or its name."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         names = {**DELIMITERS, "\\t": "\t"}
         delimiter = names.get(value, value)
         if delimiter not in DELIMITERS.values():
-            raise ValidationError(f"must be one of , ; | or a tab, or {', '.join(DELIMITERS)}")
+            raise ValidationError(f"must be one of , ; | and tab, or one of {', '.join(DELIMITERS)}")
         return str(delimiter)
 
 
 class ColumnMapping(TextField[dict[str, str]]):
-    """A JSON object: header of the file → field."""
+    """A JSON object that maps column names of the file to fields."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str]:
         try:
@@ -39,14 +47,14 @@ class ColumnMapping(TextField[dict[str, str]]):
             raise ValidationError('must be a JSON object like {"Asset Tag": "identifier"}')
         for name, target in mapping.items():
             if not isinstance(target, str) or not is_target(target):
-                raise ValidationError(f"maps {name[:50]!r} to {str(target)[:50]!r}, which is no field")
+                raise ValidationError(f"maps {name[:50]!r} to {str(target)[:50]!r}, which is not a field")
             if "\0" in name + target or not (name + target).isprintable():
-                raise ValidationError("holds characters that cannot be printed")
+                raise ValidationError("contains characters that cannot be printed")
         return mapping
 
 
 class UploadOptionsSchema(Schema):
-    """What an upload may say of itself."""
+    """The options of an upload."""
 
     charset = fields.String(validate=validate.Length(min=1, max=40))
     delimiter = Delimiter()
@@ -62,8 +70,8 @@ class UploadOptionsSchema(Schema):
         return Asked(**data)
 
 
-class OptionsSchema(Answered):
-    """A job's options in force."""
+class OptionsSchema(AnswerSchema):
+    """The options that a job uses."""
 
     charset = fields.String()
     delimiter = fields.String()
@@ -75,7 +83,7 @@ class OptionsSchema(Answered):
 
 
 class RowErrorSchema(Schema):
-    """One fault of a row, as the job keeps it."""
+    """An error in a row, as stored with its job."""
 
     row = fields.Integer(required=True)
     line = fields.Integer()
@@ -85,16 +93,16 @@ class RowErrorSchema(Schema):
     value = fields.String(allow_none=True)
 
 
-class IgnoredColumnSchema(Answered):
-    """A column that is for nothing."""
+class IgnoredColumnSchema(AnswerSchema):
+    """A column of the file that is not imported."""
 
     column = fields.String()
     position = fields.Integer()
     did_you_mean = fields.String(allow_none=True)
 
 
-class SummaryEntrySchema(Answered):
-    """How often an error occurred in a field, and where first."""
+class SummaryEntrySchema(AnswerSchema):
+    """How often an error occurred in a field, and the first rows in which it did."""
 
     code = fields.String()
     field = fields.String(allow_none=True)
@@ -102,8 +110,8 @@ class SummaryEntrySchema(Answered):
     first_rows = fields.List(fields.Integer())
 
 
-class FileSchema(Answered):
-    """The file that was handed in."""
+class FileSchema(AnswerSchema):
+    """The uploaded file."""
 
     name = fields.String(allow_none=True)
     bytes = fields.Integer(attribute="size")
@@ -112,7 +120,7 @@ class FileSchema(Answered):
     )
 
 
-class JobSchema(Answered):
+class JobSchema(AnswerSchema):
     """A job's status."""
 
     job_id = fields.UUID(attribute="id")
@@ -154,7 +162,7 @@ class JobSchema(Answered):
         return job.processed_rows - job.failed_rows if job.status == jobs.COMPLETED else None
 
     def _estimated_completion(self, job: jobs.Job) -> str | None:
-        return shown(estimates.estimated_completion(job))
+        return rfc3339(estimates.estimated_completion(job))
 
 
 class ListedJobSchema(JobSchema):
@@ -164,7 +172,7 @@ class ListedJobSchema(JobSchema):
         exclude = ("errors", "queue_position")
 
 
-class JobPageSchema(Answered):
+class JobPageSchema(AnswerSchema):
     """A page of jobs, without their row errors; `next_cursor` is null on the last one."""
 
     jobs = fields.List(fields.Nested(ListedJobSchema))
@@ -172,18 +180,18 @@ class JobPageSchema(Answered):
 
 
 class JobQuerySchema(Schema):
-    """What a list of jobs can be asked for."""
+    """The query parameters of a list of jobs."""
 
     status = fields.String(validate=validate.OneOf(jobs.STATUSES))
-    created_after = GivenInstant()
-    created_before = GivenInstant()
+    created_after = InstantParameter()
+    created_before = InstantParameter()
     created_by = fields.String(validate=[validate.Length(min=1, max=255), PRINTABLE])
     limit = fields.Integer(load_default=50, validate=validate.Range(min=1, max=MAX_PAGE))
     cursor = CursorField(INSTANT, UNIQUE_ID, load_default=None)
 
 
-class StoredErrorSchema(Answered):
-    """One fault of a row, in the list of all of them."""
+class StoredErrorSchema(AnswerSchema):
+    """An error in a row, in the list of all errors of a job."""
 
     row = fields.Integer()
     line = fields.Integer()
@@ -193,7 +201,7 @@ class StoredErrorSchema(Answered):
     value = fields.String(allow_none=True)
 
 
-class ErrorPageSchema(Answered):
+class ErrorPageSchema(AnswerSchema):
     """A page of row errors; `next_cursor` is null on the last one."""
 
     errors = fields.List(fields.Nested(StoredErrorSchema))
@@ -201,7 +209,7 @@ class ErrorPageSchema(Answered):
 
 
 class ErrorQuerySchema(Schema):
-    """What a list of row errors can be asked for."""
+    """The query parameters of a list of row errors."""
 
     format = fields.String(validate=validate.OneOf(("json", "csv")))
     limit = fields.Integer(load_default=MAX_PAGE, validate=validate.Range(min=1, max=1000))
@@ -210,12 +218,12 @@ class ErrorQuerySchema(Schema):
 
 
 class FailedRowsQuerySchema(Schema):
-    """How failed rows can be asked for."""
+    """The query parameters of a file of failed rows."""
 
     formula_safe = fields.Boolean(load_default=False, truthy={"true"}, falsy={"false"})
 
 
-class AcceptedSchema(Answered):
+class AcceptedSchema(AnswerSchema):
     """The answer to an upload."""
 
     status = fields.Constant("accepted")

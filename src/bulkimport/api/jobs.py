@@ -14,17 +14,17 @@ from bulkimport.api.new_job import ACCEPTED, accepted, limits, receipt
 from bulkimport.jobs import actions, estimates
 from bulkimport.store import jobs, queue
 from bulkimport.web import access, parameters
-from bulkimport.web.idempotency import Answer
-from bulkimport.web.once import OF_A_KEY, answer_once
+from bulkimport.web.idempotency import KEY_PROBLEMS, Answer, answer_once
 from bulkimport.web.operations import Success, operation
+from bulkimport.web.pagination import page_answer
 from bulkimport.web.problems import Problem
 
 JOB_SCHEMA = JobSchema()
 JOB_PAGE_SCHEMA = JobPageSchema()
 JOB_QUERY_SCHEMA = JobQuerySchema()
-OF_A_JOB = ("invalid-id", "not-found")
+JOB_PROBLEMS = ("invalid-id", "not-found")
 CACHING = {"Cache-Control": "private, no-cache", "Vary": "Prefer"}
-REPRESENTATION = "2"  # of a job as JSON: to be raised when its shape changes, as every ETag then does
+REPRESENTATION = "2"  # part of every ETag: increase it when the JSON form of a job changes
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/v1/assets/bulk")
 blueprint.before_request(access.authenticate)
@@ -32,44 +32,46 @@ blueprint.before_request(access.authenticate)
 
 @blueprint.get("")
 @operation(
+    "listJobs",
     {200: Success("A page of jobs", JobPageSchema, headers=("Link",))},
     query=JobQuerySchema,
     problems=("invalid-parameters",),
 )
-def page() -> Response:
-    """The account's jobs in pages, newest first.
+def list_jobs() -> Response:
+    """List the account's jobs, newest first, a page at a time.
 
-    A page may hold fewer jobs than `limit`, or none, while `next_cursor` is not null: go on with it. A page
-    looks at 10,000 jobs at most.
+    A page may hold fewer jobs than `limit`, or none, while `next_cursor` is not null: only null marks the
+    last page. For each page at most 10,000 jobs are searched.
     """
     query: dict[str, Any] = parameters.of_request(JOB_QUERY_SCHEMA)
     before: tuple[datetime, UUID] | None = query.pop("cursor")
     with access.reading() as cursor:
-        found = jobs.page(cursor, account_id=access.principal().account_id, before=before, **query)
-    return parameters.page_answer(JOB_PAGE_SCHEMA.dump({"jobs": found.jobs, "next_cursor": found.next_key}))
+        page = jobs.page(cursor, account_id=access.principal().account_id, before=before, **query)
+    return page_answer(JOB_PAGE_SCHEMA.dump({"jobs": page.jobs, "next_cursor": page.next_key}))
 
 
 @blueprint.get("/<job:job_id>")
 @operation(
+    "getJob",
     {
         200: Success("The job", JobSchema, headers=("ETag", "Retry-After", "Preference-Applied")),
-        304: Success("The caller has it as it is", headers=("ETag", "Preference-Applied")),
+        304: Success("Not modified since the ETag in If-None-Match", headers=("ETag", "Preference-Applied")),
     },
     headers=("If-None-Match", "Prefer"),
-    problems=OF_A_JOB,
+    problems=JOB_PROBLEMS,
 )
 def status(job_id: str) -> Response:
-    """How far a job is, and its first row errors; 304 where the caller has that already."""
-    wanted = ids.job_id(job_id)
-    known_etag = _known_etag(wanted)
-    waited = long_polling.wait_for_change(wanted, known_version=_version(known_etag))
+    """Get a job: its progress, counts and first row errors; 304 if its ETag is in If-None-Match."""
+    parsed_id = ids.job_id(job_id)
+    known_etag = _known_etag(parsed_id)
+    waited = long_polling.wait_for_change(parsed_id, known_version=_version(known_etag))
     headers = dict(CACHING)
     if waited is not None:
         headers["Preference-Applied"] = f"wait={waited}"
-        known_etag = _known_etag(wanted)
+        known_etag = _known_etag(parsed_id)
     if known_etag:
         return Response(status=304, headers={**headers, "ETag": known_etag})
-    job, position = _job_and_position(wanted)
+    job, position = _job_and_position(parsed_id)
     headers["ETag"] = _etag(job.version, position)
     if job.status not in jobs.FINAL_STATUSES:
         headers["Retry-After"] = str(estimates.poll_after(job))
@@ -77,92 +79,97 @@ def status(job_id: str) -> Response:
 
 
 @blueprint.delete("/<job:job_id>")
-@operation({204: Success("The job is gone")}, problems=(*OF_A_JOB, "job-unfinished"))
+@operation("deleteJob", {204: Success("The job was deleted")}, problems=(*JOB_PROBLEMS, "job-unfinished"))
 def delete(job_id: str) -> Response:
-    """Forget a finished job with its errors and its file; the assets stay."""
-    wanted = ids.job_id(job_id)
+    """Delete a finished job with its row errors and its file; the assets stay."""
+    parsed_id = ids.job_id(job_id)
 
     def act(cursor: Cursor) -> Answer:
-        actions.delete(cursor, account_id=access.principal().account_id, job_id=wanted)
+        actions.delete(cursor, account_id=access.principal().account_id, job_id=parsed_id)
         return Answer(204, {}, "")
 
-    return answer_once(act, subject=f"job {wanted}")
+    return answer_once(act, subject=f"Job {parsed_id}")
 
 
 @blueprint.post("/<job:job_id>/cancel")
 @operation(
+    "cancelJob",
     {
         200: Success("The job is cancelled", JobSchema, headers=("Idempotency-Replayed",)),
         202: Success(
-            "The job will be", JobSchema, headers=("Location", "Retry-After", "Idempotency-Replayed")
+            "The job will be cancelled after the current chunk",
+            JobSchema,
+            headers=("Location", "Retry-After", "Idempotency-Replayed"),
         ),
     },
     headers=("Idempotency-Key",),
-    problems=(*OF_A_JOB, *OF_A_KEY, "job-finished"),
+    problems=(*JOB_PROBLEMS, *KEY_PROBLEMS, "job-finished"),
 )
 def cancel(job_id: str) -> Response:
-    """End a job: 200 where that is done, 202 where the worker that has it in hand will do it."""
-    wanted = ids.job_id(job_id)
+    """Cancel a job: 200 if it is cancelled, 202 if its worker will do that after the current chunk."""
+    parsed_id = ids.job_id(job_id)
 
     def act(cursor: Cursor) -> Answer:
-        job = actions.cancel(cursor, account_id=access.principal().account_id, job_id=wanted)
+        job = actions.cancel(cursor, account_id=access.principal().account_id, job_id=parsed_id)
         done = job.status == jobs.CANCELLED
-        headers = {} if done else {"Retry-After": "1", "Location": url_for(".status", job_id=wanted)}
+        headers = {} if done else {"Retry-After": "1", "Location": url_for(".status", job_id=parsed_id)}
         return Answer(200 if done else 202, headers, json.dumps(_document(job, None)))
 
-    return answer_once(act, subject=f"job {wanted}")
+    return answer_once(act, subject=f"Job {parsed_id}")
 
 
 @blueprint.post("/<job:job_id>/retry")
 @operation(
+    "retryJob",
     {202: ACCEPTED},
     headers=("Idempotency-Key",),
-    problems=(*OF_A_JOB, *OF_A_KEY, "job-unfinished", "nothing-to-retry", "too-many-jobs"),
+    problems=(*JOB_PROBLEMS, *KEY_PROBLEMS, "job-unfinished", "nothing-to-retry", "too-many-jobs"),
 )
 def retry(job_id: str) -> Response:
-    """Try the failed rows again, and those that were never reached, as a new job."""
-    return _begin(actions.retry, job_id, "The rows will be tried again")
+    """Retry the rows that failed or were never reached, as a new job."""
+    return _begin(actions.retry, job_id, "The rows will be retried")
 
 
 @blueprint.post("/<job:job_id>/revert")
 @operation(
+    "revertJob",
     {202: ACCEPTED},
     headers=("Idempotency-Key",),
     problems=(
-        *(*OF_A_JOB, *OF_A_KEY, "job-unfinished", "nothing-to-revert", "already-reverted"),
+        *(*JOB_PROBLEMS, *KEY_PROBLEMS, "job-unfinished", "nothing-to-revert", "already-reverted"),
         "too-many-jobs",
     ),
 )
 def revert(job_id: str) -> Response:
     """Undo what a job did to the assets, as a new job."""
-    return _begin(actions.revert, job_id, "The job will be undone")
+    return _begin(actions.revert, job_id, "The job will be reverted")
 
 
-def _begin(action: Callable[..., None], job_id: str, what: str) -> Response:
-    """Make the job that does this to another one."""
-    wanted, new_job_id = ids.job_id(job_id), uuid4()
+def _begin(action: Callable[..., None], job_id: str, message: str) -> Response:
+    """Create the job that carries out the action on another job."""
+    parsed_id, new_job_id = ids.job_id(job_id), uuid4()
 
     def act(cursor: Cursor) -> Answer:
         action(
             cursor,
             limits(),
             account_id=access.principal().account_id,
-            job_id=wanted,
+            job_id=parsed_id,
             new_job_id=new_job_id,
             receipt=receipt(),
         )
-        return accepted(new_job_id, what)
+        return accepted(new_job_id, message)
 
     return answer_once(act, creates_job=new_job_id)
 
 
 def require_job(job_id: str) -> jobs.Job:
-    """The principal's job of this id, or an invalid-id or not-found problem."""
+    """The principal's job with this id; an invalid-id or not-found problem if there is none."""
     return _job_and_position(ids.job_id(job_id))[0]
 
 
 def _job_and_position(job_id: UUID) -> tuple[jobs.Job, int | None]:
-    """A job, and where a pending one stands among those of its account."""
+    """The job, and its position among the account's pending jobs, from 1; None if it is not pending."""
     account_id = access.principal().account_id
     with access.reading() as cursor:
         job = jobs.get(cursor, account_id=account_id, job_id=job_id)
@@ -185,7 +192,7 @@ def _document(job: jobs.Job, position: int | None) -> dict[str, Any]:
 
 
 def _known_etag(job_id: UUID) -> str | None:
-    """The job's ETag, where it is among those that the caller has (RFC 9110, section 13.1.2)."""
+    """The job's ETag if the request's If-None-Match has it (RFC 9110, section 13.1.2), or None."""
     if not request.if_none_match:
         return None
     account_id = access.principal().account_id

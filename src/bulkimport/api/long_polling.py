@@ -1,4 +1,4 @@
-"""Prefer: wait=N (RFC 7240, section 4.3): the answer comes when the job changes, or the time is up."""
+"""Prefer: wait=N (RFC 7240, section 4.3): answer when the job changes, or after N seconds."""
 
 import re
 import threading
@@ -14,20 +14,21 @@ from bulkimport.web import access
 
 MAX_WAIT_S = 30
 LOOK_INTERVAL_S = 0.25
-PLACES = WEB_THREADS // 2  # for those who wait; the other threads answer everybody else
+PLACES = WEB_THREADS // 2  # for requests that wait; the other threads stay free for all others
 WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?=$|[,;])", re.IGNORECASE)
 
 
 def new_places() -> threading.BoundedSemaphore:
-    """The places of one web process."""
+    """A semaphore that limits how many requests of a web process wait at the same time."""
     return threading.BoundedSemaphore(PLACES)
 
 
 def wait_for_change(job_id: UUID, *, known_version: str | None) -> int | None:
-    """Wait as the request prefers; return those seconds, None where it does not or no place is free.
+    """Wait as the request prefers; return the seconds allowed, or None if it has no such preference or no
+    place is free.
 
-    Returns at once for a job that is finished, is not there, or is not of `known_version`. Without that,
-    waits for another status. Holds no database connection while it sleeps.
+    Returns immediately if the job is finished, does not exist or differs from `known_version`; without a
+    version, waits until the status changes. Holds no database connection while it sleeps.
     """
     match = WAIT.search(request.headers.get("Prefer", ""))
     places: threading.BoundedSemaphore = current_app.extensions["waiting_places"]

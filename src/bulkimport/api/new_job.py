@@ -1,4 +1,4 @@
-"""202: a job that will be finished."""
+"""The answer to a request that creates a job: 202, and where to follow it."""
 
 from uuid import UUID
 
@@ -13,15 +13,21 @@ from bulkimport.web.operations import Success
 
 ACCEPTED_SCHEMA = AcceptedSchema()
 ACCEPTED = Success(
-    "A job that will be finished", AcceptedSchema, headers=("Location", "Retry-After", "Idempotency-Replayed")
+    "The job was created and will be processed",
+    AcceptedSchema,
+    headers=("Location", "Retry-After", "Idempotency-Replayed"),
 )
 POLL_AFTER_S = 1
 
 
-def accepted(job_id: UUID, what: str) -> Answer:
-    """Tells where to follow the job."""
+def accepted(job_id: UUID, message: str) -> Answer:
+    """202 with the job's id and URL. `message` is for people, a sentence without its full stop."""
     status_url = url_for("jobs.status", job_id=job_id)
-    body = {"job_id": job_id, "status_url": status_url, "message": f"{what}; follow the job at {status_url}."}
+    body = {
+        "job_id": job_id,
+        "status_url": status_url,
+        "message": f"{message}; follow the job at {status_url}.",
+    }
     return Answer(
         202,
         {"Location": status_url, "Retry-After": str(POLL_AFTER_S)},
@@ -30,7 +36,7 @@ def accepted(job_id: UUID, what: str) -> Answer:
 
 
 def receipt() -> Receipt:
-    """Who asks, and by which request."""
+    """Who creates the job, and by which request."""
     return Receipt(
         created_by=access.principal().subject,
         request_id=g.request_id,
@@ -39,6 +45,6 @@ def receipt() -> Receipt:
 
 
 def limits() -> Limits:
-    """What the settings allow."""
+    """The limits on uploads and jobs, from the settings."""
     settings = access.settings()
     return Limits(settings.chunk_rows, settings.max_rows, settings.max_active_jobs_per_account)

@@ -1,4 +1,4 @@
-"""What was wrong with a job's rows, over HTTP."""
+"""A job's row errors and failed rows over HTTP."""
 
 from flask import Blueprint, Response, request
 
@@ -9,6 +9,7 @@ from bulkimport.store import row_errors
 from bulkimport.store.jobs import Job
 from bulkimport.web import access, parameters
 from bulkimport.web.operations import CSV, JSON, Success, operation
+from bulkimport.web.pagination import page_answer
 from bulkimport.web.problems import Problem
 from bulkimport.web.responses import csv_attachment
 
@@ -18,6 +19,7 @@ blueprint.before_request(access.authenticate)
 
 @blueprint.get("/<job:job_id>/errors")
 @operation(
+    "listRowErrors",
     {
         200: Success(
             "A page of row errors, or all of them as CSV",
@@ -33,8 +35,8 @@ def errors(job_id: str) -> Response:
     """The row errors of a job, at most 20 of each row: pages of JSON, or one CSV file."""
     query = parameters.of_request(ErrorQuerySchema())
     job = require_job(job_id)
-    wanted = query.get("format") or _accepted()
-    if wanted == "csv":
+    format_ = query.get("format") or _preferred_format()
+    if format_ == "csv":
         body = exports.errors_csv(
             access.database(),
             account_id=access.principal().account_id,
@@ -50,16 +52,17 @@ def errors(job_id: str) -> Response:
 
 @blueprint.get("/<job:job_id>/failed-rows.csv")
 @operation(
+    "downloadFailedRows",
     {200: Success("The file", headers=("Content-Disposition",), media_type=CSV)},
     query=FailedRowsQuerySchema,
     problems=("invalid-id", "invalid-parameters", "not-found"),
 )
 def failed_rows(job_id: str) -> Response:
-    """The failed rows of a job as they were, to be mended and handed in again."""
+    """Download the failed rows of a job as they were uploaded, to fix them and upload them again."""
     query = parameters.of_request(FailedRowsQuerySchema())
     job = require_job(job_id)
     if not job.header:
-        raise Problem("not-found", f"Job {job.id} was not made from a file.")
+        raise Problem("not-found", f"Job {job.id} was not created from a file.")
     body = exports.failed_rows_csv(
         access.database(),
         account_id=access.principal().account_id,
@@ -69,20 +72,20 @@ def failed_rows(job_id: str) -> Response:
     return csv_attachment(body, f"failed-rows-{job.id}.csv")
 
 
-def _accepted() -> str:
+def _preferred_format() -> str:
     best = request.accept_mimetypes.best_match([JSON, CSV], default=JSON)
     return "csv" if best == CSV else "json"
 
 
 def _page(job: Job, after: tuple[int, int], limit: int) -> Response:
     with access.reading() as cursor:
-        found = row_errors.page(
+        fetched = row_errors.page(
             cursor,
             account_id=access.principal().account_id,
             job_id=job.id,
             after=after,
             limit=limit + 1,
         )
-    shown = found[:limit]
-    next_key = (shown[-1].row, shown[-1].position) if len(found) > limit else None
-    return parameters.page_answer(ErrorPageSchema().dump({"errors": shown, "next_cursor": next_key}))
+    shown = fetched[:limit]
+    next_key = (shown[-1].row, shown[-1].position) if len(fetched) > limit else None
+    return page_answer(ErrorPageSchema().dump({"errors": shown, "next_cursor": next_key}))

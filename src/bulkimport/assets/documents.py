@@ -9,6 +9,7 @@ from bulkimport.assets.fields import METADATA, FieldError
 from bulkimport.assets.rows import MAX_VALUE_CHARS, quoted
 from bulkimport.csvfile import dates
 from bulkimport.csvfile.header import FIELDS, METADATA_PREFIX
+from bulkimport.errors import Refusal
 from bulkimport.store.asset_columns import NewAsset
 
 MAX_METADATA_KEYS = 500
@@ -20,16 +21,8 @@ Document = Mapping[str, Any]
 Faults = list[dict[str, str]]
 
 
-class InvalidAssetError(Exception):
-    """A document breaks rules. `faults` has one entry for each, with the codes that row errors have."""
-
-    def __init__(self, faults: Faults) -> None:
-        super().__init__(f"the document breaks {len(faults)} rules")
-        self.faults = faults
-
-
 def asset_of(document: Document) -> NewAsset:
-    """The asset that a complete document describes; InvalidAssetError if it breaks rules.
+    """The asset that a complete document describes; Refusal if it breaks rules.
 
     Fields that only the service sets are ignored, so that an asset can be sent back as it was read.
     """
@@ -46,15 +39,19 @@ def asset_of(document: Document) -> NewAsset:
     except FieldError as fault:
         faults.append(_fault("valid_to", fault.code, fault.reason, document.get("valid_to")))
     if faults:
-        raise InvalidAssetError(faults)
+        raise _invalid(faults)
     return NewAsset(**values)
 
 
 def patched(asset: NewAsset, patch: Document) -> NewAsset:
-    """The asset after a JSON Merge Patch (RFC 7396, section 2); InvalidAssetError if it breaks rules."""
+    """The asset after a JSON Merge Patch (RFC 7396, section 2); Refusal if it breaks rules."""
     if faults := _unknown_fields(patch):
-        raise InvalidAssetError(faults)
+        raise _invalid(faults)
     return asset_of(_merge(_document(asset), patch))
+
+
+def _invalid(faults: Faults) -> Refusal:
+    return Refusal("invalid-asset", "Fields of the asset are not valid; see errors.", errors=faults)
 
 
 def _unknown_fields(document: Document) -> Faults:

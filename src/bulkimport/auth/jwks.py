@@ -1,7 +1,7 @@
 """The keys of an issuer, fetched from its URL (JWKS: RFC 7517, section 5) and kept fresh.
 
-Requests only look: a thread fetches, and who has its key already never waits for it. Whatever arrives, a
-process fetches at most once in 30 s, and keeps what it has until the endpoint gives it something better.
+A thread fetches them; a request whose key is known never waits for it. Whatever tokens arrive, a process
+fetches at most once in 30 s, and keeps the keys it has until the endpoint returns usable ones.
 """
 
 import logging
@@ -17,11 +17,11 @@ from urllib.parse import urlsplit
 from bulkimport.auth import keys, strict_json
 from bulkimport.auth.keys import MAX_KEY_ID_CHARS, UnusableKeyError, VerifyingKey
 
-FETCH_INTERVAL_S = 30  # between two fetches, whatever arrives
-REFRESH_AFTER_S = 300  # a key that is withdrawn verifies no longer than this and a fetch
-FETCH_TIMEOUT_S = 3  # for all of it; also the longest that a request waits
+FETCH_INTERVAL_S = 30  # at least, between two fetches
+REFRESH_AFTER_S = 300  # a withdrawn key is accepted for this long, and until the next fetch ends
+FETCH_TIMEOUT_S = 3  # for a whole fetch; also the longest time that a request waits
 MAX_SET_BYTES = 256 * 1024
-MAX_WAITING = 2  # requests that hold a thread of the process while there are keys, only not theirs
+MAX_WAITING = 2  # requests that may hold a thread while there are keys, but not theirs
 
 log = logging.getLogger(__name__)
 
@@ -29,15 +29,15 @@ Keys = Mapping[tuple[str, str], VerifyingKey]
 
 
 class KeysUnavailableError(Exception):
-    """No key could be fetched yet, so that no token can be told from another; try after `retry_after_s`."""
+    """No key has been fetched yet, so no token can be verified; the next fetch is in `retry_after_s`."""
 
     def __init__(self, retry_after_s: int) -> None:
-        super().__init__("the keys that verify tokens cannot be fetched")
+        super().__init__("The keys that verify tokens could not be fetched yet.")
         self.retry_after_s = retry_after_s
 
 
 class KeySet:
-    """The keys at a URL, by algorithm and kid; safe between threads. Fetched when first needed."""
+    """The keys at a URL, by algorithm and kid; thread-safe. Fetched when they are first needed."""
 
     def __init__(self, url: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._url = url
@@ -50,9 +50,9 @@ class KeySet:
         self._fetched: threading.Event | None = None  # of the fetch under way
 
     def find(self, algorithm: str, key_id: str | None) -> VerifyingKey | None:
-        """The key of that kid for that algorithm, or None.
+        """The key with this kid for this algorithm, or None.
 
-        Raises KeysUnavailableError where no set could be fetched yet.
+        Raises KeysUnavailableError if no keys have been fetched yet.
         """
         if key_id is None:
             return None
@@ -67,11 +67,11 @@ class KeySet:
         return self._keys.get((algorithm, key_id))
 
     def _await_fetch(self) -> None:
-        """Fetch, where that is due, or wait for who does; but leave most threads to those that have a key."""
+        """Wait for the fetch under way, or a new one if due; leave most threads to requests with a key."""
         fetched = self._begin_fetch()
         if fetched is None:
             return
-        if not self._keys:  # nobody could be answered
+        if not self._keys:  # no request could be answered anyway
             fetched.wait(FETCH_TIMEOUT_S)
         elif self._waiting_places.acquire(blocking=False):
             try:
@@ -80,13 +80,13 @@ class KeySet:
                 self._waiting_places.release()
 
     def _begin_fetch(self) -> threading.Event | None:
-        """The end of the fetch that is under way, a new one if that is due; None if there is none."""
+        """The event that ends the fetch under way, of a new one if it is due; None if there is no fetch."""
         with self._lock:
             if self._fetched is None and self._clock() >= self._next_fetch_at:
                 self._next_fetch_at = self._clock() + FETCH_INTERVAL_S
                 fetched = threading.Event()
                 threading.Thread(target=self._fetch, args=(fetched,), daemon=True).start()
-                self._fetched = fetched  # only now: a thread that cannot start leaves nobody waiting
+                self._fetched = fetched  # only now: if the thread cannot start, no request waits for it
             return self._fetched
 
     def _fetch(self, fetched: threading.Event) -> None:
@@ -94,8 +94,8 @@ class KeySet:
             self._keys = _usable_keys(_get(self._url))
             self._fresh_until = self._clock() + REFRESH_AFTER_S
         except (OSError, HTTPException, ValueError) as error:
-            # A ValueError of our own is a sentence; others name a place in the text.
-            log.error("JWT_JWKS_URL gave no keys: %s; any from before are kept", error)
+            # Our own ValueErrors are for people; those of the JSON parser name a place in the text.
+            log.error("JWT_JWKS_URL returned no usable keys: %s; earlier keys stay in use", error)
         finally:
             with self._lock:
                 self._fetched = None
@@ -103,7 +103,7 @@ class KeySet:
 
 
 def _get(url: str) -> bytes:
-    """What is at the URL: no redirect is followed and no proxy asked."""
+    """The body at the URL; follows no redirect and uses no proxy."""
     parts = urlsplit(url)
     connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     connection = connect(parts.hostname or "", parts.port, timeout=FETCH_TIMEOUT_S)
@@ -127,10 +127,10 @@ def _get(url: str) -> bytes:
 
 @contextmanager
 def _cut_off(connected: socket.socket) -> Iterator[None]:
-    """End the connection when the time is up: a socket's own time-out begins anew with each byte."""
+    """Cut the connection after FETCH_TIMEOUT_S: a socket's own time-out starts again with each byte."""
 
     def end() -> None:
-        with suppress(OSError):  # the other side was faster
+        with suppress(OSError):  # the other side has closed it already
             socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
     timer = threading.Timer(FETCH_TIMEOUT_S, end)
@@ -143,27 +143,27 @@ def _cut_off(connected: socket.socket) -> Iterator[None]:
 
 
 def _usable_keys(data: bytes) -> Keys:
-    """The keys of a set that verify tokens, of which there is at least one, or ValueError."""
-    given = strict_json.parse(data).get("keys")
-    if not isinstance(given, list):
+    """The usable keys of a set, at least one; ValueError if it has none or is not a set."""
+    jwks = strict_json.parse(data).get("keys")
+    if not isinstance(jwks, list):
         raise ValueError('it has no list of "keys"')
-    found: dict[tuple[str, str], VerifyingKey] = {}
-    passed_over = []
-    for jwk in given:
+    usable: dict[tuple[str, str], VerifyingKey] = {}
+    reasons = []
+    for jwk in jwks:
         try:
             key_id, key = _usable(jwk)
-            found.setdefault((key.algorithm, key_id), key)
+            usable.setdefault((key.algorithm, key_id), key)
         except UnusableKeyError as error:
-            passed_over.append(str(error))
-    if not found:
-        raise ValueError(f"none of its {len(given)} keys can be used: {', '.join(passed_over[:5])}")
-    log.info("fetched keys", extra={"kids": [key_id for _, key_id in found], "passed_over": passed_over})
-    return found
+            reasons.append(str(error))
+    if not usable:
+        raise ValueError(f"none of its {len(jwks)} keys can be used: {', '.join(reasons[:5])}")
+    log.info("fetched keys", extra={"kids": [key_id for _, key_id in usable], "unusable": reasons})
+    return usable
 
 
 def _usable(jwk: object) -> tuple[str, VerifyingKey]:
     if not isinstance(jwk, dict):
-        raise UnusableKeyError("is no object")
+        raise UnusableKeyError("is not an object")
     key_id = jwk.get("kid")
     if not isinstance(key_id, str) or not 0 < len(key_id) <= MAX_KEY_ID_CHARS:
         raise UnusableKeyError("has no kid")

@@ -1,4 +1,4 @@
-"""A Bearer token → the principal it proves. Knows neither Flask nor the database."""
+"""Verifies a Bearer token and returns the principal it identifies. Knows neither Flask nor the database."""
 
 import re
 import time
@@ -21,14 +21,14 @@ MAX_SUBJECT_CHARS = 255
 LEEWAY_S = 30
 BEARER = re.compile(r"bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+)", re.IGNORECASE)
 TYPES = ("jwt", "at+jwt")
-# A key that the token brings along, or says where to fetch, proves nothing; and of extensions that must be
-# understood none is (RFC 8725, sections 3.1 and 3.10; RFC 7515, section 4.1).
+# A key that the token itself brings, or says where to fetch, proves nothing; and no extension that `crit`
+# could name is supported (RFC 8725, sections 3.1 and 3.10; RFC 7515, section 4.1).
 REFUSED_HEADERS = frozenset({"jku", "jwk", "x5u", "x5c", "crit"})
 TIMES = ("exp", "nbf", "iat")
 
 
 class UnauthorizedError(Exception):
-    """No principal; the message says what is wrong with the token. `missing`: there was none at all."""
+    """There is no valid token; the message says what is wrong. `missing`: there is no token at all."""
 
     def __init__(self, message: str, *, missing: bool = False) -> None:
         super().__init__(message)
@@ -36,16 +36,16 @@ class UnauthorizedError(Exception):
 
 
 class InsufficientScopeError(Exception):
-    """The token is valid and lacks the scope that is needed."""
+    """The token is valid, but lacks the required scope."""
 
     def __init__(self, scope: str) -> None:
-        super().__init__(f"the token lacks the scope {scope}")
+        super().__init__(f"The token lacks the scope {scope}.")
         self.scope = scope
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Whom a token proves, the scopes that it was given, and until when, in seconds since 1970."""
+    """Whom a token identifies, the scopes it grants, and when it expires, in seconds since 1970."""
 
     account_id: int
     subject: str | None
@@ -60,7 +60,7 @@ class Principal:
 
 @dataclass(frozen=True)
 class TokenVerifier:
-    """What a token must be: signed with one of the keys, unexpired, from and for whom it should be."""
+    """Accepts tokens signed with one of the keys, not expired, and of the right issuer and audience."""
 
     keys: KeySource
     account_claim: str
@@ -68,22 +68,23 @@ class TokenVerifier:
     audience: str | None
 
     def verify(self, authorization: str | None) -> Principal:
-        """The principal of an Authorization header (RFC 6750, section 2.1), or UnauthorizedError.
+        """The principal of an Authorization header (RFC 6750, section 2.1).
 
-        Raises KeysUnavailableError where there is no key yet to tell by.
+        Raises UnauthorizedError if the token is not valid, and KeysUnavailableError if there is no key yet to
+        verify it with.
         """
         if not authorization:
-            raise UnauthorizedError("a Bearer token is needed", missing=True)
+            raise UnauthorizedError("A Bearer token is required.", missing=True)
         match = BEARER.fullmatch(authorization) if len(authorization) <= MAX_TOKEN_CHARS else None
         if match is None:
-            raise UnauthorizedError("the Authorization header is not of the form: Bearer TOKEN")
+            raise UnauthorizedError("The Authorization header does not have the form: Bearer TOKEN")
         claims = self._claims(match[1])
         return Principal(self._account_id(claims), _subject(claims), _scopes(claims), claims["exp"])
 
     def _claims(self, token: str) -> dict[str, Any]:
         key = self.keys.find(*_header(token.partition(".")[0]))
         if key is None:
-            raise UnauthorizedError("the token is signed with a key or an algorithm that is not taken here")
+            raise UnauthorizedError("The token is signed with a key or an algorithm that is not accepted.")
         try:
             return STRICT_JWT.decode(
                 token,
@@ -95,12 +96,14 @@ class TokenVerifier:
                 options={"require": ["exp", self.account_claim], "verify_aud": self.audience is not None},
             )
         except (jwt.PyJWTError, ValueError, OverflowError) as error:
-            raise UnauthorizedError(f"the token is not valid: {_reason(error)}") from error
+            raise UnauthorizedError(f"The token is not valid: {_reason(error)}.") from error
 
     def _account_id(self, claims: dict[str, Any]) -> int:
         account_id = claims[self.account_claim]
         if not isinstance(account_id, int) or not _is_number(account_id, MAX_ACCOUNT_ID) or account_id < 1:
-            raise UnauthorizedError(f"the token's claim \"{self.account_claim}\" is not an account's number")
+            raise UnauthorizedError(
+                f'The token\'s claim "{self.account_claim}" is not the number of an account.'
+            )
         return account_id
 
 
@@ -115,7 +118,7 @@ def issue_token(
     subject: str | None = None,
     scopes: Iterable[str] = (READ_SCOPE, WRITE_SCOPE),
 ) -> str:
-    """A token for tests and development; in production another service issues them."""
+    """A signed token, for tests and development; in production another service issues them."""
     now = int(time.time())
     claims = {
         account_claim: account_id,
@@ -126,18 +129,18 @@ def issue_token(
         "aud": audience,
         "scope": " ".join(scopes),
     }
-    given = {name: value for name, value in claims.items() if value is not None}
-    return jwt.encode(given, secret, algorithm=HS256)
+    claims_set = {name: value for name, value in claims.items() if value is not None}
+    return jwt.encode(claims_set, secret, algorithm=HS256)
 
 
 class _StrictJWT(jwt.PyJWT):
-    """PyJWT takes UTF-16, doubled names, NaN, and a time as a string or far beyond any clock."""
+    """PyJWT, but without UTF-16, duplicate names, NaN, and times that are strings or beyond any clock."""
 
     def _decode_payload(self, decoded: dict[str, Any]) -> dict[str, Any]:
         claims = strict_json.parse(decoded["payload"])
         for name in TIMES:
             if name in claims and not _is_number(claims[name], MAX_TIME):
-                raise UnauthorizedError(f'the token\'s claim "{name}" is not a time')
+                raise UnauthorizedError(f'The token\'s claim "{name}" is not a time.')
         return claims
 
 
@@ -145,53 +148,54 @@ STRICT_JWT = _StrictJWT()
 
 
 def _header(segment: str) -> tuple[str, str | None]:
-    """alg and kid of a header that asks for nothing we do not do; RFC 8725, section 3.11 for `typ`."""
+    """The alg and kid of a header; UnauthorizedError for what is not supported (typ: RFC 8725, 3.11)."""
     try:
         header = strict_json.parse(urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
     except ValueError as error:
-        raise UnauthorizedError("the token is not valid: its header cannot be read") from error
+        raise UnauthorizedError("The token is not valid: its header cannot be read.") from error
     if not REFUSED_HEADERS.isdisjoint(header):
         raise UnauthorizedError(
-            f"the token has a header that is not taken: {', '.join(sorted(REFUSED_HEADERS))}"
+            f"The token has a header that is not accepted: {', '.join(sorted(REFUSED_HEADERS))}."
         )
     algorithm, key_id, kind = header.get("alg"), header.get("kid"), header.get("typ", "JWT")
     if not isinstance(algorithm, str):
-        raise UnauthorizedError('the token\'s header "alg" is not the name of an algorithm')
+        raise UnauthorizedError('The token\'s header "alg" is not the name of an algorithm.')
     if "kid" in header and not (isinstance(key_id, str) and 0 < len(key_id) <= MAX_KEY_ID_CHARS):
-        raise UnauthorizedError('the token\'s header "kid" is not the name of a key')
+        raise UnauthorizedError('The token\'s header "kid" is not the name of a key.')
     if not isinstance(kind, str) or kind.lower().removeprefix("application/") not in TYPES:
-        raise UnauthorizedError('the token\'s header "typ" is neither JWT nor at+jwt')
+        raise UnauthorizedError('The token\'s header "typ" is neither JWT nor at+jwt.')
     return algorithm, key_id
 
 
 def _reason(error: Exception) -> str:
-    """PyJWT's own words, where they are for people; other errors may quote the token."""
+    """PyJWT's own message where it is meant for people; other errors may quote the token."""
     return str(error) if isinstance(error, jwt.InvalidTokenError) else "it cannot be read"
 
 
 def _subject(claims: dict[str, Any]) -> str | None:
-    """What can be stored and shown; a subject names somebody and grants nothing."""
+    """The subject if it can be stored and shown, or None; it names somebody and grants nothing."""
     subject = claims.get("sub")
     if not isinstance(subject, str) or subject.isprintable():
         return subject if subject and len(subject) <= MAX_SUBJECT_CHARS else None
     if not _is_text(subject):
-        raise UnauthorizedError('the token\'s claim "sub" is not text')
+        raise UnauthorizedError('The token\'s claim "sub" is not text.')
     return None
 
 
 def _scopes(claims: dict[str, Any]) -> frozenset[str]:
-    """`scope` (RFC 8693, section 4.2), or `scp` where there is none; each a list, or a text with spaces."""
-    given = claims.get("scope", claims.get("scp"))
-    if given is None:
+    """The scopes in `scope` (RFC 8693, section 4.2), else in `scp`: a list, or a string with spaces."""
+    scopes = claims.get("scope", claims.get("scp"))
+    if scopes is None:
         return frozenset()
-    scopes = given.split(" ") if isinstance(given, str) else given
+    if isinstance(scopes, str):
+        scopes = scopes.split(" ")
     if not isinstance(scopes, list) or not all(isinstance(one, str) and _is_text(one) for one in scopes):
-        raise UnauthorizedError("the token's scopes are neither a text nor a list of texts")
+        raise UnauthorizedError("The token's scopes are neither a string nor a list of strings.")
     return frozenset(scopes) - {""}
 
 
 def _is_text(text: str) -> bool:
-    """With neither control characters nor halves of a surrogate pair."""
+    """Whether the text has neither control characters nor lone surrogates."""
     return text.isprintable() or not any(unicodedata.category(one) in ("Cc", "Cs") for one in text)
 
 

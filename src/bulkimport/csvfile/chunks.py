@@ -14,7 +14,7 @@ from bulkimport.csvfile.records import (
     RecordReader,
     is_blank,
 )
-from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.errors import Refusal
 
 # Each of these ends a chunk before it has `chunk_rows` rows, so that memory stays flat and importing a chunk
 # takes about a second even if every cell has an error to store. The lines of a chunk are held one by one, at
@@ -54,7 +54,7 @@ class CsvFile:
         """Read the header of a seekable stream.
 
         A `charset` or `delimiter` of None is detected; the names in `mapping` count as known columns when the
-        delimiter is. Raises RefusedFileError if the stream is not CSV or its header cannot be read.
+        delimiter is. Raises Refusal if the stream is not CSV or its header cannot be read.
         """
         signatures.refuse(stream.read(signatures.PEEK_BYTES))
         stream.seek(0)
@@ -73,7 +73,7 @@ class CsvFile:
     def chunks(self, *, chunk_rows: int, max_rows: int, on_row: Sequence[OnRow] = ()) -> Iterator[Chunk]:
         """Cut the file into chunks of at most `chunk_rows` rows; call each of `on_row` with each row.
 
-        Raises RefusedFileError for a file of no rows or more than `max_rows`, and what `on_row` raises.
+        Raises Refusal for a file of no rows or more than `max_rows`, and what `on_row` raises.
         """
         total = 0
         for number in itertools.count():
@@ -82,17 +82,17 @@ class CsvFile:
                 break
             total += chunk.rows
             if total > max_rows:
-                raise RefusedFileError("too-many-rows", f"The file has more than {max_rows} rows; split it.")
+                raise Refusal("too-many-rows", f"The file has more than {max_rows} rows; split it.")
             yield chunk
         if total == 0:
-            raise RefusedFileError("no-rows", "The file has a header and no rows.")
+            raise Refusal("no-rows", "The file has a header and no rows.")
 
     def _read_header(self) -> list[str]:
         while record := self._records.next():
             self._records.take()
             if not is_blank(record.cells):
                 return header.require_readable(record)
-        raise RefusedFileError("empty-file", "The file is empty; it needs a header and at least one row.")
+        raise Refusal("empty-file", "The file is empty; it needs a header and at least one row.")
 
     def _next_chunk(self, number: int, chunk_rows: int, on_row: Sequence[OnRow]) -> Chunk | None:
         if self._skip_blank() is None:

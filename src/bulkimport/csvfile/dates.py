@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 
-from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.errors import Refusal
 
 ISO = "YYYY-MM-DD"
 AUTO = "auto"
@@ -84,7 +84,7 @@ class FormatEvidence:
     def decide(self) -> str:
         """The only format left, or ISO if there were no dates.
 
-        Raises RefusedFileError, with two example cells, if several formats are left or none is.
+        Raises Refusal, with two example cells, if several formats are left or none is.
         """
         if len(self._possible) == 1:
             return next(iter(self._possible))
@@ -96,7 +96,7 @@ class FormatEvidence:
         else:
             problem, examples = "have no format in common", self._narrowing[-2:]
         shown = " and ".join(f'"{example}"' for example in examples)
-        raise RefusedFileError(
+        raise Refusal(
             "ambiguous-dates", f"The dates {problem}, for example {shown}; say which it is with date_format=."
         )
 

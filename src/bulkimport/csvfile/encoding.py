@@ -4,7 +4,7 @@ import codecs
 import io
 from typing import BinaryIO, TextIO
 
-from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.errors import Refusal
 
 DEFAULT_CHARSET = "utf-8"
 # What spreadsheets and old systems write. Not every codec of Python: some do not encode text.
@@ -35,7 +35,7 @@ SURROGATES = tuple(chr(LOWEST_SURROGATE + byte) for byte in range(256))
 def open_text(stream: BinaryIO, charset: str | None) -> TextIO:
     """The text of a seekable stream, with its line ends unchanged.
 
-    The encoding is that of the byte order mark, else `charset`, else UTF-8. Raises RefusedFileError
+    The encoding is that of the byte order mark, else `charset`, else UTF-8. Raises Refusal
     for a `charset` that is not in CHARSETS.
     """
     codec = _codec(charset) if charset else DEFAULT_CHARSET
@@ -68,13 +68,13 @@ def original_bytes(text: str) -> bytes:
 
 
 def _codec(name: str) -> str:
-    """Python's name of an encoding in CHARSETS; RefusedFileError for any other."""
+    """Python's name of an encoding in CHARSETS; Refusal for any other."""
     try:
         codec = codecs.lookup(name).name
     except (LookupError, ValueError):
         codec = ""
     if codec not in CHARSETS:
-        raise RefusedFileError(
+        raise Refusal(
             "unknown-charset",
             f'"{name[:40]}" is not an encoding that can be read; say utf-8, utf-16, windows-1252, '
             "iso-8859-1, shift_jis or the like.",

@@ -8,8 +8,8 @@ from bulkimport.csvfile import encoding
 from bulkimport.csvfile.chunks import CsvFile
 from bulkimport.csvfile.header import ADDED_COLUMNS
 from bulkimport.csvfile.records import Record, lenient_cells
-from bulkimport.csvfile.refusal import RefusedFileError
 from bulkimport.csvfile.writer import LineWriter
+from bulkimport.errors import Refusal
 
 ROW, ERRORS, JOB = ADDED_COLUMNS
 BETWEEN_ERRORS = "; "
@@ -34,22 +34,22 @@ class JobColumn:
         self._named = named
 
     def job_id(self) -> UUID | None:
-        """The job, or None if the first row names none; RefusedFileError if it is not the id of a job."""
+        """The job, or None if the first row names none; Refusal if it is not the id of a job."""
         if not self._named:
             return None
         job_id = _job_id(self._named)
         if job_id is None:
-            raise RefusedFileError("unknown-parent", f"There is no job {_shown(self._named)}. {WAY_OUT}")
+            raise Refusal("unknown-parent", f"There is no job {_shown(self._named)}. {WAY_OUT}")
         return job_id
 
     def require_same(self, record: Record) -> None:
-        """Raise RefusedFileError if the row names another job than the first row does."""
+        """Raise Refusal if the row names another job than the first row does."""
         if len(record.cells) != self._width or record.cells[self._place] == self._named:
             return
         named = record.cells[self._place].strip()
         if named and named.lower() != self._named.lower():
             first = _shown(self._named) if self._named else "none"
-            raise RefusedFileError(
+            raise Refusal(
                 "ambiguous-parent",
                 f'In the column "{JOB}" row {record.row} names the job {_shown(named)}, and the first row '
                 f"{first}. Upload the rows of each job in a file of their own, or name one job for all rows "

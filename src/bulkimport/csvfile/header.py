@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bulkimport.csvfile import encoding
 from bulkimport.csvfile.records import Record, lenient_cells
-from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.errors import Refusal
 
 # The fields of an asset that have a column of their own, in the order of the template.
 FIELDS = ("identifier", "name", "type", "description", "valid_from", "valid_to", "is_active")
@@ -39,16 +39,14 @@ class IgnoredColumn:
 
 
 def require_readable(record: Record) -> list[str]:
-    """The header's cells; RefusedFileError if they cannot be column names."""
+    """The header's cells; Refusal if they cannot be column names."""
     names = record.cells
     if record.fault:
         shown = encoding.printable(names[0][:50])
         raise _unreadable(f'has a fault in its quotes or is too long: "{shown}"')
     count = sum(name.strip() not in ADDED_COLUMNS for name in names)
     if count > MAX_COLUMNS:
-        raise RefusedFileError(
-            "too-many-columns", f"The header has {count} columns; at most {MAX_COLUMNS} are read."
-        )
+        raise Refusal("too-many-columns", f"The header has {count} columns; at most {MAX_COLUMNS} are read.")
     for name in names:
         if "\0" in name or encoding.undecoded(name):
             raise _unreadable(
@@ -63,23 +61,23 @@ def require_readable(record: Record) -> list[str]:
 def map_columns(header: Sequence[str], mapping: Mapping[str, str], required: Sequence[str]) -> Columns:
     """What each column is for; spaces, underscores, hyphens and case do not matter.
 
-    `mapping` maps headers of the file to fields. Raises RefusedFileError if a required column or one of
+    `mapping` maps headers of the file to fields. Raises Refusal if a required column or one of
     `mapping` is missing, a column occurs twice, or a field has two columns.
     """
     keys = [_key(name) for name in header]
     if doubled := _doubled([key for key in keys if key]):
-        raise RefusedFileError("doubled-columns", f"The header has {_listed(doubled)} more than once.")
+        raise Refusal("duplicate-columns", f"The header has {_listed(doubled)} more than once.")
     if unused := [name for name in mapping if _key(name) not in keys]:
-        raise RefusedFileError(
+        raise Refusal(
             "missing-columns", f"columns= maps {_listed(unused)}; the header has {_listed(header)}."
         )
     foreign = {_key(name): target for name, target in mapping.items()}
     columns = tuple(foreign.get(_key(name)) or _own(name) for name in header)
     if doubled := _doubled([target for target in columns if target]):
-        raise RefusedFileError("doubled-columns", f"More than one column is mapped to {_listed(doubled)}.")
+        raise Refusal("duplicate-columns", f"More than one column is mapped to {_listed(doubled)}.")
     missing = [field for field in required if field not in columns]
     if missing:
-        raise RefusedFileError("missing-columns", _missing(missing, header, columns))
+        raise Refusal("missing-columns", _missing(missing, header, columns))
     return columns
 
 
@@ -96,7 +94,7 @@ def ignored_columns(header: Sequence[str], columns: Columns) -> list[IgnoredColu
 def find_delimiter(line: str, mapping: Mapping[str, str]) -> str:
     """The delimiter that divides the header's first line into the most known names.
 
-    Raises RefusedFileError if several do. If no name is known it is the one that makes the most columns.
+    Raises Refusal if several do. If no name is known it is the one that makes the most columns.
     """
     foreign = {_key(name) for name in mapping}
     cells = {delimiter: lenient_cells(line, delimiter) for delimiter in DELIMITERS.values()}
@@ -112,7 +110,7 @@ def find_delimiter(line: str, mapping: Mapping[str, str]) -> str:
         return max(cells, key=lambda delimiter: len(cells[delimiter]))
     if len(best) > 1:
         names = " or by ".join(name for name, delimiter in DELIMITERS.items() if delimiter in best)
-        raise RefusedFileError(
+        raise Refusal(
             "ambiguous-delimiter", f"The header can be divided by {names}; say which with delimiter=."
         )
     return best[0]
@@ -140,8 +138,8 @@ def _doubled(names: Sequence[str]) -> list[str]:
     return sorted({name for name in names if names.count(name) > 1})
 
 
-def _unreadable(what: str) -> RefusedFileError:
-    return RefusedFileError("unreadable-header", f"The header {what}.")
+def _unreadable(what: str) -> Refusal:
+    return Refusal("unreadable-header", f"The header {what}.")
 
 
 def _missing(missing: Sequence[str], header: Sequence[str], columns: Columns) -> str:

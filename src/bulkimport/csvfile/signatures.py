@@ -2,17 +2,17 @@
 
 import re
 
-from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.errors import Refusal
 
 PEEK_BYTES = 8 * 1024
 JSON_START = re.compile(rb'[{\[]\s*["{}\[\]0-9]')
 
 
 def refuse(start: bytes) -> None:
-    """Raise RefusedFileError if the first bytes of a file are those of another format."""
+    """Raise Refusal if the first bytes of a file are those of another format."""
     found = _other_format(start)
     if found:
-        raise RefusedFileError("not-csv", f"{found}.")
+        raise Refusal("not-csv", f"{found}.")
 
 
 def _other_format(start: bytes) -> str | None:

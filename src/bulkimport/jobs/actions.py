@@ -1,6 +1,7 @@
 """Actions on an existing job: cancel, delete, retry, revert.
 
-All in the caller's transaction, which must be rolled back after an error.
+All in the caller's transaction, which must be rolled back after an error. All raise Refusal where the account
+has no such job, or the job does not fit.
 """
 
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import cursor as Cursor
 
+from bulkimport.errors import Refusal
 from bulkimport.jobs import finish, intake
 from bulkimport.jobs.intake import Limits
 from bulkimport.jobs.options import Options
@@ -16,22 +18,10 @@ from bulkimport.store.chunks import Undone
 from bulkimport.store.jobs import Job, Receipt
 
 
-class UnknownJobError(Exception):
-    """The account has no such job."""
-
-
-class JobStateError(Exception):
-    """What is asked for does not fit the job as it is; `code` says which of the reasons it is."""
-
-    def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
-
-
 def cancel(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
     """Cancel the job: at once, or by the worker processing it, after the current chunk. Returns the job.
 
-    Rows that were imported stay imported. Raises UnknownJobError or JobStateError.
+    Rows that were imported stay imported.
     """
     _require(cursor, account_id, job_id)
     # The queue row is locked before the job, as workers do.
@@ -41,18 +31,15 @@ def cancel(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
         finish.end(cursor, account_id=account_id, job_id=job_id, status=jobs.CANCELLED)
     job = _require(cursor, account_id, job_id)
     if job.status in (jobs.COMPLETED, jobs.FAILED):
-        raise JobStateError("job-finished", f"The job is {job.status}; there is nothing left to cancel.")
+        raise Refusal("job-finished", f"The job is {job.status}; there is nothing left to cancel.")
     return job
 
 
 def delete(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """Hide a finished job, its errors and its file, for workers to remove; its assets stay.
-
-    Raises UnknownJobError or JobStateError.
-    """
+    """Hide a finished job, its errors and its file, for workers to remove; its assets stay."""
     _require_finished(cursor, account_id, job_id)
     if dependent_id := finish.hide(cursor, account_id=account_id, job_id=job_id):
-        raise JobStateError(
+        raise Refusal(
             "job-unfinished",
             f"Job {dependent_id} still needs this one; wait until it is finished, or cancel it.",
         )
@@ -63,8 +50,7 @@ def retry(
 ) -> None:
     """Create a job of the rows that failed and those that were not reached, with the same options.
 
-    Workers copy the rows before they import them; row numbers stay the same. Raises UnknownJobError,
-    JobStateError, or intake.TooManyJobsError.
+    Workers copy the rows before they import them; row numbers stay the same.
     """
     jobs.lock(cursor, account_id=account_id, job_id=job_id)
     parent = _require_finished(cursor, account_id, job_id)
@@ -94,17 +80,14 @@ def retry(
 def revert(
     cursor: Cursor, limits: Limits, *, account_id: int, job_id: UUID, new_job_id: UUID, receipt: Receipt
 ) -> None:
-    """Create a job that undoes what this one did to assets.
-
-    Raises UnknownJobError, JobStateError, or intake.TooManyJobsError.
-    """
+    """Create a job that undoes what this one did to assets."""
     jobs.lock(cursor, account_id=account_id, job_id=job_id)
     parent = _require_finished(cursor, account_id, job_id)
     if revert_id := reverting.find(cursor, account_id=account_id, parent_id=job_id):
-        raise JobStateError("already-reverted", f"Job {revert_id} reverts this job, or has done so.")
+        raise Refusal("already-reverted", f"Job {revert_id} reverts this job, or has done so.")
     touched_rows = _touched_rows(parent)
     if not touched_rows:
-        raise JobStateError("nothing-to-revert", "The job neither created nor changed an asset.")
+        raise Refusal("nothing-to-revert", "The job neither created nor changed an asset.")
     try:
         jobs.create(
             cursor,
@@ -119,7 +102,7 @@ def revert(
             receipt=receipt,
         )
     except UniqueViolation as error:
-        raise JobStateError("already-reverted", "Another job has just begun to revert this one.") from error
+        raise Refusal("already-reverted", "Another job has just begun to revert this one.") from error
     count = reverting.plan(
         cursor,
         account_id=account_id,
@@ -133,29 +116,27 @@ def revert(
 def _require(cursor: Cursor, account_id: int, job_id: UUID) -> Job:
     job = jobs.get(cursor, account_id=account_id, job_id=job_id)
     if job is None:
-        raise UnknownJobError(f"There is no job {job_id}.")
+        raise Refusal("not-found", f"There is no job {job_id}.")
     return job
 
 
 def _require_finished(cursor: Cursor, account_id: int, job_id: UUID) -> Job:
     job = _require(cursor, account_id, job_id)
     if job.status not in jobs.FINAL_STATUSES:
-        raise JobStateError(
-            "job-unfinished", f"The job is {job.status}; wait until it is finished, or cancel it."
-        )
+        raise Refusal("job-unfinished", f"The job is {job.status}; wait until it is finished, or cancel it.")
     return job
 
 
 def _require_undone(cursor: Cursor, account_id: int, job: Job) -> Undone:
-    """How much a retry of a finished job would import; JobStateError if that is nothing."""
+    """How much a retry of a finished job would import; Refusal if that is nothing."""
     if job.kind == jobs.REVERT:
-        raise JobStateError("nothing-to-retry", "The job reverts another one; revert that one again.")
+        raise Refusal("nothing-to-retry", "The job reverts another one; revert that one again.")
     undone = chunks.undone(cursor, account_id=account_id, job_id=job.id, failed_rows=job.failed_rows)
     if job.processed_rows == 0 and undone.rows < job.total_rows:
         instead = f"retry job {job.parent_job_id} again" if job.parent_job_id else "upload the file again"
-        raise JobStateError("nothing-to-retry", f"The job ended before its rows were copied; {instead}.")
+        raise Refusal("nothing-to-retry", f"The job ended before its rows were copied; {instead}.")
     if not undone.chunks:
-        raise JobStateError("nothing-to-retry", "No row failed, and every row was reached.")
+        raise Refusal("nothing-to-retry", "No row failed, and every row was reached.")
     return undone
 
 

@@ -15,9 +15,9 @@ from bulkimport.csvfile.dates import FormatEvidence
 from bulkimport.csvfile.failed_rows import JobColumn
 from bulkimport.csvfile.header import Columns
 from bulkimport.csvfile.records import Record
-from bulkimport.csvfile.refusal import RefusedFileError
 from bulkimport.csvfile.spooled_chunks import SpooledChunks, spooled
 from bulkimport.database.connections import Database
+from bulkimport.errors import Refusal
 from bulkimport.jobs.options import Asked, Options
 from bulkimport.store import accounts, chunks, jobs, queue
 from bulkimport.store.jobs import Receipt
@@ -30,10 +30,6 @@ class Limits:
     chunk_rows: int
     max_rows: int
     max_active_jobs: int
-
-
-class TooManyJobsError(Exception):
-    """The account has as many unfinished jobs as it may have."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,7 @@ def cut(
 ) -> Iterator[CutFile]:
     """Read the file, once, as a stream; with no transaction open, since a file may take any time to read.
 
-    Raises RefusedFileError, InactiveAccountError or TooManyJobsError.
+    Raises Refusal where no job can be made of it, or the account may not have one.
     """
     with database.tenant_read(account_id) as cursor:
         accounts.require_active(cursor, account_id=account_id)
@@ -87,7 +83,7 @@ def store(
 ) -> None:
     """Store a file as a job that will be finished whatever happens next.
 
-    In the caller's transaction, which must be rolled back after RefusedFileError or TooManyJobsError.
+    In the caller's transaction, which must be rolled back after a Refusal.
     """
     for chunk in file.chunks:
         chunks.insert(cursor, account_id=account_id, job_id=job_id, **vars(chunk))
@@ -115,7 +111,7 @@ def enqueue(
 ) -> None:
     """Queue a job of `chunks` turns, of which the first `copies` copy its parent's chunks.
 
-    Raises TooManyJobsError if the account has as many unfinished jobs as it may have.
+    Raises Refusal if the account has as many unfinished jobs as it may have.
     """
     queue.lock_account(cursor, account_id=account_id)
     ahead = require_room(cursor, limits, account_id=account_id)
@@ -123,12 +119,13 @@ def enqueue(
 
 
 def require_room(cursor: Cursor, limits: Limits, *, account_id: int) -> int:
-    """How many unfinished jobs the account has; TooManyJobsError if it may not have another."""
+    """How many unfinished jobs the account has; Refusal if it may not have another."""
     count = queue.count(cursor, account_id=account_id)
     if count >= limits.max_active_jobs:
-        raise TooManyJobsError(
-            f"the account has {count} unfinished jobs, and may have {limits.max_active_jobs}; "
-            "wait until one is finished, or cancel one"
+        raise Refusal(
+            "too-many-jobs",
+            f"The account has {count} unfinished jobs, and may have {limits.max_active_jobs}; "
+            "wait until one is finished, or cancel one.",
         )
     return count
 
@@ -152,7 +149,7 @@ def _parent_id(
             separator=failed_rows.BETWEEN_ERRORS,
         )
     if len(candidates) > 1:
-        raise RefusedFileError(
+        raise Refusal(
             "ambiguous-parent",
             "These may be failed rows of more than one job. Name the job with parent_job_id=, or download "
             "its failed rows again: each row then names it.",
@@ -168,8 +165,8 @@ def _options_of(database: Database, account_id: int, job_id: UUID) -> Options:
     return Options.from_stored(job.options)
 
 
-def _unknown_parent(job_id: UUID | None) -> RefusedFileError:
-    return RefusedFileError("unknown-parent", f'There is no job "{job_id}". {failed_rows.WAY_OUT}')
+def _unknown_parent(job_id: UUID | None) -> Refusal:
+    return Refusal("unknown-parent", f'There is no job "{job_id}". {failed_rows.WAY_OUT}')
 
 
 def _adding_dates(evidence: FormatEvidence, columns: Columns) -> OnRow:

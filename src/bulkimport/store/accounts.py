@@ -2,6 +2,8 @@
 
 from psycopg2.extensions import cursor as Cursor
 
+from bulkimport.errors import Refusal
+
 IS_ACTIVE = """
 /* accounts.is_active */
 SELECT is_active
@@ -21,12 +23,8 @@ WHERE NOT EXISTS (SELECT FROM trakrf.accounts
 """
 
 
-class InactiveAccountError(Exception):
-    """The account is absent, or not active."""
-
-
 def require_active(cursor: Cursor, *, account_id: int) -> None:
-    """Raise InactiveAccountError unless the account exists and may be used."""
+    """Raise Refusal unless the account exists and may be used."""
     cursor.execute(IS_ACTIVE, {"account_id": account_id})
     if cursor.fetchone() != (True,):
-        raise InactiveAccountError(f"account {account_id} does not exist or is not active")
+        raise Refusal("inactive-account", f"Account {account_id} does not exist or is not active.")

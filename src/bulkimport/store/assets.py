@@ -9,6 +9,7 @@ from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
+from bulkimport.errors import Refusal
 from bulkimport.store import pages
 from bulkimport.store.asset_columns import NAMES, NewAsset, sql_list
 
@@ -43,10 +44,6 @@ class Page(NamedTuple):
 
     assets: list[Asset]
     next_key: PageKey | None
-
-
-class IdentifierTakenError(Exception):
-    """Another live asset of the account has the identifier."""
 
 
 GET = f"""
@@ -240,11 +237,11 @@ RETURNING {COLUMNS}
 
 
 def insert(cursor: Cursor, *, account_id: int, asset: NewAsset) -> Asset:
-    """Create an asset. IdentifierTakenError if it exists: the transaction must then be rolled back."""
+    """Create an asset. Refusal if its identifier is taken: the transaction must then be rolled back."""
     try:
         cursor.execute(INSERT, {**_parameters(asset), "account_id": account_id})
     except UniqueViolation as error:
-        raise IdentifierTakenError(asset.identifier) from error
+        raise _taken(asset.identifier) from error
     return Asset(*(cursor.fetchone() or ()))
 
 
@@ -267,12 +264,12 @@ RETURNING {COLUMNS}
 def update(cursor: Cursor, *, account_id: int, asset_id: int, asset: NewAsset) -> Asset:
     """Replace what callers set of an asset, which must be locked.
 
-    IdentifierTakenError if another asset has the identifier: the transaction must then be rolled back.
+    Refusal if another asset has the identifier: the transaction must then be rolled back.
     """
     try:
         cursor.execute(UPDATE, {**_parameters(asset), "account_id": account_id, "asset_id": asset_id})
     except UniqueViolation as error:
-        raise IdentifierTakenError(asset.identifier) from error
+        raise _taken(asset.identifier) from error
     return Asset(*(cursor.fetchone() or ()))
 
 
@@ -297,6 +294,10 @@ def _page(cursor: Cursor, limit: int) -> Page:
     rows, last_row = pages.cut(cursor.fetchall(), limit)
     last = Asset(*last_row) if last_row else None
     return Page([Asset(*row) for row in rows], PageKey(last.identifier, last.id) if last else None)
+
+
+def _taken(identifier: str) -> Refusal:
+    return Refusal("identifier-taken", f'Another asset has the identifier "{identifier}".')
 
 
 def _parameters(asset: NewAsset) -> dict[str, Any]:

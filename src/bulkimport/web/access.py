@@ -1,4 +1,4 @@
-"""Who is asking, and a cursor that sees no more than what is theirs."""
+"""Who sends the request, and a cursor that sees only the rows of their account."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from flask import current_app, g, request
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.auth.token_cache import ProvedTokens
+from bulkimport.auth.token_cache import TokenCache
 from bulkimport.auth.tokens import READ_SCOPE, WRITE_SCOPE, Principal
 from bulkimport.database.connections import Database
 from bulkimport.settings import Settings
@@ -16,23 +16,23 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110, section 9.2.1
 
 
 def authenticate() -> None:
-    """Before each request of a protected blueprint: no valid token, or not the scope, no further."""
-    tokens: ProvedTokens = current_app.extensions["proved_tokens"]
+    """Run before each request of a protected blueprint: raise unless its token is valid and has the scope."""
+    tokens: TokenCache = current_app.extensions["token_cache"]
     g.principal = tokens.verify(request.headers.get("Authorization"))
     if settings().jwt_require_scopes:
         g.principal.require(READ_SCOPE if request.method in SAFE_METHODS else WRITE_SCOPE)
 
 
 def principal() -> Principal:
-    """Whom the request's token proved."""
-    proved: Principal = g.principal
-    return proved
+    """Whom the request's token identifies."""
+    identified: Principal = g.principal
+    return identified
 
 
 def settings() -> Settings:
     """The application's settings."""
-    found: Settings = current_app.extensions["settings"]
-    return found
+    loaded: Settings = current_app.extensions["settings"]
+    return loaded
 
 
 def database() -> Database:
@@ -43,9 +43,9 @@ def database() -> Database:
 
 @contextmanager
 def reading() -> Iterator[Cursor]:
-    """A cursor for the principal's account; InactiveAccountError where that may not be used.
+    """A cursor that reads as the principal's account; raises Refusal if the account is not active.
 
-    Such an account finds nothing. So only where the last read found nothing is it asked for.
+    An inactive account sees no rows, so the account is looked up only if the last statement returned none.
     """
     account_id = principal().account_id
     with database().tenant_read(account_id, accounts.HIDE_FROM_INACTIVE) as cursor:

@@ -1,4 +1,4 @@
-"""The description of the API, and pages for people: Swagger UI, and one for each kind of problem."""
+"""The OpenAPI description, and pages for people: Swagger UI, and one for each type of problem."""
 
 from html import escape
 from pathlib import Path
@@ -11,7 +11,7 @@ from bulkimport.web.problem_types import PROBLEM_TYPES
 from bulkimport.web.problems import Problem
 
 SWAGGER_UI = Path(__file__).with_name("swagger_ui")
-# Everything comes from here; styles within the page are Swagger UI's own.
+# Everything is served from here; the inline styles are Swagger UI's own.
 POLICY = (
     "default-src 'none'; script-src 'self'; connect-src 'self'; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data:"
@@ -36,63 +36,67 @@ blueprint = Blueprint("documentation", __name__)
 
 
 @blueprint.get("/openapi.json")
-@operation({200: Success("The description")}, public=True)
+@operation("getOpenApi", {200: Success("The description")}, public=True)
 def openapi_json() -> Response:
-    """This description."""
+    """Get this description."""
     if "openapi" not in current_app.extensions:
         current_app.extensions["openapi"] = openapi.description(current_app)
     return Response(json.dumps(current_app.extensions["openapi"]), 200, content_type="application/json")
 
 
 @blueprint.get("/docs")
-@operation({200: Success("The page", media_type=HTML)}, public=True)
+@operation("getDocs", {200: Success("The page", media_type=HTML)}, public=True)
 def docs() -> Response:
-    """This description as a page, to be tried out."""
+    """Show this description as a page on which it can be tried out."""
     return Response(DOCS_PAGE, 200, PAGE_HEADERS, content_type="text/html; charset=utf-8")
 
 
 @blueprint.get("/docs/start.js")
-@operation({200: Success("The script", media_type="text/javascript")}, public=True)
+@operation("getDocsScript", {200: Success("The script", media_type="text/javascript")}, public=True)
 def start_script() -> Response:
-    """What starts the page."""
+    """Get the script that starts Swagger UI."""
     return Response(START_SCRIPT, 200, PAGE_HEADERS, content_type="text/javascript; charset=utf-8")
 
 
 @blueprint.get("/docs/swagger-ui-bundle.js")
-@operation({200: Success("The script", media_type="text/javascript")}, public=True)
+@operation("getSwaggerUiScript", {200: Success("The script", media_type="text/javascript")}, public=True)
 def bundle_script() -> Response:
-    """Swagger UI."""
+    """Get Swagger UI."""
     return send_from_directory(SWAGGER_UI, "swagger-ui-bundle.js", max_age=86_400)
 
 
 @blueprint.get("/docs/swagger-ui.css")
-@operation({200: Success("The style sheet", media_type="text/css")}, public=True)
+@operation("getSwaggerUiStyles", {200: Success("The style sheet", media_type="text/css")}, public=True)
 def style_sheet() -> Response:
-    """The style sheet of Swagger UI."""
+    """Get the style sheet of Swagger UI."""
     return send_from_directory(SWAGGER_UI, "swagger-ui.css", max_age=86_400)
 
 
 @blueprint.get("/problems")
-@operation({200: Success("The page", media_type=HTML)}, public=True)
+@operation("listProblemTypes", {200: Success("The page", media_type=HTML)}, public=True)
 def problems() -> Response:
-    """Every kind of problem."""
+    """List the types of problems."""
     items = "".join(
-        f'<li><a href="/problems/{name}">{name}</a> ({kind.status}): {escape(kind.title)}</li>\n'
-        for name, kind in PROBLEM_TYPES.items()
+        f'<li><a href="/problems/{name}">{name}</a> '
+        f"({problem_type.status}): {escape(problem_type.title)}</li>\n"
+        for name, problem_type in PROBLEM_TYPES.items()
     )
     return _page("Problems", f"<ul>\n{items}</ul>")
 
 
 @blueprint.get("/problems/<name>")
-@operation({200: Success("The page", media_type=HTML)}, problems=("not-found",), public=True)
+@operation(
+    "getProblemType", {200: Success("The page", media_type=HTML)}, problems=("not-found",), public=True
+)
 def problem(name: str) -> Response:
-    """What a kind of problem means, and what to do."""
-    kind = PROBLEM_TYPES.get(name)
-    if kind is None:
-        raise Problem("not-found", f'There is no kind of problem "{name[:80]}".')
+    """Show what a type of problem means, and what to do about it."""
+    problem_type = PROBLEM_TYPES.get(name)
+    if problem_type is None:
+        raise Problem("not-found", f'There is no problem type "{name[:80]}".')
     return _page(
-        kind.title,
-        f"<p>Type <code>/problems/{name}</code>, status {kind.status}.</p>\n<p>{escape(kind.meaning)}</p>\n"
+        problem_type.title,
+        f"<p>Type <code>/problems/{name}</code>, status {problem_type.status}.</p>\n"
+        f"<p>{escape(problem_type.meaning)}</p>\n"
         '<p><a href="/problems">All problems</a></p>',
     )
 

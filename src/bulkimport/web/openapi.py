@@ -1,4 +1,4 @@
-"""The OpenAPI description (version 3.1), made from the routes, their views and the schemas."""
+"""The OpenAPI description (version 3.1), generated from the routes, their views and the schemas."""
 
 import re
 from collections import defaultdict
@@ -12,7 +12,7 @@ from flask import Flask
 from marshmallow import Schema
 from werkzeug.routing import Rule
 
-from bulkimport.web import once, operations
+from bulkimport.web import idempotency, operations
 from bulkimport.web.operations import Operation, Success
 from bulkimport.web.problem_types import PROBLEM_TYPES
 from bulkimport.web.schemas import InstantField, ProblemSchema, TextField
@@ -29,44 +29,49 @@ TOKEN = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "JWT",
-    "description": "Where scopes are required: assets:read to read, assets:write for everything else.",
+    "description": "If the service requires scopes: assets:read to read, assets:write for everything else.",
 }
 WITHOUT_BODY = (204, 304)
 PATH_PARAMETER = re.compile(r"<(?:([a-z_]+):)?([a-z_]+)>")
 ETAGS = {"type": "string", "examples": ['"1"']}
 REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Idempotency-Key": (
-        "The same key and the same request give the first answer again, for 24 hours",
-        {"type": "string", "pattern": f"^{once.KEY.pattern}$"},
+        "For 24 hours, the same request with the same key gets the first answer again",
+        {"type": "string", "pattern": f"^{idempotency.KEY_PATTERN.pattern}$"},
     ),
-    "If-None-Match": ("ETags that the caller has; 304 where one is of what is there now", ETAGS),
-    "If-Match": ("The ETag that the caller has seen; 412 where it is another by now", ETAGS),
+    "If-None-Match": ("ETags that the caller has; 304 if one of them is current", ETAGS),
+    "If-Match": ("The ETag that the caller has read; 412 if the asset has changed since", ETAGS),
     "Prefer": (
-        "wait=N: answer when the job changes its state, or after N seconds (at most 30)",
+        "wait=N: answer when the job changes, or after N seconds (at most 30)",
         {"type": "string", "examples": ["wait=30"]},
     ),
 }
 ANSWER_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
-    "ETag": ("Of what is there now", {"type": "string"}),
-    "Location": ("Where it is", {"type": "string"}),
-    "Link": ("The next page: rel=next", {"type": "string"}),
-    "Retry-After": ("Seconds after which to ask again", {"type": "integer", "minimum": 1}),
-    "Preference-Applied": ("wait=N, where the answer was waited for", {"type": "string"}),
-    "Idempotency-Replayed": ("true where the answer was given before", {"type": "string", "enum": ["true"]}),
-    "X-Request-ID": ("The caller's, or a new one", {"type": "string"}),
+    "ETag": ("The current version", {"type": "string"}),
+    "Location": ("The URL of the job or the asset", {"type": "string"}),
+    "Link": ("The URL of the next page (rel=next)", {"type": "string"}),
+    "Retry-After": ("Seconds to wait before the next request", {"type": "integer", "minimum": 1}),
+    "Preference-Applied": ("wait=N, if the request was allowed to wait", {"type": "string"}),
+    "Idempotency-Replayed": (
+        "true, if the answer was stored for an earlier request",
+        {"type": "string", "enum": ["true"]},
+    ),
+    "X-Request-ID": ("The request's, or a new one", {"type": "string"}),
     "WWW-Authenticate": ("What is wrong with the token", {"type": "string"}),
-    "Content-Disposition": ("The name of the file", {"type": "string"}),
+    "Content-Disposition": ("The file name", {"type": "string"}),
 }
 
 
 def description(app: Flask) -> dict[str, Any]:
-    """The whole document; LookupError where a view does not describe itself."""
+    """The whole document. Raises LookupError if a view does not describe itself."""
     plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
     spec = APISpec(
         title="bulkimport",
         version="1",
         openapi_version="3.1.0",
-        info={"description": "Bulk import of assets: hand a CSV file in, follow the job, mend what failed."},
+        info={
+            "description": "Bulk import of assets: upload a CSV file, follow the job, fix the failed rows."
+        },
         plugins=[plugin],
     )
     plugin.map_to_openapi_type(TextField, "string", None)  # type: ignore[no-untyped-call]
@@ -78,8 +83,8 @@ def description(app: Flask) -> dict[str, Any]:
         described = operations.of_view(view)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             paths[_path(rule)][method.lower()] = _operation(rule, described, view.__doc__ or "", plugin)
-    for path, found in sorted(paths.items()):
-        spec.path(path=path, operations=found)
+    for path, operations_by_method in sorted(paths.items()):
+        spec.path(path=path, operations=operations_by_method)
     return spec.to_dict()
 
 
@@ -87,73 +92,73 @@ def _path(rule: Rule) -> str:
     return PATH_PARAMETER.sub(r"{\2}", rule.rule)
 
 
-def _operation(rule: Rule, described: Operation, text: str, plugin: MarshmallowPlugin) -> dict[str, Any]:
-    summary, _, more = " ".join(text.split()).partition(". ")
-    found: dict[str, Any] = {
-        "operationId": rule.endpoint.replace(".", "_"),
-        "tags": [rule.endpoint.partition(".")[0]],
+def _operation(rule: Rule, described: Operation, docstring: str, plugin: MarshmallowPlugin) -> dict[str, Any]:
+    summary, _, more = " ".join(docstring.split()).partition(". ")
+    document: dict[str, Any] = {
+        "operationId": described.operation_id,
+        "tags": [rule.endpoint.partition(".")[0].replace("_", " ")],
         "summary": summary.removesuffix("."),
         "parameters": _parameters(rule, described, plugin),
         "responses": _responses(described),
     }
     if more:
-        found["description"] = more
+        document["description"] = more
     if described.body:
-        found["requestBody"] = {"required": True, "content": dict(described.body)}
+        document["requestBody"] = {"required": True, "content": dict(described.body)}
     if not described.public:
-        found["security"] = [{SECURITY: []}]
-    return found
+        document["security"] = [{SECURITY: []}]
+    return document
 
 
 def _parameters(rule: Rule, described: Operation, plugin: MarshmallowPlugin) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [
-        {"in": "path", "name": name, "required": True, "schema": _schema_of_text(rule, converter)}
+    parameters: list[dict[str, Any]] = [
+        {"in": "path", "name": name, "required": True, "schema": _segment_schema(rule, converter)}
         for converter, name in PATH_PARAMETER.findall(rule.rule)
     ]
     if described.query and plugin.converter:
-        found += plugin.converter.schema2parameters(described.query, location="query")
+        parameters += plugin.converter.schema2parameters(described.query, location="query")
     for name in described.headers:
-        what, schema = REQUEST_HEADERS[name]
-        found.append({"in": "header", "name": name, "description": what, "schema": schema})
-    return found
+        purpose, schema = REQUEST_HEADERS[name]
+        parameters.append({"in": "header", "name": name, "description": purpose, "schema": schema})
+    return parameters
 
 
-def _schema_of_text(rule: Rule, converter: str) -> Mapping[str, Any]:
-    """What a URL converter says of the texts that it takes."""
+def _segment_schema(rule: Rule, converter: str) -> Mapping[str, Any]:
+    """The schema of the path segments that a URL converter accepts."""
     converters = rule.map.converters if rule.map else {}
     schema: Mapping[str, Any] = getattr(converters.get(converter), "schema", {"type": "string"})
     return schema
 
 
 def _responses(described: Operation) -> dict[str, Any]:
-    found = {str(status): _success(status, success) for status, success in described.answers.items()}
-    kinds = (*described.problems, *EVERYWHERE, *(() if described.public else WITH_A_TOKEN))
+    successes = {str(status): _success(status, success) for status, success in described.answers.items()}
+    types = (*described.problems, *EVERYWHERE, *(() if described.public else WITH_A_TOKEN))
     by_status: dict[int, list[str]] = defaultdict(list)
-    for kind in kinds:
-        by_status[PROBLEM_TYPES[kind].status].append(kind)
-    return found | {str(status): _problem(status, by_status[status]) for status in sorted(by_status)}
+    for name in types:
+        by_status[PROBLEM_TYPES[name].status].append(name)
+    return successes | {str(status): _problem(status, by_status[status]) for status in sorted(by_status)}
 
 
 def _success(status: int, success: Success) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "description": success.what,
+    response: dict[str, Any] = {
+        "description": success.description,
         "headers": _headers(("X-Request-ID", *success.headers)),
     }
     if success.schema:
-        found["content"] = {success.media_type: {"schema": success.schema()}}
+        response["content"] = {success.media_type: {"schema": success.schema()}}
     elif status not in WITHOUT_BODY:
-        kind = "object" if success.media_type == operations.JSON else "string"
-        found["content"] = {success.media_type: {"schema": {"type": kind}}}
+        type_ = "object" if success.media_type == operations.JSON else "string"
+        response["content"] = {success.media_type: {"schema": {"type": type_}}}
     for media_type in success.or_as:
-        found["content"][media_type] = {"schema": {"type": "string"}}
-    return found
+        response["content"][media_type] = {"schema": {"type": "string"}}
+    return response
 
 
-def _problem(status: int, kinds: Iterable[str]) -> dict[str, Any]:
-    names = list(dict.fromkeys(kinds))
+def _problem(status: int, types: Iterable[str]) -> dict[str, Any]:
+    names = list(dict.fromkeys(types))
     challenge = ("WWW-Authenticate",)
-    extra = {401: challenge, 403: challenge, 409: ("Retry-After",), 412: ("ETag",)}.get(status, ())
-    waits = ("Retry-After",) if status in (429, 503) else ()
+    extra = {401: challenge, 403: challenge, 412: ("ETag",)}.get(status, ())
+    waits = ("Retry-After",) if any(PROBLEM_TYPES[name].retry_after_s for name in names) else ()
     return {
         "description": " ".join(f"`{name}`: {PROBLEM_TYPES[name].meaning}" for name in names),
         "headers": _headers(("X-Request-ID", *extra, *waits)),
@@ -167,12 +172,12 @@ def _problem(status: int, kinds: Iterable[str]) -> dict[str, Any]:
 
 
 def _example(name: str) -> dict[str, Any]:
-    kind = PROBLEM_TYPES[name]
+    problem_type = PROBLEM_TYPES[name]
     return {
         "type": f"/problems/{name}",
-        "title": kind.title,
-        "status": kind.status,
-        "detail": kind.meaning,
+        "title": problem_type.title,
+        "status": problem_type.status,
+        "detail": problem_type.meaning,
         "instance": "/api/v1/assets/bulk",
         "request_id": "1d0e6f9c-55f0-4c46-8f0c-0a9f0f4a0d55",
     }
@@ -185,5 +190,5 @@ def _headers(names: Iterable[str]) -> dict[str, Any]:
 
 
 def _schema_name(schema: type[Schema]) -> str:
-    found = resolve_schema_cls(schema)
-    return (found[0] if isinstance(found, list) else found).__name__.removesuffix("Schema")
+    resolved = resolve_schema_cls(schema)
+    return (resolved[0] if isinstance(resolved, list) else resolved).__name__.removesuffix("Schema")

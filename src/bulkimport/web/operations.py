@@ -1,4 +1,4 @@
-"""What a view says of itself, beside it: the description is made from nothing else."""
+"""Each view's description of itself, from which the OpenAPI description is generated."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,16 +9,17 @@ from marshmallow import Schema
 View = TypeVar("View", bound=Callable[..., Any])
 
 JSON, CSV, HTML = "application/json", "text/csv", "text/html"
+MERGE_PATCH = "application/merge-patch+json"
 
 
 @dataclass(frozen=True)
 class Success:
-    """An answer that is no problem: what it is, the schema of its JSON, and the headers it may have.
+    """An answer other than a problem: what it is, the schema of its JSON, and the headers it may have.
 
-    `or_as`: other media types that it can be had as.
+    `or_as` lists the other media types in which it is available.
     """
 
-    what: str
+    description: str
     schema: type[Schema] | None = None
     headers: tuple[str, ...] = ()
     media_type: str = JSON
@@ -27,8 +28,9 @@ class Success:
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation: what it takes, and what it answers beside the problems that every operation has."""
+    """An operation: its name, its input, and its answers besides the problems that every operation has."""
 
+    operation_id: str
     answers: Mapping[int, Success]
     query: type[Schema] | None = None
     headers: tuple[str, ...] = ()
@@ -38,6 +40,7 @@ class Operation:
 
 
 def operation(
+    operation_id: str,
     answers: Mapping[int, Success],
     *,
     query: type[Schema] | None = None,
@@ -46,8 +49,11 @@ def operation(
     problems: tuple[str, ...] = (),
     public: bool = False,
 ) -> Callable[[View], View]:
-    """Describe a view; its docstring is the rest of the description."""
-    described = Operation(answers, query, headers, body or {}, problems, public)
+    """Describe a view; its docstring becomes the summary and the text of the description.
+
+    `operation_id` becomes the name of a method in generated clients, so it must be unique.
+    """
+    described = Operation(operation_id, answers, query, headers, body or {}, problems, public)
 
     def decorate(view: View) -> View:
         view.operation = described  # type: ignore[attr-defined]
@@ -57,8 +63,8 @@ def operation(
 
 
 def of_view(view: Callable[..., Any]) -> Operation:
-    """What the view says of itself; LookupError if that is nothing."""
-    found: Operation | None = getattr(view, "operation", None)
-    if found is None:
+    """The description of a view. Raises LookupError if it has none."""
+    described: Operation | None = getattr(view, "operation", None)
+    if described is None:
         raise LookupError(f"{view.__module__}.{view.__name__} does not describe itself; give it @operation")
-    return found
+    return described

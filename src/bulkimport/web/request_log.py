@@ -1,4 +1,4 @@
-"""A request id for each request; one line in the log and one observation when it is answered."""
+"""An id for each request; a log line and an observation of its duration when it is answered."""
 
 import logging
 import re
@@ -10,22 +10,22 @@ from flask import Flask, Response, g, request
 from bulkimport.telemetry import metrics
 from bulkimport.telemetry.trace_context import trace_id
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")  # what may pass from a header into a log
+REQUEST_ID = re.compile(r"[A-Za-z0-9._:+/=-]{1,128}")  # the ids of callers that may go into the log
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-UPLOAD = "hand_in.hand_in"
+UPLOAD = "uploads.upload"
 
 log = logging.getLogger(__name__)
 
 
 def register(app: Flask) -> None:
-    """Name each request before anything else happens; log and count it when it is answered."""
+    """Give each request an id before anything else happens; log and count it when it is answered."""
     app.before_request(_begin)
     app.after_request(_end)
 
 
 def _begin() -> None:
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if REQUEST_ID.fullmatch(given) else str(uuid4())
+    callers_id = request.headers.get("X-Request-ID", "")
+    g.request_id = callers_id if REQUEST_ID.fullmatch(callers_id) else str(uuid4())
     g.trace_id = trace_id(request.headers.get("traceparent"))
     g.started = time.monotonic()
 
@@ -50,7 +50,7 @@ def _end(response: Response) -> Response:
 
 
 def _count(response: Response, seconds: float) -> None:
-    """By the template of the route, never by a path or a method that the caller made up."""
+    """Labelled by the template of the route, never by a path or a method that a caller invents."""
     metrics.HTTP_REQUEST_SECONDS.labels(
         request.method if request.method in METHODS else "other",
         request.url_rule.rule if request.url_rule else "unmatched",

@@ -1,4 +1,4 @@
-"""The file in a request: whole, or refused."""
+"""The file in a request: complete, or refused."""
 
 import hashlib
 import re
@@ -17,14 +17,14 @@ from bulkimport.web.body import ReceivedBody
 from bulkimport.web.problems import Problem
 
 CSV_TYPES = ("text/csv", "application/csv", "application/vnd.ms-excel", "application/octet-stream")
-SPOOL_BYTES = 512 * 1024  # a larger body lies on disk, so that memory stays flat
+SPOOL_BYTES = 512 * 1024  # a larger body is spooled to disk, so that memory use stays flat
 BLOCK_BYTES = 64 * 1024
 MAX_NAME_CHARS = 255
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file at its first byte, what its sender declared of it, and the fields beside it.
+    """A file, positioned at its first byte; what its sender declared about it; and the fields sent with it.
 
     `size` is in bytes.
     """
@@ -41,10 +41,11 @@ class Upload:
 def uploaded(request: Request, *, max_bytes: int) -> Iterator[Upload]:
     """The upload: the multipart field "file", or the raw body.
 
-    Raises a Problem for what is no upload, is larger than `max_bytes`, or ended before its Content-Length.
+    Raises a Problem if the request has no file, the file is larger than `max_bytes`, or the body ended before
+    its Content-Length.
     """
     if "Transfer-Encoding" in request.headers:
-        # A chunked body that ends early cannot be told from a whole one.
+        # A chunked body that ends early looks like a complete one.
         raise Problem("length-required", "Send the body with a Content-Length, not in chunks.")
     _require_identity(request.headers)
     received = body.of_request()
@@ -83,8 +84,8 @@ def _part(request: Request, received: ReceivedBody) -> Iterator[Upload]:
     parts = request.files.getlist("file")
     _require_whole(request, received.count)
     if len(parts) != 1:
-        found = "none" if not parts else str(len(parts))
-        raise Problem("missing-file", f'The form needs exactly one field "file" with a file; it has {found}.')
+        count = str(len(parts)) if parts else "none"
+        raise Problem("missing-file", f'The form needs exactly one field "file" with a file; it has {count}.')
     part = parts[0]
     _require_identity(part.headers)
     with part.stream as file:
@@ -110,9 +111,9 @@ def _sha256(file: BinaryIO) -> bytes:
     return digest.digest()
 
 
-def _name(given: str | None) -> str | None:
-    """A file name as far as it can be stored and shown, with no folders."""
-    name = re.split(r"[/\\]", given or "")[-1][:MAX_NAME_CHARS]
+def _name(text: str | None) -> str | None:
+    """The file name without folders, with unprintable characters replaced; None if nothing is left."""
+    name = re.split(r"[/\\]", text or "")[-1][:MAX_NAME_CHARS]
     return (
         "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)
         or None
@@ -120,13 +121,13 @@ def _name(given: str | None) -> str | None:
 
 
 def _fields(request: Request) -> dict[str, list[str]]:
-    """Form fields and query parameters alike."""
+    """The form fields and the query parameters, together."""
     names = {*request.form, *request.args}
     return {name: [*request.args.getlist(name), *request.form.getlist(name)] for name in names}
 
 
 def _require_whole(request: Request, received: int) -> None:
-    """A client that hangs up looks like one that has finished; only the count tells them apart."""
+    """A client that hangs up looks like one that has finished; only the number of bytes shows which it is."""
     expected = request.content_length or 0
     if received != expected:
         raise Problem(
