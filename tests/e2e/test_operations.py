@@ -7,6 +7,7 @@ of the lock in this environment, where `make setup` put them with the same hashe
 
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -263,7 +264,8 @@ def _prepare(folder: Path, server: postgres.Server, pgport: str) -> Machine:
     _copy_release(folder)
     _copy_nginx(folder)
     _add_command(folder, "apt-get", "exit 0")
-    _add_command(folder, "systemctl", f'exec {sys.executable} {ROOT}/tests/e2e/systemctl.py "$@"')
+    stand_in = shlex.join([sys.executable, str(ROOT / "tests" / "e2e" / "systemctl.py")])
+    _add_command(folder, "systemctl", f'exec {stand_in} "$@"')
     environ = {
         "PATH": f"{folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(folder),
