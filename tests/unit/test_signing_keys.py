@@ -48,6 +48,7 @@ def test_the_kind_of_a_public_key_is_its_algorithm(key: Any, algorithm: str) -> 
         (pem(ec.generate_private_key(ec.SECP256K1())), "curve secp256k1; ES256 needs P-256"),
         (ED25519_PEM, "neither an RSA key"),
     ],
+    ids=["rubbish", "cut off", "certificate", "private", "two", "1024 bits", "P-384", "secp256k1", "Ed25519"],
 )
 def test_a_key_that_is_none_is_refused_with_the_way_out(text: str, reason: str) -> None:
     with pytest.raises(UnusableKeyError, match=f"^JWT_PUBLIC_KEY .*{reason}"):
