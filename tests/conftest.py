@@ -46,6 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="repeat each fault as often as make chaos does")
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Two processes per core: tests wait for other processes and for time-outs about half of their time."""
     return 2 * (os.cpu_count() or 1)
@@ -119,6 +120,8 @@ def template(server: postgres.Server) -> str:
         "INSERT INTO trakrf.accounts (id, name, is_active)"
         " VALUES (1, 'Own', true), (2, 'Foreign', true), (3, 'Inactive', false)",
     )
+    for login in (environment.WEB_LOGIN, environment.WORKER_LOGIN):
+        connect_as_the_service(server.url(login, "template"), "test").close()  # fails for a privileged login
     return "template"
 
 
@@ -137,10 +140,7 @@ def db(server: postgres.Server, template: str) -> Iterator[TestDatabase]:
     name = f"test_{next(_numbers)}"
     admin_url = server.url("postgres", "postgres")
     environment.execute(admin_url, f"CREATE DATABASE {name} TEMPLATE {template} OWNER {environment.OWNER}")
-    urls = _urls(server, name)
-    for url in (urls.web_url, urls.worker_url):
-        connect_as_the_service(url, "test").close()  # fails for a privileged login
-    yield urls
+    yield _urls(server, name)
     environment.execute(admin_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
