@@ -37,7 +37,10 @@ MEMORY = Path("/dev/shm")  # a file system in memory, where Linux has one
 CLUSTER_BYTES = 512 * 1024**2  # the most that the databases of one process's tests take at a time
 CLUSTER_PREFIX = "bulkimport-tests-"
 
+# How long an example takes says more about what else runs on the machine.
+hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.register_profile("fuzz", max_examples=5_000, deadline=None)
+hypothesis.settings.load_profile("tests")
 
 _numbers = itertools.count()
 
