@@ -6,10 +6,12 @@ of the lock in this environment, where `make setup` put them with the same hashe
 """
 
 import os
+import random
 import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,12 +24,12 @@ import pytest
 
 from bulkimport.database import Database, DatabaseUnavailableError
 from bulkimport.devserver import environment, postgres
-from bulkimport.devserver.run import free_port
-from tests.e2e.conftest import Service, wait_until
+from tests.e2e.conftest import PORTS, Service, free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
 DEBIAN_PYTHON = "/usr/bin/python3"
+WORKER_TENS = range(PORTS.stop // 10, PORTS.stop // 10 + 76)  # ports beyond those of the other tests
 RELEASED = ("deploy", "examples", "sql", "src", "setup.cfg", "pyproject.toml", "README.md")
 
 
@@ -306,7 +308,17 @@ def _copy_release(folder: Path) -> None:
             shutil.copy(source, target)
     deploy = folder / "release" / "deploy"
     _edit(deploy / "nginx.conf", "/var/log/nginx/", f"{folder}/logs/")
-    _edit(deploy / "systemd" / "bulkimport-worker@.service", "910%i", f"{free_port() // 10}%i")
+    _edit(deploy / "systemd" / "bulkimport-worker@.service", "910%i", f"{_free_tens()}%i")
+
+
+def _free_tens() -> int:
+    """The digits before the last of two ports, …1 and …2, that nothing uses."""
+    while True:
+        tens = random.choice(WORKER_TENS)
+        with suppress(OSError), ExitStack() as stack:
+            for last in (1, 2):
+                stack.enter_context(socket.create_server(("127.0.0.1", tens * 10 + last)))
+            return tens
 
 
 def _copy_nginx(folder: Path) -> None:
