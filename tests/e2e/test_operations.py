@@ -81,7 +81,7 @@ class Machine:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         assert pasted.returncode == 0, pasted.stdout + pasted.stderr + self._logs()
