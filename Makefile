@@ -35,9 +35,16 @@ token: .venv/installed ## Print a token for ACCOUNT (1)
 psql: .venv/installed ## Open psql on the development database as its administrator
 	@$(RUN) dev psql
 
+# Files side by side, the long ones first; a file stays whole, for what its tests share.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 10
+
+.PHONY: check
+check: lint ## Lint, and run the unit and integration tests: the inner loop
+	$(PYTEST) tests/integration tests/unit
+
 .PHONY: test
-test: .venv/installed ## Run the whole test-suite
-	$(BIN)/python -m pytest
+test: .venv/installed ## Run the whole test suite
+	$(PYTEST) tests/e2e tests/integration tests/unit
 
 # What would lock a table for long, in the files that a release runs. Not asked for:
 # - require-*-timeout: src/bulkimport/database/migrations.py sets both

@@ -1,9 +1,14 @@
 """A real PostgreSQL, a database of its own for each test, and the real, unprivileged roles."""
 
+import fcntl
 import io
 import itertools
+import os
 import select
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -34,7 +39,14 @@ from bulkimport.web.idempotency import Answer
 SECRET = "a secret of tests, long enough for HS256"
 OWN, FOREIGN, INACTIVE, ABSENT = 1, 2, 3, 999
 
+MEMORY = Path("/dev/shm")  # a file system in memory, where Linux has one
+CLUSTER_BYTES = 512 * 1024**2  # the most that the databases of one process's tests take at a time
+CLUSTER_PREFIX = "bulkimport-tests-"
+
+# How long an example takes says more about what else runs on the machine.
+hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.register_profile("fuzz", max_examples=5_000, deadline=None)
+hypothesis.settings.load_profile("tests")
 
 _numbers = itertools.count()
 
@@ -43,6 +55,12 @@ OpenUnread = Callable[[str, str, tuple[object, ...]], Connection]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="repeat each fault as often as make chaos does")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Two processes per core: tests wait for other processes and for time-outs about half of their time."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @dataclass(frozen=True)
@@ -73,12 +91,33 @@ class TestDatabase:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Server]:
+def server() -> Iterator[postgres.Server]:
+    """One for each process that runs tests."""
     # The machine does not lose power in a test; what processes lose, they lose all the same.
     options = {"fsync": "off", "full_page_writes": "off"}
-    with postgres.running(tmp_path_factory.mktemp("postgres") / "cluster", options=options) as running:
+    remove_abandoned_clusters()
+    with (
+        tempfile.TemporaryDirectory(prefix=CLUSTER_PREFIX, dir=memory_with_room()) as folder,
+        postgres.running(Path(folder) / "cluster", options=options) as running,
+    ):
         environment.create_roles(running)
         yield running
+
+
+def memory_with_room() -> Path | None:
+    """Where cloning a database costs a fraction of what it costs on a disk; None where there is no room."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > processes * CLUSTER_BYTES:
+        return MEMORY
+    return None
+
+
+def remove_abandoned_clusters() -> None:
+    """Free the memory of test runs that were killed: nobody holds the locks of their clusters any more."""
+    for path in MEMORY.glob(f"{CLUSTER_PREFIX}*/cluster.lock"):
+        with suppress(OSError), path.open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path.parent)
 
 
 @pytest.fixture(scope="session")
@@ -92,6 +131,8 @@ def template(server: postgres.Server) -> str:
         "INSERT INTO trakrf.accounts (id, name, is_active)"
         " VALUES (1, 'Own', true), (2, 'Foreign', true), (3, 'Inactive', false)",
     )
+    for login in (environment.WEB_LOGIN, environment.WORKER_LOGIN):
+        connect_as_the_service(server.url(login, "template"), "test").close()  # fails for a privileged login
     return "template"
 
 
@@ -110,10 +151,7 @@ def db(server: postgres.Server, template: str) -> Iterator[TestDatabase]:
     name = f"test_{next(_numbers)}"
     admin_url = server.url("postgres", "postgres")
     environment.execute(admin_url, f"CREATE DATABASE {name} TEMPLATE {template} OWNER {environment.OWNER}")
-    urls = _urls(server, name)
-    for url in (urls.web_url, urls.worker_url):
-        connect_as_the_service(url, "test").close()  # fails for a privileged login
-    yield urls
+    yield _urls(server, name)
     environment.execute(admin_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 

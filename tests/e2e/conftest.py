@@ -3,13 +3,14 @@
 import http.client
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from tests.conftest import OWN, SECRET, TestDatabase, bearer
 READY_TIMEOUT_S = 30
 LOOK_INTERVAL_S = 0.02
 WEB = ["-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "bulkimport.app:create_app()"]
+PORTS = range(10_240, 32_000)  # below those that Linux gives to clients
 FINAL_STATUSES = ("completed", "failed", "cancelled")
 
 
@@ -34,6 +36,16 @@ def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 30) -
             pytest.fail(f"{what}: not within {timeout_s} s")
         time.sleep(LOOK_INTERVAL_S)
     return value
+
+
+def free_port() -> int:
+    """A TCP port that nothing uses; other processes that run tests never pick the same one."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    while True:
+        port = random.choice(PORTS[number::processes])
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @dataclass
@@ -192,9 +204,7 @@ class Service:
 @pytest.fixture
 def service(db: TestDatabase, server: postgres.Server, tmp_path: Path) -> Iterator[Service]:
     """Nothing runs yet: the test starts what it needs."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkimport.devserver.run import free_port
-from tests.e2e.conftest import wait_until
+from tests.e2e.conftest import free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
 BULKIMPORT = [sys.executable, "-m", "bulkimport"]

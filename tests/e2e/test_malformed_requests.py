@@ -196,7 +196,7 @@ def test_no_header_moves_the_application_to_another_path(service: Service) -> No
     """gunicorn would let loopback do so, which is where nginx is."""
     service.start_web()
     for header in (b"SCRIPT_NAME: /elsewhere", b"SCRIPT_NAME: /livez", b"X-Forwarded-Proto: https"):
-        assert statuses(received(service.port, get(header), most=1)) == [200]
+        assert statuses(received(service.port, get(header), most=1, quiet_s=30)) == [200]
 
 
 @needs_nginx
@@ -227,11 +227,11 @@ def faults_of(port: int, requests: Mapping[str, Mapping[str, bytes]], *, ends: b
     return faults
 
 
-def received(port: int, request: bytes, *, most: int) -> bytes:
+def received(port: int, request: bytes, *, most: int, quiet_s: float = QUIET_S) -> bytes:
     """Everything received until the server closes the connection, is silent, or has sent `most` answers."""
     answers = b""
     with socket.create_connection(("127.0.0.1", port)) as client:
-        client.settimeout(QUIET_S)
+        client.settimeout(quiet_s)
         try:
             client.sendall(request)
             while answers.count(b"HTTP/1.") < most and (block := client.recv(65_536)):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.e2e.conftest import Service, csv_file, wait_until
+from tests.e2e.conftest import Service, csv_file, free_port, wait_until
 
 REQUESTS = "bulkimport_http_request_seconds_count"
 STATUS = {"method": "GET", "route": "/api/v1/assets/bulk/<job:job_id>", "status": "404", "waited": "no"}
@@ -50,10 +50,7 @@ def total(samples: Samples, name: str, **labels: str) -> float:
 
 @pytest.fixture
 def worker_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_port()
 
 
 @pytest.fixture

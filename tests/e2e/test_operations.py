@@ -7,9 +7,12 @@ hashes.
 """
 
 import os
+import random
 import re
+import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,12 +25,12 @@ import pytest
 
 from bulkimport.database.connections import Database, DatabaseUnavailableError
 from bulkimport.devserver import environment, postgres
-from bulkimport.devserver.run import free_port
-from tests.e2e.conftest import Service, wait_until
+from tests.e2e.conftest import PORTS, Service, free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
 DEBIAN_PYTHON = "/usr/bin/python3"
+WORKER_TENS = range(PORTS.stop // 10, PORTS.stop // 10 + 76)  # ports beyond those of the other tests
 RELEASED = ("deploy", "examples", "sql", "src", "setup.cfg", "pyproject.toml", "README.md")
 
 
@@ -79,7 +82,7 @@ class Machine:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
         assert pasted.returncode == 0, pasted.stdout + pasted.stderr + self._logs()
@@ -264,7 +267,8 @@ def _prepare(folder: Path, server: postgres.Server, pgport: str) -> Machine:
     _copy_release(folder)
     _copy_nginx(folder)
     _add_command(folder, "apt-get", "exit 0")
-    _add_command(folder, "systemctl", f'exec {sys.executable} {ROOT}/tests/support/systemctl.py "$@"')
+    stand_in = shlex.join([sys.executable, str(ROOT / "tests" / "support" / "systemctl.py")])
+    _add_command(folder, "systemctl", f'exec {stand_in} "$@"')
     environ = {
         "PATH": f"{folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(folder),
@@ -305,7 +309,17 @@ def _copy_release(folder: Path) -> None:
             shutil.copy(source, target)
     deploy = folder / "release" / "deploy"
     _edit(deploy / "nginx.conf", "/var/log/nginx/", f"{folder}/logs/")
-    _edit(deploy / "systemd" / "bulkimport-worker@.service", "910%i", f"{free_port() // 10}%i")
+    _edit(deploy / "systemd" / "bulkimport-worker@.service", "910%i", f"{_free_tens()}%i")
+
+
+def _free_tens() -> int:
+    """The digits before the last of two ports, …1 and …2, that nothing uses."""
+    while True:
+        tens = random.choice(WORKER_TENS)
+        with suppress(OSError), ExitStack() as stack:
+            for last in (1, 2):
+                stack.enter_context(socket.create_server(("127.0.0.1", tens * 10 + last)))
+            return tens
 
 
 def _copy_nginx(folder: Path) -> None:

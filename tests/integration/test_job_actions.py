@@ -34,6 +34,7 @@ def in_hand(db: TestDatabase) -> Iterator[None]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT FROM trakrf.bulk_import_queue FOR UPDATE")
         yield
+        connection.rollback()  # returns once the locks are free; close() does not wait for that
     finally:
         connection.close()
 

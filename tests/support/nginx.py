@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Service, wait_until
+from tests.e2e.conftest import Service, free_port, wait_until
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "nginx.conf"
 AROUND_IT = """
@@ -55,9 +55,7 @@ class Nginx:
 def running_nginx(service: Service, folder: Path, edits: dict[str, str] | None = None) -> Iterator[Nginx]:
     """nginx in front of web, with deploy/nginx.conf except for ports, paths and `edits`."""
     folder.mkdir()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     text = CONFIGURATION.read_text("utf-8")
     for old, new in {
         "server 127.0.0.1:8000;": f"server 127.0.0.1:{service.port};",

@@ -48,6 +48,7 @@ def test_the_type_of_a_public_key_determines_its_algorithm(key: Any, algorithm: 
         (pem(ec.generate_private_key(ec.SECP256K1())), "curve secp256k1; ES256 needs P-256"),
         (ED25519_PEM, "neither an RSA key"),
     ],
+    ids=["rubbish", "cut off", "certificate", "private", "two", "1024 bits", "P-384", "secp256k1", "Ed25519"],
 )
 def test_an_unusable_key_is_refused_with_the_fix(text: str, reason: str) -> None:
     with pytest.raises(UnusableKeyError, match=f"^JWT_PUBLIC_KEY .*{reason}"):

@@ -18,8 +18,9 @@ from tests.e2e.chaos.own_server import DATABASE, database_of, own_server
 from tests.e2e.chaos.workload import has_progressed
 from tests.e2e.conftest import Service, csv_file, require_every_row_once, wait_until
 
-NAMESPACE, OUTSIDE, INSIDE = "bulkimport", "bulkimport0", "bulkimport1"
-ADDRESS, PEER = "10.213.7.1", "10.213.7.2"
+# Named after this process: another run of the tests may have a network, or have been killed and left one.
+NAMESPACE, OUTSIDE, INSIDE = (f"bulk{os.getpid()}{end}" for end in ("", "out", "in"))
+ADDRESS, PEER = (f"10.213.{os.getpid() % 256}.{end}" for end in (1, 2))
 NOTICED_WITHIN_S = 20.0
 DISK_MIB = 160
 INTERRUPTED = re.compile("a chunk was interrupted|the database cannot be reached")
