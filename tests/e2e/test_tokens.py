@@ -41,7 +41,7 @@ def test_a_key_set_verifies_tokens_and_two_headers_count_as_no_token(service: Se
     ("variables", "message"),
     [
         ({}, "JWT_SECRET is not set, nor is JWT_PUBLIC_KEY or JWT_JWKS_URL"),
-        ({"JWT_PUBLIC_KEY": "rubbish"}, "JWT_PUBLIC_KEY is no public key in PEM"),
+        ({"JWT_PUBLIC_KEY": "rubbish"}, "JWT_PUBLIC_KEY is not a public key in PEM"),
     ],
 )
 def test_web_does_not_start_without_a_key_and_says_why(
