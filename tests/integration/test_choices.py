@@ -37,7 +37,7 @@ MIXED = (
 
 @pytest.fixture
 def existing(importer: Importer) -> None:
-    """A and B are there, and the neighbour has all of them."""
+    """The account has A and B, and another account has all of them."""
     importer.run(csv_of("A", "B"))
     importer.run(csv_of(*"ABCDE"), FOREIGN)
 
@@ -78,7 +78,7 @@ def existing(importer: Importer) -> None:
     ],
 )
 @pytest.mark.parametrize("on_error", ["continue", "abort"])
-def test_a_dry_run_tells_what_the_import_does(
+def test_a_dry_run_reports_what_the_import_does(
     importer: Importer,
     on_conflict: str,
     on_error: str,
@@ -122,7 +122,7 @@ def test_the_second_occurrence_names_the_first(importer: Importer) -> None:
 
 
 @pytest.mark.usefixtures("existing")
-def test_update_leaves_what_the_file_does_not_say(importer: Importer) -> None:
+def test_update_leaves_values_whose_cells_are_empty(importer: Importer) -> None:
     fields = ("name", "type", "description", "valid_from::date::text", "valid_to", "is_active", "metadata")
     importer.run(b"identifier,description,metadata.a,metadata.b\nA,first,1,2\n", on_conflict="update")
     importer.run(b"identifier,name,description,metadata.b,is_active\nA,Renamed,,3,\n", on_conflict="update")
@@ -135,9 +135,7 @@ def test_update_leaves_what_the_file_does_not_say(importer: Importer) -> None:
 
 @pytest.mark.usefixtures("existing")
 @pytest.mark.parametrize("dry_run", ["true", "false"])
-def test_update_needs_enough_for_a_new_asset_and_an_end_after_the_beginning(
-    importer: Importer, dry_run: str
-) -> None:
+def test_update_needs_complete_new_assets_and_dates_in_order(importer: Importer, dry_run: str) -> None:
     file = b"identifier,name,valid_to,type\nA,,2024-01-14,\nNEW,x,,\nB,,2024-01-15,\n"
     job = importer.run(file, on_conflict="update", dry_run=dry_run)
     assert counts(job) == {"updated": 1, "failed": 2}
@@ -172,7 +170,7 @@ def test_all_or_nothing_finds_a_bad_row_in_the_last_chunk(importer: Importer) ->
     assert importer.assets() == []
 
 
-def test_all_or_nothing_whose_conflict_went_away_still_imports_nothing(
+def test_all_or_nothing_imports_nothing_even_if_the_conflict_is_gone(
     importer: Importer, db: TestDatabase
 ) -> None:
     importer.run(csv_of("A"))

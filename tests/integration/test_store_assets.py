@@ -82,7 +82,7 @@ def test_any_text_survives(web_database: Database, worker_database: Database, te
     assert (asset.identifier, asset.name, asset.description) == (text, text, text)
 
 
-def test_no_description_is_null(web_database: Database, worker_database: Database) -> None:
+def test_an_empty_description_is_null(web_database: Database, worker_database: Database) -> None:
     insert(worker_database, staged(2, "A"))
     assert everything(web_database)[0].description is None
 
@@ -95,7 +95,7 @@ def test_of_two_rows_with_one_identifier_the_first_wins(
     assert [asset.name for asset in everything(web_database)] == ["first", "Laptop"]
 
 
-def test_an_identifier_that_a_live_asset_has_is_refused_with_its_origin(
+def test_a_taken_identifier_is_refused_with_the_origin_of_its_asset(
     db: TestDatabase, worker_database: Database
 ) -> None:
     insert(worker_database, staged(2, "A"))
