@@ -95,7 +95,7 @@ def test_of_two_rows_with_one_identifier_the_first_wins(
     assert [asset.name for asset in everything(web_database)] == ["first", "Laptop"]
 
 
-def test_an_identifier_that_a_live_asset_has_is_refused_with_its_origin(
+def test_a_taken_identifier_is_refused_with_the_origin_of_its_asset(
     db: TestDatabase, worker_database: Database
 ) -> None:
     insert(worker_database, staged(2, "A"))

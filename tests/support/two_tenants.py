@@ -9,6 +9,7 @@ from uuid import UUID
 import psycopg2
 from psycopg2.extras import register_uuid
 
+from bulkimport.store.asset_columns import COLUMNS
 from tests.conftest import FOREIGN, OWN, TestDatabase
 
 JOB = UUID("00000000-0000-4000-8000-000000000001")  # pending, claimed by no worker; reverts PARENT
@@ -98,11 +99,10 @@ PARAMETERS: dict[str, Any] = {
     "chunk_rows": 5,
     "asset_id": ASSET,
     "identifier": "A",
+    **dict.fromkeys(COLUMNS),
     "name": "Laptop",
     "type": "device",
-    "description": None,
     "valid_from": "2024-01-15",
-    "valid_to": None,
     "is_active": True,
     "metadata": "{}",
     "import_job_id": PARENT,
@@ -163,13 +163,12 @@ PARAMETERS: dict[str, Any] = {
 
 # For statements that insert a row, which must not exist yet, and where a name means different things.
 ARRAYS = {
+    **dict.fromkeys(COLUMNS, "{NULL}"),
     "import_row": "{9}",
     "identifier": "{NEW}",
     "name": "{N}",
     "type": "{device}",
-    "description": "{d}",
     "valid_from": "{2024-01-15}",
-    "valid_to": "{NULL}",
     "is_active": "{t}",
     "metadata": "{NULL}",
 }

@@ -16,6 +16,8 @@ from bulkimport.csvfile import dates
 from bulkimport.csvfile.header import FIELDS
 from bulkimport.csvfile.records import Record, Records
 
+Values = dict[str, Any]  # of a good row, by their fields
+
 GOOD = {
     "identifier": "LT-1",
     "name": "Laptop",
@@ -25,8 +27,9 @@ GOOD = {
     "valid_to": "2024-12-31",
     "is_active": "true",
 }
-RULES = RowRules(FIELDS)
-Values = dict[str, Any]  # of a good row, by their fields
+COLUMNS = tuple(GOOD)
+RULES = RowRules(COLUMNS)
+NO_VALUES: Values = {**dict.fromkeys(FIELDS), METADATA: {}}
 
 
 def check(**cells: str) -> Values | list[RowError]:
@@ -62,6 +65,7 @@ def the_error(**cells: str) -> RowError:
 
 def test_a_good_row_becomes_the_values_of_an_asset() -> None:
     assert check() == {
+        **NO_VALUES,
         "identifier": "LT-1",
         "name": "Laptop",
         "type": "device",
@@ -69,7 +73,6 @@ def test_a_good_row_becomes_the_values_of_an_asset() -> None:
         "valid_from": datetime(2024, 1, 15, tzinfo=UTC),
         "valid_to": datetime(2024, 12, 31, tzinfo=UTC),
         "is_active": True,
-        METADATA: {},
     }
 
 
@@ -105,7 +108,7 @@ def test_required_cells_must_not_be_empty(field: str, cell: str) -> None:
 
 
 @pytest.mark.parametrize(("field", "limit"), [("identifier", 255), ("name", 255), ("description", 1024)])
-def test_text_has_a_longest_length_in_characters(field: str, limit: int) -> None:
+def test_a_text_has_a_maximum_length_in_characters(field: str, limit: int) -> None:
     assert isinstance(check(**{field: "ü" * limit}), dict)
 
     error = the_error(**{field: "ü" * (limit + 1)})
@@ -179,13 +182,13 @@ def test_anything_else_is_not_a_boolean(cell: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["identifier", "name", "description"])
-def test_nul_is_an_error_and_shown_readably(field: str) -> None:
+def test_nul_is_an_error_and_shown_in_printable_form(field: str) -> None:
     error = the_error(**{field: "a\0b"})
     assert (error.code, error.value) == ("invalid_character", r"a\x00b")
 
 
-@pytest.mark.parametrize("field", FIELDS)
-def test_bytes_that_are_not_utf_8_are_an_error_and_shown_readably(field: str) -> None:
+@pytest.mark.parametrize("field", COLUMNS)
+def test_bytes_that_are_not_utf_8_are_an_error_and_shown_in_printable_form(field: str) -> None:
     error = the_error(**{field: b"M\xfcller".decode("utf-8", "surrogateescape")})
     assert (error.code, error.value) == ("invalid_encoding", r"M\xfcller")
     assert error.message == rf'{field} "M\xfcller" contains bytes that cannot be decoded: \xfc'
@@ -224,7 +227,7 @@ def test_timestamps_are_moments() -> None:
 
 
 def test_dates_have_the_format_of_the_file() -> None:
-    rules = RowRules(FIELDS, date_format="DD/MM/YYYY")
+    rules = RowRules(COLUMNS, date_format="DD/MM/YYYY")
     cells = list({**GOOD, "valid_from": "01/02/2024", "valid_to": "2024-12-31"}.values())
     errors = check_one(rules, Record(7, 9, cells, None))
     assert [error.message for error in errors if isinstance(error, RowError)] == [
@@ -233,7 +236,7 @@ def test_dates_have_the_format_of_the_file() -> None:
 
 
 def test_metadata_columns_make_metadata() -> None:
-    rules = RowRules((*FIELDS, "metadata.colour", "metadata.Size", None))
+    rules = RowRules((*COLUMNS, "metadata.colour", "metadata.Size", None))
     asset = check_one(rules, Record(7, 9, [*GOOD.values(), " red ", "", "ignored"], None))
     assert isinstance(asset, dict)
     assert asset[METADATA] == {"colour": "red"}
@@ -246,11 +249,7 @@ def test_metadata_columns_make_metadata() -> None:
 
 def test_a_partial_row_needs_only_its_identifier() -> None:
     rules = RowRules(("identifier", "type", "valid_to"), partial=True)
-    assert check_one(rules, Record(7, 9, ["A", "", ""], None)) == {
-        **dict.fromkeys(FIELDS),
-        "identifier": "A",
-        METADATA: {},
-    }
+    assert check_one(rules, Record(7, 9, ["A", "", ""], None)) == {**NO_VALUES, "identifier": "A"}
     errors = check_one(rules, Record(7, 9, ["", "x", "y"], None))
     assert [error.code for error in errors if isinstance(error, RowError)] == [
         *("required", "unknown_type", "invalid_date"),
@@ -279,13 +278,12 @@ def test_columns_may_be_in_another_order_or_absent() -> None:
     rules = RowRules(("is_active", None, "valid_from", "type", "name", "identifier"))
     asset = check_one(rules, Record(2, 2, ["no", "?", "2024-01-15", "asset", "Drill", "T-1"], None))
     assert asset == {
-        **dict.fromkeys(FIELDS),
+        **NO_VALUES,
         "identifier": "T-1",
         "name": "Drill",
         "type": "asset",
         "valid_from": datetime(2024, 1, 15, tzinfo=UTC),
         "is_active": False,
-        METADATA: {},
     }
 
 
@@ -302,7 +300,7 @@ CELLS = st.one_of(
 
 
 @given(st.lists(st.lists(CELLS, min_size=7, max_size=9)), st.booleans())
-def test_rows_are_checked_alike_alone_and_together(table: list[list[str]], partial: bool) -> None:
+def test_a_row_is_checked_the_same_alone_and_with_others(table: list[list[str]], partial: bool) -> None:
     columns = ("identifier", "metadata.a", "valid_to", "name", "type", None, "valid_from", "is_active")
     rules = RowRules(columns, partial=partial)
     records = [Record(number, number, cells, None) for number, cells in enumerate(table, 2)]
@@ -314,7 +312,7 @@ def test_rows_are_checked_alike_alone_and_together(table: list[list[str]], parti
 
 def test_a_row_keeps_its_first_errors_and_all_are_counted() -> None:
     names = [f"metadata.{number}" for number in range(30)]
-    rules = RowRules((*FIELDS, *names))
+    rules = RowRules((*COLUMNS, *names))
     cells = [*{**GOOD, "name": "", "valid_to": "2024-01-14"}.values(), *["a\0"] * 30]
     checked = rules.check(together([Record(row, row, cells, None) for row in (2, 3)]))
     assert not checked.good
@@ -360,7 +358,7 @@ def occurrences(errors: Iterable[RowError]) -> dict[tuple[str, str | None], Coun
 
 
 def errors_of(record: Record, partial: bool) -> list[RowError]:
-    """All errors of a row, found cell by cell."""
+    """All errors of a row, checked cell by cell."""
     if len(record.cells) != len(MODEL_COLUMNS):
         message = f"the row has {len(record.cells)} cells and the header {len(MODEL_COLUMNS)}"
         return [RowError(record.row, record.line, None, "wrong_cell_count", message, None)]
