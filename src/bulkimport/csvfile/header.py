@@ -65,16 +65,16 @@ def map_columns(header: Sequence[str], mapping: Mapping[str, str], required: Seq
     `mapping` is missing, a column occurs twice, or a field has two columns.
     """
     keys = [_key(name) for name in header]
-    if doubled := _doubled([key for key in keys if key]):
-        raise Refusal("duplicate-columns", f"The header has {_listed(doubled)} more than once.")
+    if duplicates := _duplicates([key for key in keys if key]):
+        raise Refusal("duplicate-columns", f"The header has {_listed(duplicates)} more than once.")
     if unused := [name for name in mapping if _key(name) not in keys]:
         raise Refusal(
             "missing-columns", f"columns= maps {_listed(unused)}; the header has {_listed(header)}."
         )
     foreign = {_key(name): target for name, target in mapping.items()}
     columns = tuple(foreign.get(_key(name)) or _own(name) for name in header)
-    if doubled := _doubled([target for target in columns if target]):
-        raise Refusal("duplicate-columns", f"More than one column is mapped to {_listed(doubled)}.")
+    if duplicates := _duplicates([target for target in columns if target]):
+        raise Refusal("duplicate-columns", f"More than one column is mapped to {_listed(duplicates)}.")
     missing = [field for field in required if field not in columns]
     if missing:
         raise Refusal("missing-columns", _missing(missing, header, columns))
@@ -134,12 +134,12 @@ def _own(name: str) -> str | None:
     return None
 
 
-def _doubled(names: Sequence[str]) -> list[str]:
+def _duplicates(names: Sequence[str]) -> list[str]:
     return sorted({name for name in names if names.count(name) > 1})
 
 
-def _unreadable(what: str) -> Refusal:
-    return Refusal("unreadable-header", f"The header {what}.")
+def _unreadable(fault: str) -> Refusal:
+    return Refusal("unreadable-header", f"The header {fault}.")
 
 
 def _missing(missing: Sequence[str], header: Sequence[str], columns: Columns) -> str:

@@ -10,9 +10,9 @@ JSON_START = re.compile(rb'[{\[]\s*["{}\[\]0-9]')
 
 def refuse(start: bytes) -> None:
     """Raise Refusal if the first bytes of a file are those of another format."""
-    found = _other_format(start)
-    if found:
-        raise Refusal("not-csv", f"{found}.")
+    advice = _other_format(start)
+    if advice:
+        raise Refusal("not-csv", f"{advice}.")
 
 
 def _other_format(start: bytes) -> str | None:

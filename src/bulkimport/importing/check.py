@@ -35,7 +35,7 @@ class CheckedChunk:
 
 @metrics.stage("check")
 def check(chunk: StoredChunk, columns: Columns, options: Options) -> CheckedChunk:
-    """Check every row of a chunk whose file has these columns."""
+    """Check every row of a chunk of a file with these columns."""
     rules = RowRules(columns, date_format=options.date_format, partial=options.on_conflict == UPDATE)
     read = records.read(
         chunk.body, delimiter=options.delimiter, first_row=chunk.first_row, first_line=chunk.first_line
@@ -58,7 +58,7 @@ class Lookahead:
     def begin(
         self, job_id: UUID, number: int, chunk: StoredChunk, columns: Columns, options: Options
     ) -> None:
-        """Check this chunk in the background."""
+        """Start to check this chunk in the background."""
         self._key = job_id, number
         self._future = self._thread.submit(check, chunk, columns, options)
 

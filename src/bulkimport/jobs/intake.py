@@ -49,7 +49,7 @@ def cut(
 ) -> Iterator[CutFile]:
     """Read the file, once, as a stream; with no transaction open, since a file may take any time to read.
 
-    Raises Refusal where no job can be made of it, or the account may not have one.
+    Raises Refusal if no job can be made of it, or the account may not have another one.
     """
     with database.tenant_read(account_id) as cursor:
         accounts.require_active(cursor, account_id=account_id)
