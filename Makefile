@@ -59,13 +59,20 @@ SQUAWK := $(BIN)/squawk --pg-version 15.0 --assume-in-transaction --exclude $\
 # - PS010: the platform has made the schema
 PGSPOT := $(BIN)/pgspot --ignore PS001 --ignore PS016 --ignore PS010
 
+# Wording to avoid; "there is no" and "is no longer" are fine. The brackets keep the list from matching itself.
+WORDS := [m]end(s|ed|ing)?|[h]and(s|ed|ing)? (in|on|out|back)|in [h]and|in [v]ain|[d]oubled|of [b]efore|$\
+	[h]ad in|(not|be) [h]ad|(?<!there )is [n]o(?! longer| more)|(?<!there )is (?-i:[n]one)
+TEXTS := src tests docs deploy sql bench examples .ci README.md CONTRIBUTING.md CHANGELOG.md Makefile setup.cfg
+
 .PHONY: lint
-lint: .venv/installed ## Check style, types and migrations
+lint: .venv/installed ## Check style, types, wording and migrations
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
 	$(SQUAWK) sql/*.up.sql
 	@$(PGSPOT) --summary-only sql/*.sql > /dev/null || $(PGSPOT) sql/*.sql
+	@grep -rInwiP '$(WORDS)' $(TEXTS) --exclude-dir=swagger_ui --exclude='*.lock'; test $$? -eq 1 || \
+		{ echo "make lint: reword these lines; WORDS in the Makefile lists what to avoid" >&2; exit 1; }
 
 .PHONY: audit
 audit: .venv/installed ## Ask a public database about vulnerabilities of what requirements.lock pins
@@ -73,7 +80,7 @@ audit: .venv/installed ## Ask a public database about vulnerabilities of what re
 		{ echo "make audit: there are vulnerabilities, or the database could not be asked; see above" >&2; exit 1; }
 
 .PHONY: format
-format: .venv/installed ## Mend what can be mended without thinking
+format: .venv/installed ## Fix style where that is automatic
 	$(BIN)/python -m ruff check --fix .
 	$(BIN)/python -m ruff format .
 

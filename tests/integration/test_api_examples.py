@@ -15,9 +15,9 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from bulkimport.auth.tokens import issue_token
-from tests.api_page import PAGE, SECTIONS
 from tests.conftest import OWN, SECRET
 from tests.integration.conftest import Importer
+from tests.support.api_page import PAGE, SECTIONS
 
 WITH_EXAMPLES = [title for title, text in SECTIONS.items() if "```http" in text]
 WITHOUT_WORKERS = "Cancel a job"  # whose example is a job that no worker has claimed

@@ -11,8 +11,8 @@ from bulkimport.app import create_app
 from bulkimport.assets.documents import READ_ONLY
 from bulkimport.web import openapi
 from bulkimport.web.problem_types import PROBLEM_TYPES
-from tests.api_page import INTRODUCTION, PAGE, SECTIONS
 from tests.conftest import SECRET
+from tests.support.api_page import INTRODUCTION, PAGE, SECTIONS
 
 HEALTH = "Health, metrics and documentation"
 OPERATIONS = [title for title, text in SECTIONS.items() if text.startswith("\n`")]

@@ -13,7 +13,7 @@ from bulkimport.errors import Refusal
 from bulkimport.web import problems, request_log
 from bulkimport.web.problem_types import PROBLEM_TYPES
 from bulkimport.web.problems import Problem
-from tests.api_page import SECTIONS
+from tests.support.api_page import SECTIONS
 
 ROOT = Path(__file__).parents[2]
 

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-PAGE = (Path(__file__).parents[1] / "docs/api.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs/api.md").read_text()
 INTRODUCTION, *_PARTS = re.split(r"^##+ (.+)\n", PAGE, flags=re.MULTILINE)
 
 # Title → text, in the order of the page.
