@@ -8,6 +8,7 @@ import pytest
 
 from bulkimport.database.connections import Database
 from bulkimport.store import assets, staged_assets, staging
+from bulkimport.store.asset_columns import COLUMNS
 from bulkimport.store.staged_assets import Refused
 from tests.conftest import FOREIGN, OWN, TestDatabase
 
@@ -19,6 +20,7 @@ StagedRow = tuple[int, dict[str, Any]]
 
 def staged(row: int, identifier: str, name: str = "Laptop", description: str | None = None) -> StagedRow:
     return row, {
+        **dict.fromkeys(COLUMNS),
         "identifier": identifier,
         "name": name,
         "type": "device",

@@ -10,7 +10,15 @@ from bulkimport.csvfile.records import Record, lenient_cells
 from bulkimport.errors import Refusal
 
 # The fields of an asset that have a column of their own, in the order of the template.
-FIELDS = ("identifier", "name", "type", "description", "valid_from", "valid_to", "is_active")
+FIELDS = (
+    "identifier",
+    "name",
+    "type",
+    "description",
+    "valid_from",
+    "valid_to",
+    "is_active",
+)
 DATE_FIELDS = ("valid_from", "valid_to")
 REQUIRED_FIELDS = ("identifier", "name", "type", "valid_from", "is_active")
 METADATA_PREFIX = "metadata."

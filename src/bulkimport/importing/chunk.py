@@ -14,7 +14,7 @@ from bulkimport.telemetry import metrics
 
 
 def import_chunk(cursor: Cursor, job: Job, claim: Claim, options: Options, lookahead: Lookahead) -> Outcome:
-    """Import the claimed chunk, whose job must be locked."""
+    """Import the claimed chunk; the job's queue row must be locked."""
     columns = tuple(job.columns)
     checked = lookahead.take(claim.job_id, claim.next_chunk)
     if checked is None:

@@ -16,7 +16,7 @@ CHANGED_SINCE = "changed_since"
 
 @metrics.stage("revert")
 def revert_chunk(cursor: Cursor, job: Job, claim: Claim) -> Outcome:
-    """Undo what the claimed range did; the job must be locked.
+    """Undo what the claimed range did; the job's queue row must be locked.
 
     Assets that were deleted since are skipped; those that were changed since are left as they are, each with
     an error. The last range also counts as skipped the rows that an earlier, unfinished revert has undone.

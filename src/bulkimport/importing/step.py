@@ -33,7 +33,7 @@ class StoppedError(Exception):
 def import_next(cursor: Cursor, claim: Claim, lookahead: Lookahead, stopping: Callable[[], bool]) -> Outcome:
     """Import the claimed chunk, or all of them, and move the checkpoint or finish the job.
 
-    A claim that copies a chunk imports nothing. The job must be locked.
+    A claim that copies a chunk imports nothing. The job's queue row must be locked.
 
     Raises BadRowError, CancelledError, StoppedError or conflicts.InterferenceError; the transaction must then
     be rolled back.
@@ -65,12 +65,12 @@ def import_next(cursor: Cursor, claim: Claim, lookahead: Lookahead, stopping: Ca
 
 
 def give_up(cursor: Cursor, claim: Claim, failure: str) -> None:
-    """Fail the job for a reason other than its rows; the job must be locked."""
+    """Fail the job for a reason other than its rows; its queue row must be locked."""
     finish.end(cursor, account_id=claim.account_id, job_id=claim.job_id, status=jobs.FAILED, failure=failure)
 
 
 def cancel(cursor: Cursor, claim: Claim) -> bool:
-    """End the job where it is; False if it has already ended. The job must be locked."""
+    """End the job where it is; False if it has already ended. Its queue row must be locked."""
     return finish.end(cursor, account_id=claim.account_id, job_id=claim.job_id, status=jobs.CANCELLED)
 
 
