@@ -1,7 +1,7 @@
 """Actions on an existing job: cancel, delete, retry, revert.
 
-All run in the caller's transaction, which must be rolled back after an error. All raise Refusal if the account
-has no such job, or its state does not allow the action.
+All run in the caller's transaction, which must be rolled back after an error. All raise Refusal if the
+account has no such job, or its state does not allow the action.
 """
 
 from uuid import UUID
