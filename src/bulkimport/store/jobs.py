@@ -189,7 +189,7 @@ def get_state(cursor: Cursor, *, account_id: int, job_id: UUID) -> State | None:
     return State(*state) if state else None
 
 
-# A filter that is NULL is no condition. The order walks bulk_import_jobs_newest_idx, as far as in
+# A filter that is NULL does not apply. The order walks bulk_import_jobs_newest_idx, as far as in
 # assets.PAGE_BY_ID.
 PAGE = f"""
 /* jobs.page */

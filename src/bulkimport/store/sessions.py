@@ -15,7 +15,7 @@ class Ended(NamedTuple):
 
 
 # While PostgreSQL waits for a client to read (ClientWrite), none of its time-outs applies, and the session
-# keeps its locks and its snapshot; but a login may end its own sessions. `state` is no condition, because the
+# keeps its locks and its snapshot; but a login may end its own sessions. `state` is not checked, because the
 # session already counts as idle while the last 8 KiB of an answer are sent. A statement that began in the
 # future began before the clock was set back, and how long it has lasted cannot be known.
 END_STUCK = """
