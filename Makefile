@@ -47,7 +47,7 @@ test: .venv/installed ## Run the whole test suite
 	$(PYTEST) tests/e2e tests/integration tests/unit
 
 # What would lock a table for long, in the files that a release runs. Not asked for:
-# - require-*-timeout: src/bulkimport/migrate.py sets both
+# - require-*-timeout: src/bulkimport/database/migrations.py sets both
 # - prefer-bigint-*: an account is an int by the platform's choice; a file has a million rows at most
 # - prefer-text-field: the lengths of an asset's texts are the platform's
 SQUAWK := $(BIN)/squawk --pg-version 15.0 --assume-in-transaction --exclude $\
@@ -55,7 +55,7 @@ SQUAWK := $(BIN)/squawk --pg-version 15.0 --assume-in-transaction --exclude $\
 	prefer-bigint-over-int,prefer-bigint-over-smallint,prefer-text-field
 
 # What another user's objects could turn. Not asked for:
-# - PS001, PS016: src/bulkimport/migrate.py sets a search_path in which operators and functions are PostgreSQL's own
+# - PS001, PS016: src/bulkimport/database/migrations.py sets a search_path in which operators and functions are PostgreSQL's own
 # - PS010: the platform has made the schema
 PGSPOT := $(BIN)/pgspot --ignore PS001 --ignore PS016 --ignore PS010
 

@@ -1,4 +1,4 @@
-"""make bench: every measure, as a table and as JSON."""
+"""make bench: takes all measurements, and shows them as a table and as JSON."""
 
 import tempfile
 from pathlib import Path
@@ -10,10 +10,16 @@ from bench.service import started
 
 
 @click.command()
-@click.option("--runs", default=5, help="Of each measure; its median counts.")
-@click.option("--output", default="var/bench.json", type=click.Path(path_type=Path), show_default=True)
+@click.option("--runs", default=5, show_default=True, help="Runs per measure; the median counts.")
+@click.option(
+    "--output",
+    default="var/bench.json",
+    type=click.Path(path_type=Path),
+    show_default=True,
+    help="JSON file to write.",
+)
 def main(runs: int, output: Path) -> None:
-    """Measure the service on this machine; exit 1 where a bar is missed."""
+    """Measure the service on this machine; exit with 1 if a target is missed."""
     measures = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -1,4 +1,4 @@
-"""The least that Flask can do, to be served by the same gunicorn."""
+"""A minimal Flask application, served by the same gunicorn as the service, to compare with."""
 
 from flask import Flask, Response
 
@@ -7,5 +7,5 @@ app = Flask("bare")
 
 @app.get("/")
 def constant() -> Response:
-    """A constant."""
+    """Answer with a constant."""
     return Response('{"status": "ok"}', content_type="application/json")

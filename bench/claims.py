@@ -1,4 +1,4 @@
-"""How long a claim takes when the tables are full of the past."""
+"""How long a claim takes when the tables are full of finished jobs."""
 
 import statistics
 import time
@@ -6,8 +6,8 @@ from pathlib import Path
 
 from bench import report
 from bench.report import Measure
-from bulkimport import migrate
-from bulkimport.database import Database
+from bulkimport.database import migrations
+from bulkimport.database.connections import Database
 from bulkimport.devserver import environment, postgres
 from bulkimport.store import queue
 
@@ -28,17 +28,17 @@ THE_PAST = (
 
 
 def measure(folder: Path, runs: int) -> list[Measure]:
-    """p99 of a claim with 1,000,000 finished jobs and 10,000 dead queue rows, against an empty database."""
+    """p99 of a claim with 1,000,000 finished jobs and 10,000 dead queue rows / in an empty database."""
     with postgres.running(folder / "claims") as server:
         environment.create_roles(server)
-        found = [p99(server, f"past_{run}", *THE_PAST) / p99(server, f"empty_{run}") for run in range(runs)]
-    return [report.median("claim p99, 1,000,000 old jobs, 10,000 dead rows / empty", found, most=3)]
+        ratios = [p99(server, f"past_{run}", *THE_PAST) / p99(server, f"empty_{run}") for run in range(runs)]
+    return [report.median("claim p99, 1,000,000 old jobs, 10,000 dead rows / empty", ratios, most=3)]
 
 
 def p99(server: postgres.Server, name: str, *fill: str) -> float:
-    """Seconds in which 99 of 100 claims are committed, in a database of their own."""
+    """The seconds within which 99 of 100 claims are committed, measured in a database of their own."""
     environment.create_database(server, name)
-    migrate.up(server.url(environment.OWNER, name))
+    migrations.up(server.url(environment.OWNER, name))
     environment.grant_roles(server)
     for statement in ("INSERT INTO trakrf.accounts (id, name) VALUES (1, 'one')", *fill, *ONE_JOB):
         environment.execute(server.url(postgres.ADMIN, name), statement)

@@ -1,4 +1,4 @@
-"""Files like customers'."""
+"""CSV files like those that customers upload."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ COLUMNS = "identifier, name, type, description, valid_from, valid_to, is_active"
 
 
 def write_file(path: Path, rows: int, *, prefix: str = "AST", bad_every: int = 0) -> Path:
-    """About 90 bytes a row; of each `bad_every` rows one has an unknown type and a date that is none."""
+    """Write `rows` rows of about 90 bytes; one in `bad_every` has an unknown type and an invalid date."""
     with path.open("w", encoding="utf-8") as file:
         file.write(COLUMNS.replace(" ", "") + "\n")
         for number in range(rows):

@@ -1,6 +1,6 @@
-"""How fast jobs are imported, against \\copy of the same file into the same table by the superuser.
+"""How fast jobs are imported, compared with \\copy of the same file into the same table by the superuser.
 
-The yardstick checks nothing: no validation, no tenant policy, no job, one transaction. Both are run in turn,
+The yardstick does without validation, tenant policies and jobs, and uses one transaction. Both run in turn,
 and the ratio is taken pair by pair, because machines differ and drift.
 """
 
@@ -19,10 +19,10 @@ SINGLE_COMMITS = 2_000
 
 
 def one_worker(service: Service, folder: Path, runs: int) -> list[Measure]:
-    """One job at a time."""
+    """Measure one job at a time."""
     small = write_file(folder / "small.csv", SMALL)
     half_bad = write_file(folder / "half_bad.csv", SMALL, bad_every=2)
-    timed_job(service, small)  # warms everything up
+    timed_job(service, small)  # warm-up
     copies, jobs, uploads, bad_jobs, bare = [], [], [], [], []
     for _ in range(runs):
         copies.append(timed_copy(service, small))
@@ -34,10 +34,10 @@ def one_worker(service: Service, folder: Path, runs: int) -> list[Measure]:
     commits = [timed_single_commits(service) for _ in range(runs)]
     return [
         report.median("100,000 rows, one worker / \\copy", ratios(copies, jobs), least=0.6),
-        report.median("half of the rows wrong / clean file", ratios(jobs, bad_jobs), least=0.6),
-        report.median("upload of 100,000 rows / csv.reader pass", ratios(uploads, bare), most=6),
+        report.median("half of the rows invalid / clean file", ratios(jobs, bad_jobs), least=0.6),
+        report.median("upload of 100,000 rows / one pass of csv.reader", ratios(uploads, bare), most=6),
         report.median(
-            "import / one INSERT and COMMIT a row",
+            "import / one INSERT and COMMIT per row",
             [SMALL / job / (SINGLE_COMMITS / commit) for job, commit in zip(jobs, commits, strict=True)],
             least=30,
         ),
@@ -45,7 +45,7 @@ def one_worker(service: Service, folder: Path, runs: int) -> list[Measure]:
 
 
 def large_files(service: Service, folder: Path, runs: int) -> list[Measure]:
-    """A million rows."""
+    """Measure jobs of a million rows."""
     small = write_file(folder / "small.csv", SMALL)
     large = write_file(folder / "large.csv", LARGE)
     copies, jobs, small_jobs = [], [], []
@@ -64,39 +64,39 @@ def large_files(service: Service, folder: Path, runs: int) -> list[Measure]:
 
 
 def two_workers(service: Service, folder: Path, runs: int) -> list[Measure]:
-    """Two jobs at a time, on two cores."""
+    """Measure two jobs at a time, on two cores."""
     files = [write_file(folder / f"{prefix}.csv", SMALL, prefix=prefix) for prefix in ("ONE", "TWO")]
-    found = []
+    rates = []
     for _ in range(runs + 1):
         copy = timed_copy(service, files[0])
         forget_everything(service)
         jobs = [client(service).upload(file) for file in files]
-        # From the second 202: the first job has a head start, which its rows are counted without.
+        # Timed from the second 202. The first job has a head start, so the rows done by then do not count.
         done = int(psql(service, "SELECT count(*) FROM trakrf.assets"))
         started = time.monotonic()
         for job_id in jobs:
             wait_for(service, job_id)
         rate = (2 * SMALL - done) / (time.monotonic() - started)
-        found.append(rate / (SMALL / copy))
-    return [report.median("two jobs, two workers, rows/s / \\copy", found[1:], least=1.0)]
+        rates.append(rate / (SMALL / copy))
+    return [report.median("two jobs, two workers, rows/s / \\copy", rates[1:], least=1.0)]
 
 
 def small_behind_large(service: Service, folder: Path, runs: int) -> list[Measure]:
-    """A small file handed in behind a large one."""
+    """Measure how long a small file takes that is uploaded after a large one."""
     large = write_file(folder / "large.csv", LARGE)
     small = write_file(folder / "tiny.csv", 100, prefix="TINY")
     forget_everything(service)
     job_id = client(service).upload(large)
-    found = []
+    durations = []
     for number in range(runs):
         psql(service, "DELETE FROM trakrf.assets WHERE identifier LIKE 'TINY%'")
         started = time.monotonic()
         wait_for(service, client(service).upload(small))
-        found.append(time.monotonic() - started)
+        durations.append(time.monotonic() - started)
         if client(service).job(job_id)["status"] != "processing":
-            raise RuntimeError(f"the large file was done after {number} small ones")
+            raise RuntimeError(f"the large file was finished after {number} small ones")
     wait_for(service, job_id)
-    return [report.median("100 rows behind 1,000,000, seconds", found, most=2)]
+    return [report.median("100 rows queued behind 1,000,000, seconds", durations, most=2)]
 
 
 def ratios(numerators: list[float], denominators: list[float]) -> list[float]:
@@ -104,7 +104,7 @@ def ratios(numerators: list[float], denominators: list[float]) -> list[float]:
 
 
 def timed_copy(service: Service, file: Path) -> float:
-    """Seconds of the yardstick."""
+    """Seconds that the yardstick takes."""
     forget_everything(service)
     psql(service, "ALTER TABLE trakrf.assets ALTER account_id SET DEFAULT 1")
     started = time.monotonic()
@@ -125,7 +125,7 @@ def timed_job(service: Service, file: Path) -> tuple[float, float]:
 
 
 def timed_csv(file: Path) -> float:
-    """Seconds of a bare pass with the standard reader."""
+    """Seconds that one pass with the standard csv reader takes."""
     started = time.monotonic()
     with file.open(encoding="utf-8", newline="") as text:
         for _ in csv.reader(text):
@@ -134,7 +134,7 @@ def timed_csv(file: Path) -> float:
 
 
 def timed_single_commits(service: Service) -> float:
-    """Seconds of what this service replaces: a transaction a row, as a POST for each would be."""
+    """Seconds that a transaction per row takes, as if each row had been created by its own POST."""
     forget_everything(service)
     script = "".join(
         "BEGIN;SELECT set_config('app.current_account_id', '1', true);"

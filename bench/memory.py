@@ -12,7 +12,7 @@ WEB, WORKER = "gunicorn", "worker --single"
 
 
 def measure(folder: Path) -> list[Measure]:
-    """MiB more at the peak, in processes that did nothing else."""
+    """The additional MiB at the peak, in processes that did nothing else."""
     small = peaks(folder, write_file(folder / "tiny.csv", 1_000))
     large = peaks(folder, write_file(folder / "large.csv", 1_000_000))
     return [
@@ -22,7 +22,7 @@ def measure(folder: Path) -> list[Measure]:
 
 
 def peaks(folder: Path, file: Path) -> tuple[int, int]:
-    """Bytes of web and of worker."""
+    """Peak memory of web and of the worker, in bytes."""
     data = folder / file.stem
     data.mkdir()
     with started(data, workers=1) as service:

@@ -1,4 +1,4 @@
-"""What was measured, against what it should be."""
+"""Measurements and their targets."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import click
 
 @dataclass(frozen=True)
 class Measure:
-    """One line of the table. `bar` is the least that `value` may be, or the most where `at_most` is set."""
+    """One line of the table. `bar` is the target: the minimum of `value`, or its maximum if `at_most`."""
 
     name: str
     value: float
@@ -27,7 +27,7 @@ class Measure:
 
 
 def median(name: str, runs: Sequence[float], *, least: float = 0, most: float = 0) -> Measure:
-    """A measure by the median of its runs, and print its line."""
+    """Make a measure of the median of its runs, and print its line."""
     measure = Measure(
         name, statistics.median(runs), most or least, bool(most), [round(run, 3) for run in runs]
     )
@@ -38,7 +38,7 @@ def median(name: str, runs: Sequence[float], *, least: float = 0, most: float = 
 
 
 def write(measures: Sequence[Measure], path: Path) -> None:
-    """The same as JSON, with the machine it was measured on."""
+    """Write the measures as JSON, with the machine they were taken on."""
     path.parent.mkdir(parents=True, exist_ok=True)
     machine = {"cores": len(os.sched_getaffinity(0)), "platform": platform.platform()}
     document = {"machine": machine, "measures": [{**asdict(m), "met": m.is_met} for m in measures]}

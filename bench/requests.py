@@ -1,4 +1,4 @@
-"""How many requests a second the service answers, against a bare Flask route under the same gunicorn."""
+"""How many requests per second the service answers, compared with a bare Flask route under its gunicorn."""
 
 import os
 import socket
@@ -24,7 +24,7 @@ CONNECTIONS = 4
 
 
 def measure(service: Service, folder: Path, runs: int) -> list[Measure]:
-    """The status of a running job, and the revalidation of a finished one."""
+    """Measure requests for the status of a running job, and 304 answers for a finished one."""
     forget_everything(service)
     finished = client(service).upload(write_file(folder / "tiny.csv", 100, bad_every=10))
     wait_for(service, finished)
@@ -54,7 +54,7 @@ def measure(service: Service, folder: Path, runs: int) -> list[Measure]:
 
 @contextmanager
 def bare_flask(service: Service) -> Iterator[str]:
-    """The URL of a bare Flask application, with the gunicorn of the service."""
+    """The URL of a bare Flask application, served by the same gunicorn as the service."""
     port = run.free_port()
     environ = {**os.environ, **service.environments["web"], "PORT": str(port), "PYTHONPATH": os.getcwd()}
     command = [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "bench.bare:app"]
@@ -74,7 +74,7 @@ def bare_flask(service: Service) -> Iterator[str]:
 
 
 def rate(url: str, headers: Mapping[str, str], status: bytes) -> float:
-    """Requests a second over a few connections that are kept alive."""
+    """Requests per second over CONNECTIONS connections that are kept alive."""
     host, _, path = url.removeprefix("http://").partition("/")
     lines = [
         f"GET /{path} HTTP/1.1",

@@ -1,4 +1,4 @@
-"""The service as `make run` starts it, in a folder of its own, to be measured."""
+"""The service to measure, as `make run` starts it, in a folder of its own."""
 
 import os
 import subprocess
@@ -22,13 +22,13 @@ LOOK_INTERVAL_S = 0.01
 
 @contextmanager
 def started(folder: Path, *, workers: int, web: int = 1) -> Iterator[Service]:
-    """The whole service, with so many processes of each kind."""
+    """The whole service, with `workers` worker processes and `web` web processes."""
     concurrency = {"WORKER_CONCURRENCY": str(workers), "WEB_CONCURRENCY": str(web), "LOG_LEVEL": "WARNING"}
-    given = settings.load({"DATA_DIR": str(folder), "PORT": str(run.free_port()), **concurrency})
+    config = settings.load({"DATA_DIR": str(folder), "PORT": str(run.free_port()), **concurrency})
     environ = {**os.environ, **concurrency}
     with (
         (folder / "service.log").open("ab") as output,
-        run.service(given, environ, threading.Event(), output=output) as service,
+        run.service(config, environ, threading.Event(), output=output) as service,
     ):
         yield service
 
@@ -38,7 +38,7 @@ def client(service: Service, account_id: int = 1) -> Client:
 
 
 def wait_for(service: Service, job_id: str, account_id: int = 1) -> dict[str, object]:
-    """The finished job. Looks past the service, whose answers would cost a tenth of what is measured."""
+    """The finished job. Waits by asking PostgreSQL, since asking the service costs a tenth of the CPU."""
     connection = psycopg2.connect(service.admin_url)
     connection.autocommit = True
     try:
@@ -52,12 +52,12 @@ def wait_for(service: Service, job_id: str, account_id: int = 1) -> dict[str, ob
 
 def status(cursor: Cursor, job_id: str) -> str:
     cursor.execute("SELECT status FROM trakrf.bulk_import_jobs WHERE id = %s", (job_id,))
-    ((found,),) = cursor.fetchall()
-    return str(found)
+    ((job_status,),) = cursor.fetchall()
+    return str(job_status)
 
 
 def psql(service: Service, *commands: str) -> str:
-    """Run commands as the superuser; what they print."""
+    """Run commands as the superuser; return what they print."""
     arguments = [argument for command in commands for argument in ("-c", command)]
     command = [
         str(postgres.wheel_psql()),
@@ -71,12 +71,12 @@ def psql(service: Service, *commands: str) -> str:
 
 
 def forget_everything(service: Service) -> None:
-    """No assets and no jobs, and nothing for autovacuum to do in the middle of the next measure."""
+    """Delete all assets and jobs, and leave nothing for autovacuum to do during the next measurement."""
     psql(service, "TRUNCATE trakrf.assets", "TRUNCATE trakrf.bulk_import_jobs CASCADE", "CHECKPOINT")
 
 
 def peak_memory(word: str) -> int:
-    """The most bytes that any process of the service with this word in its command line ever had."""
+    """The highest peak memory, in bytes, of the running processes with this word in their command line."""
     peaks = [0]
     for process in Path("/proc").glob("[0-9]*"):
         try:

@@ -1,6 +1,6 @@
-"""What a row, a job and a process cost, in bytes and in time; docs/scaling.md reckons with it.
+"""make sizes: what a row, a job and a process cost, in bytes and in time; docs/scaling.md is based on it.
 
-make sizes, about two minutes. Sizes do not depend on the machine; the two speeds at the end do.
+Takes about two minutes. Sizes do not depend on the machine; the two speeds at the end do.
 """
 
 import tempfile
@@ -21,7 +21,7 @@ ROWS = 100_000
 JOBS = 500
 MIB = 1024**2
 WAL = "SELECT pg_current_wal_insert_lsn() - '0/0'"
-# Everything that is kept of a job that is finished, but for its errors, its chunks and its changes.
+# Everything that is kept of a finished job, except its errors, its chunks and its changes.
 TABLES_OF_JOBS = ("bulk_import_jobs", "bulk_import_finished")
 
 
@@ -32,7 +32,7 @@ def main() -> None:
         folder = Path(name)
         file = write_file(folder / "clean.csv", ROWS)
         with started(folder, workers=1) as service:
-            show("bytes a row of the CSV file", file.stat().st_size / ROWS)
+            show("bytes per row of the CSV file", file.stat().st_size / ROWS)
             seconds = rows(service, file)
             errors(service, write_file(folder / "half_bad.csv", ROWS, bad_every=2))
             changes(service, file)
@@ -43,40 +43,40 @@ def main() -> None:
 
 
 def rows(service: Service, file: Path) -> float:
-    """What imported rows leave behind; how many seconds they took."""
+    """Show what imported rows leave behind; return how many seconds they took."""
     forget_everything(service)
     measured = Measured()
     with wal(service, measured):
         started_at = time.monotonic()
         wait_for(service, client(service).upload(file))
         seconds = time.monotonic() - started_at
-    show("bytes an asset, table", size(service, "pg_table_size", "assets") / ROWS)
-    show("bytes an asset, its three indexes", size(service, "pg_indexes_size", "assets") / ROWS)
-    show("bytes of WAL an imported row", measured.wal / ROWS)
+    show("bytes per asset, table", size(service, "pg_table_size", "assets") / ROWS)
+    show("bytes per asset, its three indexes", size(service, "pg_indexes_size", "assets") / ROWS)
+    show("bytes of WAL per imported row", measured.wal / ROWS)
     return seconds
 
 
 def errors(service: Service, file: Path) -> None:
-    """What failed rows leave behind until they are purged."""
+    """Show what failed rows leave behind until their job is purged."""
     forget_everything(service)
     wait_for(service, client(service).upload(file))
-    found = int(psql(service, "SELECT count(*) FROM trakrf.bulk_import_errors"))
-    show("bytes a row error", size(service, "pg_total_relation_size", "bulk_import_errors") / found)
+    row_errors = int(psql(service, "SELECT count(*) FROM trakrf.bulk_import_errors"))
+    show("bytes per row error", size(service, "pg_total_relation_size", "bulk_import_errors") / row_errors)
 
 
 def changes(service: Service, file: Path) -> None:
-    """What updated rows leave behind until they are purged."""
+    """Show what updated rows leave behind until their job is purged."""
     forget_everything(service)
     wait_for(service, client(service).upload(file))
     measured = Measured()
     with wal(service, measured):
         wait_for(service, client(service).upload(file, {"on_conflict": "update"}))
-    show("bytes of WAL an updated row", measured.wal / ROWS)
-    show("bytes a change kept", size(service, "pg_total_relation_size", "bulk_import_changes") / ROWS)
+    show("bytes of WAL per updated row", measured.wal / ROWS)
+    show("bytes per recorded change", size(service, "pg_total_relation_size", "bulk_import_changes") / ROWS)
 
 
 def jobs(service: Service, folder: Path) -> None:
-    """What small jobs leave behind until they are purged."""
+    """Show what small jobs leave behind until they are purged."""
     forget_everything(service)
     measured = Measured()
     with wal(service, measured):
@@ -84,12 +84,12 @@ def jobs(service: Service, folder: Path) -> None:
             file = write_file(folder / "tiny.csv", 10, prefix=f"JOB{number}")
             wait_for(service, client(service).upload(file))
     kept = sum(size(service, "pg_total_relation_size", table) for table in TABLES_OF_JOBS)
-    show("bytes a finished job", kept / JOBS)
-    show("bytes of WAL a job of 10 rows", measured.wal / JOBS)
+    show("bytes per finished job", kept / JOBS)
+    show("bytes of WAL per job of 10 rows", measured.wal / JOBS)
 
 
 def processes() -> None:
-    """Memory at its peak, after all of the above."""
+    """Show the peak memory of the processes, after all of the above."""
     show("MiB of a web process at its peak", peak_memory("gunicorn") / MIB)
     show("MiB of a worker at its peak", peak_memory("worker --single") / MIB)
 
@@ -102,14 +102,14 @@ def status_rate(service: Service) -> float:
 
 @dataclass
 class Measured:
-    """Bytes of WAL, once the block is left."""
+    """Bytes of write-ahead log; set when the block of `wal` ends."""
 
     wal: int = 0
 
 
 @contextmanager
 def wal(service: Service, measured: Measured) -> Iterator[None]:
-    """Write-ahead log that is written while the block runs, by whomever."""
+    """Measure the write-ahead log that all sessions write while the block runs."""
     before = int(psql(service, WAL))
     yield
     measured.wal = int(psql(service, WAL)) - before
@@ -119,8 +119,8 @@ def size(service: Service, function: str, table: str) -> int:
     return int(psql(service, f"SELECT {function}('trakrf.{table}')"))
 
 
-def show(what: str, value: float) -> None:
-    click.echo(f"{what:44} {value:12,.0f}")
+def show(name: str, value: float) -> None:
+    click.echo(f"{name:44} {value:12,.0f}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How gunicorn serves: threads, because a request waits for PostgreSQL more than it computes."""
+"""Settings of gunicorn: it uses threads, because requests wait for PostgreSQL more than they compute."""
 
 import logging
 import os
@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 
+from gunicorn.errors import AppImportError
 from gunicorn.http.errors import InvalidHeader
 from gunicorn.http.message import Request
 from gunicorn.workers.base import Worker
@@ -19,26 +20,39 @@ bind = f"{settings.host}:{settings.port}"
 worker_class = "gthread"
 workers = settings.web_concurrency
 threads = environment.WEB_THREADS
-control_socket_disable = True  # one path for all instances of a user: a second would replace the first
-keepalive = 75  # seconds; above any proxy's, so that the proxy is the one to close
+control_socket_disable = True  # all instances of a user share its path: a second would replace the first's
+keepalive = 75  # seconds; above any proxy's, so that the proxy closes idle connections first
 graceful_timeout = 45  # above the longest `Prefer: wait`, 30 s
-timeout = 60  # a check that the worker's main thread lives, not a time limit of a request
-limit_request_line = 8190  # the most that gunicorn can; nginx refuses longer ones first
+timeout = 60  # a check that the worker's main thread is alive, not a time limit for requests
+limit_request_line = 8190  # the maximum that gunicorn supports; nginx refuses longer lines first
 limit_request_field_size = 9_000  # a token of 8 KB, and the name of its header
-# Nothing here depends on the client's address or scheme, so nobody need be believed about them. Whoever is,
-# as loopback by default, could also move the application to another path with a SCRIPT_NAME header.
+# Nothing here depends on the client's address or scheme, so no proxy needs to be trusted about them. A
+# trusted one, as loopback is by default, could also move the application to another path with a SCRIPT_NAME
+# header.
 forwarded_allow_ips = ""
 accesslog = None  # the application logs each request, with its id
 
-# Workers import the release that is on disk when they start. What this process has imported it would hand
-# on to them, and after HUP they would be half old and half new.
+# Workers import the release that is on disk when they start. They would inherit the modules that this process
+# has imported, and after HUP they would run a mixture of the old release and the new.
 for name in [name for name in sys.modules if name.partition(".")[0] == "bulkimport"]:
     del sys.modules[name]
 
 
-def post_worker_init(_worker: object) -> None:
-    """One format for the application's lines and gunicorn's own in this process."""
-    from bulkimport import logs
+def post_worker_init(worker: Worker) -> None:
+    """Log like the application, refuse a privileged login, and watch the login's sessions."""
+    from bulkimport.database import connections, session_watch
+
+    _log_in_one_format()
+    url = settings.require_database_url()
+    try:
+        connections.refuse_privileged(url, "bulkimport-web")
+    except connections.PrivilegedRoleError as error:
+        raise AppImportError(f"bulkimport: {error}") from error  # printed with no traceback; gunicorn ends
+    session_watch.start(url, worker.wsgi.extensions["database"])
+
+
+def _log_in_one_format() -> None:
+    from bulkimport.telemetry import logs
 
     logs.configure(settings.log_level, settings.log_format)
     for name in ("gunicorn.error", "gunicorn.access"):
@@ -48,24 +62,24 @@ def post_worker_init(_worker: object) -> None:
 
 
 def on_starting(_server: object) -> None:
-    """A new folder for the metrics of this server's processes; it outlives HUP, and so do the counters."""
+    """Make a folder for the metrics of this server's processes; it survives HUP, and so do the counters."""
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="bulkimport-web-")
 
 
 def child_exit(_server: object, worker: Worker) -> None:
-    """What a process that ended has in use is in use no longer; what it counted stays."""
+    """Drop the gauges of a process that has exited; its counters stay."""
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(worker.pid)
 
 
 def on_exit(_server: object) -> None:
-    """The metrics go with the server."""
+    """Delete the folder of the metrics."""
     shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
 def without_content(record: logging.LogRecord) -> bool:
-    """Cut off what gunicorn quotes of a request: a token may stand where it does not belong, or a query."""
+    """Cut off what gunicorn quotes from a request, since that may contain a query or a misplaced token."""
     if record.getMessage().startswith("Invalid request"):
         record.msg, record.args = re.split("['\"]", record.getMessage())[0], ()
     elif isinstance(record.args, tuple):
@@ -76,9 +90,9 @@ def without_content(record: logging.LogRecord) -> bool:
 
 
 def pre_request(_worker: object, request: Request) -> None:
-    """Refuse what gunicorn would let pass, and read nothing behind a body that has no Content-Length."""
+    """Refuse requests that gunicorn would accept, and read nothing after a body without a Content-Length."""
     names = {name for name, _ in request.headers}
     if request.version == (1, 1) and "HOST" not in names:
         raise InvalidHeader("HOST", req=request)  # RFC 9112, section 3.2
     if "TRANSFER-ENCODING" in names:
-        request.force_close()  # the application refuses it unread; where the next request begins is not known
+        request.force_close()  # the application refuses it unread, so the next request's start is unknown

@@ -6,8 +6,8 @@ $$;
 
 REVOKE USAGE ON SCHEMA trakrf FROM bulkimport_web, bulkimport_worker;
 
--- The schema stays where the platform keeps tables of its own in it. The roles always stay: they belong
--- to the whole server, and logins and other databases may depend on them.
+-- The schema stays if the platform has its own tables in it. The roles always stay: they belong to the whole
+-- server, and logins and other databases may depend on them.
 DO $$
 BEGIN
     DROP SCHEMA trakrf RESTRICT;

@@ -1,4 +1,4 @@
--- Owned by the platform; made here so that the service stands alone.
+-- Belongs to the platform; created here so that the service also works on its own.
 CREATE TABLE trakrf.accounts (
     id         int         PRIMARY KEY,
     name       text        NOT NULL,
@@ -13,7 +13,8 @@ CREATE TABLE trakrf.accounts (
 ALTER TABLE trakrf.accounts ENABLE ROW LEVEL SECURITY;
 ALTER TABLE trakrf.accounts FORCE ROW LEVEL SECURITY;
 
--- The sub-select is evaluated once a statement, not once a row. An unset tenant reads as NULL or '': no rows.
+-- The sub-select is evaluated once per statement, not once per row. An unset tenant reads as NULL or '', which
+-- matches no rows.
 CREATE POLICY tenant ON trakrf.accounts
     USING      (id = (SELECT nullif(current_setting('app.current_account_id', true), '')::int))
     WITH CHECK (id = (SELECT nullif(current_setting('app.current_account_id', true), '')::int));

@@ -1,6 +1,6 @@
 CREATE TABLE trakrf.assets (
     account_id    int           NOT NULL REFERENCES trakrf.accounts (id),
-    -- Cached: a session takes 100 numbers at a time, which makes imports faster and leaves gaps.
+    -- Cached: a session takes 100 numbers at a time, which makes imports faster but leaves gaps.
     id            bigint        NOT NULL GENERATED ALWAYS AS IDENTITY (CACHE 100),
     identifier    varchar(255)  NOT NULL,
     name          varchar(255)  NOT NULL,
@@ -17,7 +17,7 @@ CREATE TABLE trakrf.assets (
     import_job_id uuid,
     import_row    int,
 
-    -- Every key leads with the account: a key that did not would tell one tenant what another has.
+    -- Every key begins with the account: any other key would reveal to one tenant what another one has.
     PRIMARY KEY (account_id, id),
     CONSTRAINT asset_identifier_present CHECK (identifier <> ''),
     CONSTRAINT asset_name_present CHECK (name <> ''),
@@ -27,7 +27,7 @@ CREATE TABLE trakrf.assets (
     CONSTRAINT asset_import_row_of_a_job CHECK ((import_job_id IS NULL) = (import_row IS NULL))
 );
 
--- One live asset an identifier; a deleted one frees it.
+-- At most one live asset per identifier; deleting the asset frees the identifier.
 CREATE UNIQUE INDEX assets_live_identifier_idx
     ON trakrf.assets (account_id, identifier)
     WHERE deleted_at IS NULL;

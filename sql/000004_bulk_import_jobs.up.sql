@@ -2,15 +2,15 @@ CREATE TABLE trakrf.bulk_import_jobs (
     account_id     int         NOT NULL REFERENCES trakrf.accounts (id),
     id             uuid        NOT NULL DEFAULT gen_random_uuid(),
     status         text        NOT NULL DEFAULT 'pending',
-    -- Rows handled, the failed ones included.
     total_rows     int         NOT NULL,
+    -- Including the failed rows.
     processed_rows int         NOT NULL DEFAULT 0,
     failed_rows    int         NOT NULL DEFAULT 0,
     -- The first 100 row errors; all of them are in bulk_import_errors.
     errors         jsonb       NOT NULL DEFAULT '[]',
     -- Why a failed job stopped.
     failure        text,
-    -- The asset's field for each column of the file, in the file's order; NULL for a column that is ignored.
+    -- The asset field of each column of the file, in the file's order; NULL for an ignored column.
     columns        text[]      NOT NULL DEFAULT '{}',
     created_at     timestamptz NOT NULL DEFAULT now(),
     completed_at   timestamptz,
@@ -24,7 +24,7 @@ CREATE TABLE trakrf.bulk_import_jobs (
         CHECK (completed_at IS NULL OR status IN ('completed', 'failed', 'cancelled')),
     CONSTRAINT only_failed_has_failure CHECK (failure IS NULL OR status = 'failed'),
     CONSTRAINT errors_is_array CHECK (jsonb_typeof(errors) = 'array')
-) WITH (fillfactor = 80); -- room for the counters' updates on the same page
+) WITH (fillfactor = 80); -- so that updates of the counters fit on the same page
 
 CREATE INDEX bulk_import_jobs_newest_idx ON trakrf.bulk_import_jobs (account_id, created_at DESC, id DESC);
 CREATE INDEX bulk_import_jobs_status_idx ON trakrf.bulk_import_jobs (account_id, status);

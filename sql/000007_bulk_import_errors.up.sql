@@ -1,15 +1,15 @@
 CREATE TABLE trakrf.bulk_import_errors (
     account_id int      NOT NULL,
     job_id     uuid     NOT NULL,
-    -- The number that a spreadsheet shows; the header is row 1.
+    -- The row number as a spreadsheet shows it; the header is row 1.
     row_number int      NOT NULL,
-    -- From 0: a row may have several errors.
+    -- Counted from 0, since a row may have several errors.
     position   smallint NOT NULL,
-    -- NULL where the row as a whole is to blame.
+    -- NULL if the error concerns the row as a whole.
     field      text,
     code       text     NOT NULL,
     message    text     NOT NULL,
-    -- The start of the cell, as the file has it.
+    -- The beginning of the cell, as it is in the file.
     value      text,
 
     PRIMARY KEY (account_id, job_id, row_number, position),

@@ -1,5 +1,5 @@
--- The identifiers that a job has met so far, and where: how it knows a second occurrence in its file when the
--- first one created no asset (a dry run, a row that was skipped) or changed one. Emptied when the job ends.
+-- The identifiers that a job has met so far, and the rows they are in. They reveal a duplicate in the file even if
+-- the first occurrence did not create an asset (a dry run, a skipped row, an update). Deleted when the job ends.
 CREATE TABLE trakrf.bulk_import_identifiers (
     account_id int          NOT NULL,
     job_id     uuid         NOT NULL,

@@ -1,5 +1,5 @@
--- Finished jobs, in the order in which they will be purged. Apart from the jobs, because a worker looks for them
--- before it knows whose they are, as it does with the queue.
+-- Finished jobs, in the order in which they will be purged. This is a table of its own because, as with the queue, a
+-- worker looks for them before it knows which account they belong to.
 CREATE TABLE trakrf.bulk_import_finished (
     account_id  int         NOT NULL,
     job_id      uuid        NOT NULL,
@@ -12,7 +12,7 @@ CREATE TABLE trakrf.bulk_import_finished (
 
 CREATE INDEX bulk_import_finished_oldest_idx ON trakrf.bulk_import_finished (finished_at);
 
--- The owner is bound by the policy of the jobs, too, and for once has to see all of them.
+-- The owner is bound by the policy of the jobs, too, but has to see all of them here.
 ALTER TABLE trakrf.bulk_import_jobs NO FORCE ROW LEVEL SECURITY;
 INSERT INTO trakrf.bulk_import_finished (account_id, job_id, finished_at)
 SELECT account_id, id, completed_at FROM trakrf.bulk_import_jobs WHERE completed_at IS NOT NULL;
@@ -30,7 +30,7 @@ CREATE POLICY every_tenant_for_workers ON trakrf.bulk_import_finished
     USING      (true)
     WITH CHECK (true);
 
--- UPDATE is for the row lock alone.
+-- UPDATE is needed only to lock rows.
 GRANT SELECT, INSERT, UPDATE, DELETE ON trakrf.bulk_import_finished TO bulkimport_worker;
 GRANT DELETE ON trakrf.bulk_import_jobs, trakrf.bulk_import_chunks TO bulkimport_worker;
 GRANT SELECT, DELETE ON trakrf.bulk_import_errors TO bulkimport_worker;

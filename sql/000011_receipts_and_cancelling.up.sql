@@ -1,7 +1,7 @@
--- Of before the first release, when every table was small.
+-- Written before the first release, when every table was small.
 -- squawk-ignore-file constraint-missing-not-valid
 
--- What was handed in, by whom, and when its import began and last went on.
+-- What was uploaded, by whom, and when its import began and last made progress.
 ALTER TABLE trakrf.bulk_import_jobs
     ADD COLUMN kind                text NOT NULL DEFAULT 'import',
     -- The subject of the token, the request and its trace (W3C Trace Context, section 3.2).
@@ -13,13 +13,12 @@ ALTER TABLE trakrf.bulk_import_jobs
     ADD COLUMN file_sha256         bytea,
     ADD COLUMN started_at          timestamptz,
     ADD COLUMN advanced_at         timestamptz,
-    -- The worker that has a chunk of the job in hand ends the job behind it.
+    -- The worker that is importing a chunk of the job ends the job after that chunk.
     ADD COLUMN cancel_requested_at timestamptz,
     ADD CONSTRAINT valid_kind CHECK (kind IN ('import', 'revert')),
     ADD CONSTRAINT file_sha256_is_hash CHECK (octet_length(file_sha256) = 32);
 
--- Whoever hands jobs in may cancel them, which is at once done where no worker has the job in hand, and
--- delete those that are finished.
+-- Web cancels jobs, which takes effect immediately if no worker is processing the job, and deletes finished ones.
 GRANT UPDATE (status, failure, completed_at, cancel_requested_at), DELETE
     ON trakrf.bulk_import_jobs TO bulkimport_web;
 GRANT SELECT, UPDATE, DELETE ON trakrf.bulk_import_queue TO bulkimport_web;

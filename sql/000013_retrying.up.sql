@@ -1,11 +1,11 @@
 ALTER TABLE trakrf.bulk_import_chunks
-    -- Its rows were handled, and but for the failed ones they are done. A chunk that was never reached, or is
-    -- of a file of which nothing was imported, has still to be.
+    -- Whether the chunk's rows were processed, so that only its failed rows remain to be retried. False for a chunk that
+    -- was never reached, or whose file was not imported at all.
     ADD COLUMN handled   boolean NOT NULL DEFAULT false,
-    -- The numbers of the rows that count, where not all of the body's do: those that are tried again.
+    -- The numbers of the rows to import, if these are not all rows of the body but only those to be retried.
     ADD COLUMN only_rows int[];
 
--- The owner is bound by the policies, too, and for once has to see all rows.
+-- The owner is bound by the policies, too, but has to see all rows here.
 ALTER TABLE trakrf.bulk_import_jobs NO FORCE ROW LEVEL SECURITY;
 ALTER TABLE trakrf.bulk_import_chunks NO FORCE ROW LEVEL SECURITY;
 UPDATE trakrf.bulk_import_chunks AS chunk

@@ -1,7 +1,7 @@
--- Of before the first release, when every table was small.
+-- Written before the first release, when every table was small.
 -- squawk-ignore-file constraint-missing-not-valid, ban-drop-constraint, require-concurrent-index-creation
 
--- Of an asset: another one with each change, for ETag and If-Match, and to see what was touched since.
+-- Incremented with each change of the asset: for ETag and If-Match, and to detect changes since an import.
 ALTER TABLE trakrf.assets ADD COLUMN version int NOT NULL DEFAULT 1;
 CREATE INDEX assets_import_idx ON trakrf.assets (account_id, import_job_id, import_row);
 
@@ -11,7 +11,7 @@ CREATE TABLE trakrf.bulk_import_changes (
     job_id        uuid        NOT NULL,
     row_number    int         NOT NULL,
     asset_id      bigint      NOT NULL,
-    -- Of the asset when the job had changed it.
+    -- The asset's version after the job's change.
     version_after int         NOT NULL,
     name          text        NOT NULL,
     type          text        NOT NULL,
@@ -36,7 +36,7 @@ CREATE POLICY tenant ON trakrf.bulk_import_changes
 GRANT SELECT ON trakrf.bulk_import_changes TO bulkimport_web;
 GRANT SELECT, INSERT, DELETE ON trakrf.bulk_import_changes TO bulkimport_worker;
 
--- A job that undoes another one counts the assets that it removed apart.
+-- A job that reverts another one counts the assets that it removed separately.
 ALTER TABLE trakrf.bulk_import_jobs
     ADD COLUMN removed_rows int,
     DROP CONSTRAINT outcomes_add_up,
@@ -46,7 +46,7 @@ ALTER TABLE trakrf.bulk_import_jobs
     ADD CONSTRAINT removed_not_negative CHECK (removed_rows >= 0),
     ADD CONSTRAINT only_revert_removes CHECK (kind = 'revert' OR removed_rows IS NULL);
 
--- One undoing of a job, unless that one failed or was cancelled.
+-- At most one revert per job, not counting those that failed or were cancelled.
 CREATE UNIQUE INDEX bulk_import_jobs_one_revert_idx
     ON trakrf.bulk_import_jobs (account_id, parent_job_id)
     WHERE kind = 'revert' AND status IN ('pending', 'processing', 'completed');

@@ -1,10 +1,10 @@
--- The first answer to a request with an Idempotency-Key, to be given again.
+-- The first response to a request with an Idempotency-Key, to be sent again if the request is repeated.
 CREATE TABLE trakrf.idempotency_keys (
     account_id  int         NOT NULL REFERENCES trakrf.accounts (id),
     key         text        NOT NULL,
-    -- Of the method, the path, the parameters and the body.
+    -- A hash of the method, the path, the parameters and the body.
     fingerprint bytea       NOT NULL,
-    -- NULL until the transaction that reserved the key has its answer.
+    -- NULL until the transaction that reserved the key has its response.
     status      int,
     headers     jsonb,
     body        text,

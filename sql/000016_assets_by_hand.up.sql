@@ -1,2 +1,2 @@
--- Assets are created, changed and deleted one by one, too.
+-- Web creates, changes and deletes single assets.
 GRANT INSERT, UPDATE ON trakrf.assets TO bulkimport_web;

@@ -4,12 +4,14 @@ import fcntl
 import io
 import itertools
 import os
+import select
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 from uuid import UUID, uuid4
 
 import hypothesis
@@ -17,18 +19,22 @@ import psycopg2
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from psycopg2.extensions import POLL_OK, POLL_READ
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport import idempotency, intake, migrate, settings
+from bulkimport import settings
 from bulkimport.app import create_app
-from bulkimport.auth import issue_token
-from bulkimport.database import Database
-from bulkimport.database import connect as connect_as_the_service
+from bulkimport.auth.tokens import issue_token
+from bulkimport.database import migrations
+from bulkimport.database.connections import Database
+from bulkimport.database.connections import connect as connect_as_the_service
 from bulkimport.devserver import environment, postgres
-from bulkimport.idempotency import Answer
-from bulkimport.options import Asked
+from bulkimport.jobs import intake
+from bulkimport.jobs.options import Asked
 from bulkimport.settings import Settings
+from bulkimport.web import idempotency
+from bulkimport.web.idempotency import Answer
 
 SECRET = "a secret of tests, long enough for HS256"
 OWN, FOREIGN, INACTIVE, ABSENT = 1, 2, 3, 999
@@ -37,12 +43,14 @@ MEMORY = Path("/dev/shm")  # a file system in memory, where Linux has one
 CLUSTER_BYTES = 512 * 1024**2  # the most that the databases of one process's tests take at a time
 CLUSTER_PREFIX = "bulkimport-tests-"
 
-# How long an example takes says more about what else runs on the machine.
+# No deadline: how long an example takes depends on what else the machine is doing.
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.register_profile("fuzz", max_examples=5_000, deadline=None)
 hypothesis.settings.load_profile("tests")
 
 _numbers = itertools.count()
+
+OpenUnread = Callable[[str, str, tuple[object, ...]], Connection]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -116,7 +124,7 @@ def remove_abandoned_clusters() -> None:
 def template(server: postgres.Server) -> str:
     """A database with all migrations and the accounts of the tests, to be cloned."""
     environment.create_database(server, "template")
-    migrate.up(server.url(environment.OWNER, "template"))
+    migrations.up(server.url(environment.OWNER, "template"))
     environment.grant_roles(server)
     environment.execute(
         server.url("postgres", "template"),
@@ -176,6 +184,25 @@ def connect() -> Iterator[Callable[[str], Connection]]:
 
 
 @pytest.fixture
+def unread() -> Iterator[OpenUnread]:
+    """Sends a statement, and does not read the answer."""
+    opened: list[Connection] = []
+
+    def ask(url: str, statement: str, parameters: tuple[object, ...]) -> Connection:
+        connection = psycopg2.connect(url, async_=True)
+        opened.append(connection)
+        while (wanted := connection.poll()) != POLL_OK:
+            ends = ([connection], []) if wanted == POLL_READ else ([], [connection])
+            select.select(*ends, [])
+        connection.cursor().execute(statement, parameters)
+        return connection
+
+    yield ask
+    for connection in opened:
+        connection.close()
+
+
+@pytest.fixture
 def service_settings(db: TestDatabase, tmp_path: Path) -> Settings:
     return settings.load(
         {
@@ -213,20 +240,23 @@ def csv_of(*identifiers: str) -> bytes:
 
 def submit(
     database: Database,
-    file: bytes,
+    file: bytes | BinaryIO,
     account_id: int = OWN,
     chunk_rows: int = 3,
     asked: Asked = Asked(),  # noqa: B008 - frozen
 ) -> UUID:
-    """Hand a file in, past HTTP."""
+    """Accept a file as an upload would, without HTTP."""
     limits = intake.Limits(chunk_rows=chunk_rows, max_rows=1_000, max_active_jobs=1_000)
     job_id = uuid4()
+    stream = io.BytesIO(file) if isinstance(file, bytes) else file
 
-    def store(cursor: Cursor) -> Answer:
-        intake.store_file(cursor, limits, asked, account_id=account_id, job_id=job_id, file=io.BytesIO(file))
-        return Answer(202, {}, "")
+    with intake.cut(database, limits, asked, account_id=account_id, file=stream) as cut_file:
 
-    idempotency.once(database, store, account_id=account_id, creates_job=job_id)
+        def act(cursor: Cursor) -> Answer:
+            intake.store(cursor, limits, cut_file, account_id=account_id, job_id=job_id)
+            return Answer(202, {}, "")
+
+        idempotency.once(database, act, account_id=account_id, creates_job=job_id)
     return job_id
 
 

@@ -1,3 +1,3 @@
-from bulkimport.cli import main
+from bulkimport.cli.main import main
 
 main()

@@ -2,28 +2,18 @@
 
 from flask import Flask
 
-from bulkimport import migrate, problems, signing_keys
 from bulkimport import settings as environment
-from bulkimport.api import (
-    assets,
-    documentation,
-    hand_in,
-    health,
-    ids,
-    jobs,
-    received_body,
-    request_log,
-    response_headers,
-    row_errors,
-    waiting,
-)
-from bulkimport.auth import TokenVerifier
-from bulkimport.database import Database
-from bulkimport.key_set import KeySet
-from bulkimport.proved_tokens import ProvedTokens
-from bulkimport.readiness import Readiness
+from bulkimport.api import assets, ids, jobs, long_polling, row_errors, uploads
+from bulkimport.auth import keys
+from bulkimport.auth.jwks import KeySet
+from bulkimport.auth.keys import FixedKey, KeySource
+from bulkimport.auth.token_cache import ProvedTokens
+from bulkimport.auth.tokens import TokenVerifier
+from bulkimport.database import migrations
+from bulkimport.database.connections import Database
+from bulkimport.database.readiness import Readiness
 from bulkimport.settings import WEB_THREADS, Settings
-from bulkimport.signing_keys import FixedKey, KeySource
+from bulkimport.web import body, docs, health, problems, request_log, response_headers
 
 MULTIPART_ALLOWANCE_BYTES = 64 * 1024  # around the file: boundaries, part headers, small fields
 MAX_FORM_MEMORY_BYTES = 512 * 1024  # Werkzeug counts its read buffer of 64 KiB in, of files too
@@ -56,18 +46,18 @@ def create_app(settings: Settings | None = None) -> Flask:
         settings.require_database_url(), size=WEB_THREADS, application_name="bulkimport-web"
     )
     app.extensions["readiness"] = Readiness(
-        app.extensions["database"], needed_version=migrate.latest_version()
+        app.extensions["database"], needed_version=migrations.latest_version()
     )
-    app.extensions["waiting_places"] = waiting.new_places()
+    app.extensions["waiting_places"] = long_polling.new_places()
 
     request_log.register(app)
     response_headers.register(app)
-    received_body.register(app)
+    body.register(app)
     problems.register(app)
     app.register_blueprint(health.blueprint)
     app.url_map.converters |= {"job": ids.JobText, "asset": ids.AssetText}
-    app.register_blueprint(documentation.blueprint)
-    app.register_blueprint(hand_in.blueprint)
+    app.register_blueprint(docs.blueprint)
+    app.register_blueprint(uploads.blueprint)
     app.register_blueprint(jobs.blueprint)
     app.register_blueprint(row_errors.blueprint)
     app.register_blueprint(assets.blueprint)
@@ -80,5 +70,5 @@ def _keys(settings: Settings) -> KeySource:
     if settings.jwt_jwks_url:
         return KeySet(settings.jwt_jwks_url)
     if settings.jwt_public_key:
-        return FixedKey(signing_keys.from_pem(settings.jwt_public_key))
-    return FixedKey(signing_keys.from_secret(settings.require_jwt_secret()))
+        return FixedKey(keys.from_pem(settings.jwt_public_key))
+    return FixedKey(keys.from_secret(settings.require_jwt_secret()))

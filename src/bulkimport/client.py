@@ -78,9 +78,15 @@ class Client:
 
     def jobs(self, status: str | None, limit: int) -> list[Document]:
         """The newest jobs, newest first."""
+        found: list[Document] = []
         query = {"limit": str(limit)} | ({"status": status} if status else {})
-        found: list[Document] = self._json("GET", f"{JOBS}?{urllib.parse.urlencode(query)}")[1]["jobs"]
-        return found
+        while len(found) < limit:
+            page = self._json("GET", f"{JOBS}?{urllib.parse.urlencode(query)}")[1]
+            found += page["jobs"]
+            if not page["next_cursor"]:
+                break
+            query["cursor"] = page["next_cursor"]
+        return found[:limit]
 
     def cancel(self, job_id: str) -> Document:
         """Have the job cancelled; its status document."""

@@ -1,4 +1,4 @@
-"""The environment becomes one frozen Settings; nothing else reads os.environ."""
+"""Reads the environment into a frozen Settings; no other module reads os.environ."""
 
 import ipaddress
 import os
@@ -7,23 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
-from bulkimport.faults import OperatorError
+from bulkimport.errors import OperatorError
 
 MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: an HS256 key is at least as long as its hash
 JWT_KEYS = ("JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")  # one family: RFC 8725, section 3.1
-WEB_THREADS = 8  # of one web process; each needs one database connection at most
+WEB_THREADS = 8  # per web process; each needs at most one database connection
 BOOLEANS = ("true", "false")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("json", "text")
 
 
 class SettingsError(OperatorError):
-    """The environment is not usable; the message names the variable, its value and the way out."""
+    """The environment is invalid; the message names the variable, its value and what to do."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the environment says, checked. Sizes are in bytes, limits in rows."""
+    """The checked settings, which docs/configuration.md describes. Sizes are in bytes, limits in rows."""
 
     database_url: str | None = field(repr=False)
     migration_database_url: str | None = field(repr=False)
@@ -62,11 +62,11 @@ class Settings:
         )
 
     def require_jwt_key(self) -> None:
-        """SettingsError unless there is something to verify tokens with: there is no default."""
+        """Raise SettingsError unless there is a key to verify tokens with; there is no default."""
         if not (self.jwt_secret or self.jwt_public_key or self.jwt_jwks_url):
             raise SettingsError(
-                "JWT_SECRET is not set, nor is JWT_PUBLIC_KEY or JWT_JWKS_URL; set the one that fits the "
-                "issuer of tokens"
+                "JWT_SECRET is not set, nor is JWT_PUBLIC_KEY or JWT_JWKS_URL; set the one with which the "
+                "issuer's tokens can be verified"
             )
 
     def require_jwt_secret(self) -> str:
@@ -74,7 +74,7 @@ class Settings:
         if self.jwt_public_key or self.jwt_jwks_url:
             name = "JWT_PUBLIC_KEY" if self.jwt_public_key else "JWT_JWKS_URL"
             raise SettingsError(
-                f"{name} is set, with which tokens can be verified and not made; take them from their "
+                f"{name} is set, with which tokens can be verified but not signed; get tokens from their "
                 "issuer, or set JWT_SECRET instead"
             )
         return _require(
@@ -83,38 +83,38 @@ class Settings:
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the environment (os.environ by default); SettingsError where a value is unusable.
+    """Read the environment (os.environ by default); raise SettingsError if a value is invalid.
 
     An empty variable counts as unset.
     """
-    given = {name: value for name, value in (os.environ if environ is None else environ).items() if value}
-    _require_one_family(given)
+    variables = {name: value for name, value in (os.environ if environ is None else environ).items() if value}
+    _require_one_family(variables)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return Settings(
-        database_url=given.get("DATABASE_URL"),
-        migration_database_url=given.get("MIGRATION_DATABASE_URL"),
-        jwt_secret=_secret(given.get("JWT_SECRET")),
-        jwt_public_key=given.get("JWT_PUBLIC_KEY"),
-        jwt_jwks_url=_jwks_url(given.get("JWT_JWKS_URL")),
-        jwt_issuer=given.get("JWT_ISSUER"),
-        jwt_audience=given.get("JWT_AUDIENCE"),
-        jwt_account_claim=given.get("JWT_ACCOUNT_CLAIM", "account_id"),
-        jwt_require_scopes=_choice(given, "JWT_REQUIRE_SCOPES", "false", BOOLEANS, str.lower) == "true",
-        host=given.get("HOST", "127.0.0.1"),
-        port=_integer(given, "PORT", 8000, 1, 65_535),
-        web_concurrency=_integer(given, "WEB_CONCURRENCY", cores, 1, 1_000),
-        worker_concurrency=_integer(given, "WORKER_CONCURRENCY", cores, 1, 1_000),
-        worker_http_port=_integer(given, "WORKER_HTTP_PORT", 0, 1, 65_535) or None,
-        log_level=_choice(given, "LOG_LEVEL", "INFO", LOG_LEVELS, str.upper),
-        log_format=_choice(given, "LOG_FORMAT", "json", LOG_FORMATS, str.lower),
-        max_upload_bytes=_integer(given, "MAX_UPLOAD_BYTES", 100 * 1024**2, 1, 2**40),
-        max_rows=_integer(given, "MAX_ROWS", 1_000_000, 1, 2**31 - 2),
-        chunk_rows=_integer(given, "CHUNK_ROWS", 5_000, 1, 100_000),
-        max_active_jobs_per_account=_integer(given, "MAX_ACTIVE_JOBS_PER_ACCOUNT", 20, 1, 1_000_000),
-        retention_days=_integer(given, "RETENTION_DAYS", 30, 1, 36_500),
-        data_dir=Path(given.get("DATA_DIR", "var")).absolute(),
-        # Whoever starts the processes makes the folder and sets this for them: gunicorn.conf.py, worker.py.
-        metrics_folder=_folder(given.get("PROMETHEUS_MULTIPROC_DIR")),
+        database_url=variables.get("DATABASE_URL"),
+        migration_database_url=variables.get("MIGRATION_DATABASE_URL"),
+        jwt_secret=_secret(variables.get("JWT_SECRET")),
+        jwt_public_key=variables.get("JWT_PUBLIC_KEY"),
+        jwt_jwks_url=_jwks_url(variables.get("JWT_JWKS_URL")),
+        jwt_issuer=variables.get("JWT_ISSUER"),
+        jwt_audience=variables.get("JWT_AUDIENCE"),
+        jwt_account_claim=variables.get("JWT_ACCOUNT_CLAIM", "account_id"),
+        jwt_require_scopes=_choice(variables, "JWT_REQUIRE_SCOPES", "false", BOOLEANS, str.lower) == "true",
+        host=variables.get("HOST", "127.0.0.1"),
+        port=_integer(variables, "PORT", 8000, 1, 65_535),
+        web_concurrency=_integer(variables, "WEB_CONCURRENCY", cores, 1, 1_000),
+        worker_concurrency=_integer(variables, "WORKER_CONCURRENCY", cores, 1, 1_000),
+        worker_http_port=_integer(variables, "WORKER_HTTP_PORT", 0, 1, 65_535) or None,
+        log_level=_choice(variables, "LOG_LEVEL", "INFO", LOG_LEVELS, str.upper),
+        log_format=_choice(variables, "LOG_FORMAT", "json", LOG_FORMATS, str.lower),
+        max_upload_bytes=_integer(variables, "MAX_UPLOAD_BYTES", 100 * 1024**2, 1, 2**40),
+        max_rows=_integer(variables, "MAX_ROWS", 1_000_000, 1, 2**31 - 2),
+        chunk_rows=_integer(variables, "CHUNK_ROWS", 5_000, 1, 100_000),
+        max_active_jobs_per_account=_integer(variables, "MAX_ACTIVE_JOBS_PER_ACCOUNT", 20, 1, 1_000_000),
+        retention_days=_integer(variables, "RETENTION_DAYS", 30, 1, 36_500),
+        data_dir=Path(variables.get("DATA_DIR", "var")).absolute(),
+        # gunicorn.conf.py and the worker supervisor create the folder and set this for their processes.
+        metrics_folder=_folder(variables.get("PROMETHEUS_MULTIPROC_DIR")),
     )
 
 
@@ -124,12 +124,12 @@ def _require(name: str, value: str | None, example: str) -> str:
     return value
 
 
-def _require_one_family(given: Mapping[str, str]) -> None:
-    """Were several taken, a public key could pass for a secret."""
-    both = [name for name in JWT_KEYS if name in given]
-    if len(both) > 1:
+def _require_one_family(variables: Mapping[str, str]) -> None:
+    """Raise SettingsError if several keys are set, since a public key could then pass for a secret."""
+    families = [name for name in JWT_KEYS if name in variables]
+    if len(families) > 1:
         raise SettingsError(
-            f"{' and '.join(both)} are set; tokens are verified with one of them: unset the other"
+            f"{' and '.join(families)} are set, but tokens are verified with only one of them; unset the rest"
         )
 
 
@@ -153,13 +153,13 @@ def _jwks_url(value: str | None) -> str | None:
     if not usable or not value.isascii() or not value.isprintable() or " " in value or "@" in value:
         raise SettingsError(
             f'JWT_JWKS_URL is "{value}"; it must be an https URL, or an http one of this machine (127.0.0.1, '
-            "::1, localhost): over plain http anybody on the way could hand in keys"
+            "::1, localhost): over plain http anybody on the network path could supply keys"
         )
     return value
 
 
 def _is_private(url: SplitResult) -> bool:
-    """Nobody on the way can change the answer."""
+    """Whether nobody on the network path can change the response."""
     if url.scheme != "http" or url.hostname == "localhost":
         return url.scheme in ("http", "https")
     return ipaddress.ip_address(url.hostname or "").is_loopback
@@ -169,8 +169,8 @@ def _folder(text: str | None) -> Path | None:
     return None if text is None else Path(text)
 
 
-def _integer(given: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
-    text = given.get(name)
+def _integer(variables: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = variables.get(name)
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
@@ -179,13 +179,13 @@ def _integer(given: Mapping[str, str], name: str, default: int, low: int, high: 
 
 
 def _choice(
-    given: Mapping[str, str],
+    variables: Mapping[str, str],
     name: str,
     default: str,
     choices: tuple[str, ...],
     normalise: Callable[[str], str],
 ) -> str:
-    text = normalise(given.get(name, default))
+    text = normalise(variables.get(name, default))
     if text not in choices:
         raise SettingsError(f'{name} is "{text}"; it must be one of {", ".join(choices)}')
     return text

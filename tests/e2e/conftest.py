@@ -23,6 +23,7 @@ from tests.conftest import OWN, SECRET, TestDatabase, bearer
 
 READY_TIMEOUT_S = 30
 LOOK_INTERVAL_S = 0.02
+WEB = ["-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "bulkimport.app:create_app()"]
 PORTS = range(10_240, 32_000)  # below those that Linux gives to clients
 FINAL_STATUSES = ("completed", "failed", "cancelled")
 
@@ -30,11 +31,11 @@ FINAL_STATUSES = ("completed", "failed", "cancelled")
 def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 30) -> Any:
     """The first true value of a condition; fails when the deadline passes."""
     deadline = time.monotonic() + timeout_s
-    while not (found := condition()):
+    while not (value := condition()):
         if time.monotonic() > deadline:
             pytest.fail(f"{what}: not within {timeout_s} s")
         time.sleep(LOOK_INTERVAL_S)
-    return found
+    return value
 
 
 def free_port() -> int:
@@ -59,10 +60,22 @@ class Service:
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     def start_web(self, **environment: str) -> "subprocess.Popen[bytes]":
-        command = ["gunicorn", "--config", "deploy/gunicorn.conf.py", "bulkimport.app:create_app()"]
-        web = self._start(["-m", *command], DATABASE_URL=self.db.web_url, **environment)
+        web = self._start(WEB, DATABASE_URL=self.db.web_url, **environment)
         wait_until(self._is_live, "the web process answers")
         return web
+
+    def output_of_failed_start(self, **environment: str) -> str:
+        """What is printed where the web process does not start."""
+        started = subprocess.run(
+            [sys.executable, *WEB],
+            env={**self.environment, "DATABASE_URL": self.db.web_url, **environment},
+            capture_output=True,
+            text=True,
+            timeout=READY_TIMEOUT_S,
+            check=False,
+        )
+        assert started.returncode != 0
+        return started.stdout + started.stderr
 
     def start_worker(self, *, single: bool = True, **environment: str) -> "subprocess.Popen[bytes]":
         """One worker process, or the supervisor with WORKER_CONCURRENCY of them."""
@@ -100,6 +113,12 @@ class Service:
         assert status == 202, answer
         return str(answer["job_id"])
 
+    def retry(self, job_id: str) -> str:
+        """Try a job's failed rows again; the id of the new job."""
+        status, answer = self.request("POST", f"/api/v1/assets/bulk/{job_id}/retry")
+        assert status == 202, answer
+        return str(answer["job_id"])
+
     def job(self, job_id: str, account_id: int = OWN) -> dict[str, Any]:
         status, job = self.request("GET", f"/api/v1/assets/bulk/{job_id}", account_id=account_id)
         assert status == 200, job
@@ -112,8 +131,8 @@ class Service:
             job = self.job(job_id, account_id)
             return job if job["status"] in FINAL_STATUSES else None
 
-        found: dict[str, Any] = wait_until(finished, f"job {job_id} is finished", timeout_s)
-        return found
+        job: dict[str, Any] = wait_until(finished, f"job {job_id} is finished", timeout_s)
+        return job
 
     def worker_pids(self, importing_for_s: float = 0) -> list[int]:
         """The workers that are connected, or that deep in a transaction, by what PostgreSQL knows of them.
@@ -213,7 +232,7 @@ def csv_file(rows: int, *, bad_every: int = 0, prefix: str = "A") -> bytes:
 def require_every_row_once(db: TestDatabase, job_id: str, csv: bytes) -> None:
     """The oracle: assets and row errors together are exactly the file's rows, each once, and counted."""
     expected = list(range(2, csv.count(b"\n") + 1))
-    found = [
+    rows = [
         row
         for (row,) in db.rows(
             "SELECT import_row FROM trakrf.assets WHERE import_job_id = %s::uuid"
@@ -223,7 +242,7 @@ def require_every_row_once(db: TestDatabase, job_id: str, csv: bytes) -> None:
             job_id,
         )
     ]
-    assert found == expected
+    assert rows == expected
     ((status, total, processed, failed),) = db.rows(
         "SELECT status, total_rows, processed_rows, failed_rows"
         " FROM trakrf.bulk_import_jobs WHERE id = %s::uuid",

@@ -75,12 +75,12 @@ def test_jobs_are_listed_page_by_page(service: Service) -> None:
     service.start_web()
     jobs = [service.upload(csv_of(str(number))) for number in range(5)]
     service.upload(csv_of("F"), FOREIGN)
-    found, url = [], f"{BULK}?limit=2&status=pending"
+    job_ids, url = [], f"{BULK}?limit=2&status=pending"
     while url:
         answer = call(service, "GET", url)
-        found += [job["job_id"] for job in answer.json["jobs"]]
+        job_ids += [job["job_id"] for job in answer.json["jobs"]]
         url = answer.headers.get("Link", "").removeprefix("<").removesuffix('>; rel="next"')
-    assert found == jobs[::-1]
+    assert job_ids == jobs[::-1]
     assert [service.job(job_id)["queue_position"] for job_id in jobs] == [1, 2, 3, 4, 5]
     times = [service.job(job_id)["created_at"] for job_id in jobs]
     between = call(service, "GET", f"{BULK}?created_after={times[0]}&created_before={times[3]}")
@@ -88,7 +88,7 @@ def test_jobs_are_listed_page_by_page(service: Service) -> None:
     assert call(service, "GET", f"{BULK}?created_by=nobody").json["jobs"] == []
 
 
-def test_a_job_in_hand_is_cancelled_and_tried_again(service: Service) -> None:
+def test_a_job_being_processed_is_cancelled_and_retried(service: Service) -> None:
     service.start_web(CHUNK_ROWS="100")
     csv = csv_file(20_000, bad_every=500)
     job_id = service.upload(csv)
@@ -118,7 +118,7 @@ def test_a_job_in_hand_is_cancelled_and_tried_again(service: Service) -> None:
     assert service.db.value("SELECT count(*) FROM trakrf.assets") == 20_000 - 40
 
 
-def test_a_revert_whose_worker_is_killed_undoes_each_asset_once(service: Service) -> None:
+def test_a_revert_whose_worker_is_killed_reverts_each_asset_once(service: Service) -> None:
     service.start_web(CHUNK_ROWS="100")
     worker = service.start_worker()
     before = csv_file(1_000)
@@ -151,7 +151,7 @@ def test_a_revert_whose_worker_is_killed_undoes_each_asset_once(service: Service
     assert service.db.rows(snapshot) == kept
 
 
-def test_a_key_is_good_for_one_job_at_the_same_time_too(service: Service) -> None:
+def test_concurrent_requests_with_one_key_create_one_job(service: Service) -> None:
     service.start_web(WEB_CONCURRENCY="2")
     answers: list[Answer] = []
     threads = [
@@ -171,7 +171,7 @@ def test_a_key_is_good_for_one_job_at_the_same_time_too(service: Service) -> Non
     assert (other.status, other.problem) == (422, "idempotency-key-reused")
 
 
-def test_a_job_is_waited_for_while_others_are_answered(service: Service) -> None:
+def test_waiting_requests_leave_threads_for_others(service: Service) -> None:
     service.start_web()
     job_id = service.upload(csv_of("A"))
     waited: list[tuple[Answer, float]] = []
@@ -184,7 +184,7 @@ def test_a_job_is_waited_for_while_others_are_answered(service: Service) -> None
     threads = [threading.Thread(target=wait) for _ in range(12)]
     for thread in threads:
         thread.start()
-    # Some wait, and the others were answered at once.
+    # Some wait, and the others were answered immediately.
     wait_until(lambda: len(waited) == 8, "no more than half of the threads wait")
     started = time.monotonic()
     for _ in range(20):
@@ -220,7 +220,7 @@ def test_a_finished_job_has_its_receipt_and_its_etag(service: Service) -> None:
     require_every_row_once(service.db, job["job_id"], csv)
 
 
-def test_too_many_jobs_of_one_account_hold_nobody_else_up(service: Service) -> None:
+def test_too_many_jobs_of_one_account_delay_no_other(service: Service) -> None:
     service.start_web(MAX_ACTIVE_JOBS_PER_ACCOUNT="3", CHUNK_ROWS="500")
     for number in range(3):
         service.upload(csv_file(30_000, prefix=f"O{number}"))
@@ -232,7 +232,7 @@ def test_too_many_jobs_of_one_account_hold_nobody_else_up(service: Service) -> N
     assert call(service, "GET", f"{BULK}?status=completed").json["jobs"] == []
 
 
-def test_assets_one_by_one(service: Service) -> None:
+def test_single_assets_are_created_changed_and_deleted(service: Service) -> None:
     service.start_web()
     created = call(service, "POST", ASSETS, ASSET)
     assert created.status == 201
@@ -244,8 +244,8 @@ def test_assets_one_by_one(service: Service) -> None:
     assert (patched.json["name"], patched.json["metadata"]) == ("Screen", {})
     assert call(service, "PUT", url, ASSET, If_Match=etag).problem == "precondition-failed"
     assert call(service, "PUT", url, ASSET, If_Match=patched.headers["ETag"]).json["name"] == "Telly"
-    found = call(service, "GET", f"{ASSETS}?q=tell&type=device&is_active=true&sort=-id").json["assets"]
-    assert [asset["identifier"] for asset in found] == ["TV-1"]
+    assets = call(service, "GET", f"{ASSETS}?q=tell&type=device&is_active=true&sort=-id").json["assets"]
+    assert [asset["identifier"] for asset in assets] == ["TV-1"]
     assert call(service, "DELETE", url).status == 204
     assert call(service, "GET", url).problem == "not-found"
     assert call(service, "POST", ASSETS, ASSET).status == 201

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkimport.auth import issue_token
+from bulkimport.auth.tokens import issue_token
 from tests.conftest import OWN, SECRET, csv_of
 from tests.e2e.conftest import Service, csv_file, wait_until
 
@@ -17,7 +17,7 @@ BULKIMPORT = [sys.executable, "-m", "bulkimport"]
 
 @pytest.fixture
 def client(service: Service) -> dict[str, str]:
-    """The environment of somebody who calls the service."""
+    """The environment of a user who calls the service."""
     service.start_web(CHUNK_ROWS="500")
     token = issue_token(SECRET, OWN, account_claim="account_id", lifetime_s=600, subject="ann")
     return {
@@ -34,12 +34,12 @@ def run(client: dict[str, str], *arguments: str) -> "subprocess.CompletedProcess
 
 
 def job_of(shown: "subprocess.CompletedProcess[str]") -> str:
-    found = re.match(r"job ([0-9a-f-]{36})\n", shown.stdout)
-    assert found, shown.stdout + shown.stderr
-    return found[1]
+    job_id = re.match(r"job ([0-9a-f-]{36})\n", shown.stdout)
+    assert job_id, shown.stdout + shown.stderr
+    return job_id[1]
 
 
-def test_a_file_is_tried_imported_mended_and_undone(
+def test_a_file_is_checked_imported_corrected_and_reverted(
     service: Service, client: dict[str, str], tmp_path: Path
 ) -> None:
     service.start_worker()
@@ -56,24 +56,26 @@ def test_a_file_is_tried_imported_mended_and_undone(
     shown = service.job(job_of(imported))
     assert (shown["created_by"], shown["file"]["name"]) == ("ann", "june.csv")
 
-    mended = run(client, "import", str(failed), "--on-conflict", "update")
-    assert (mended.returncode, "1 of 1 rows imported, 0 failed" in mended.stdout) == (0, True)
+    corrected = run(client, "import", str(failed), "--on-conflict", "update")
+    assert (corrected.returncode, "1 of 1 rows imported, 0 failed" in corrected.stdout) == (0, True)
 
-    undone = run(client, "jobs", "revert", job_of(imported))
-    assert (undone.returncode, "2 of 3 rows undone, 1 failed" in undone.stdout) == (1, True), undone.stdout
-    assert "was changed after the import; the asset is kept" in undone.stdout
+    reverted = run(client, "jobs", "revert", job_of(imported))
+    assert (reverted.returncode, "2 of 3 rows reverted, 1 failed" in reverted.stdout) == (1, True), (
+        reverted.stdout
+    )
+    assert "was changed after the import and is left as it is" in reverted.stdout
     refused = run(client, "jobs", "revert", job_of(imported))
     assert (refused.returncode, "The job is undone already (409)" in refused.stderr) == (2, True)
 
 
-def test_jobs_are_listed_shown_cancelled_and_tried_again(
+def test_jobs_are_listed_shown_cancelled_and_retried(
     service: Service, client: dict[str, str], tmp_path: Path
 ) -> None:
     file = tmp_path / "a.csv"
     file.write_bytes(csv_of("A", "B"))
-    handed_in = run(client, "import", str(file), "--no-wait")
-    job_id = job_of(handed_in)
-    assert handed_in.returncode == 0
+    uploaded = run(client, "import", str(file), "--no-wait")
+    job_id = job_of(uploaded)
+    assert uploaded.returncode == 0
     assert "pending: 0 of 2 rows imported" in run(client, "jobs", "show", job_id).stdout
     assert "cancelled: 0 of 2 rows imported" in run(client, "jobs", "cancel", job_id).stdout
     service.start_worker()
@@ -85,7 +87,7 @@ def test_jobs_are_listed_shown_cancelled_and_tried_again(
     assert run(client, "jobs", "show", "x").returncode == 2
 
 
-def test_following_is_taken_up_again_after_ctrl_c(
+def test_a_job_can_be_followed_again_after_ctrl_c(
     service: Service, client: dict[str, str], tmp_path: Path
 ) -> None:
     file = tmp_path / "a.csv"
@@ -102,14 +104,14 @@ def test_following_is_taken_up_again_after_ctrl_c(
     wait_until(lambda: "Importing" in log.read_text(), "the bar is shown")
     following.send_signal(signal.SIGINT)
     assert following.wait(10) == 130
-    told = re.search(r"bulkimport import --job ([0-9a-f-]{36})", log.read_text())
-    assert told, log.read_text()
+    hint = re.search(r"bulkimport import --job ([0-9a-f-]{36})", log.read_text())
+    assert hint, log.read_text()
     service.start_worker()
-    again = run(client, "import", "--job", told[1])
+    again = run(client, "import", "--job", hint[1])
     assert (again.returncode, "completed: 30000 of 30000 rows imported" in again.stdout) == (0, True)
     assert service.db.value("SELECT count(*) FROM trakrf.bulk_import_jobs") == 1
 
 
 def _hears_ctrl_c() -> None:
-    """What a shell starts in the background, and all below it, does not."""
+    """Restore the default: processes that a shell starts in the background ignore SIGINT."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""The running service does what its description says, and nothing else."""
+"""The running service does what its OpenAPI description says, and nothing else."""
 
 import re
 import subprocess
@@ -30,7 +30,7 @@ def test_schemathesis_finds_nothing(service: Service, request: pytest.FixtureReq
         *("--header", f"Authorization: {bearer(OWN)['Authorization']}"),
         *(() if many else ("--seed", str(SEED))),  # what other requests do is for `make fuzz-api` to find out
     ]
-    found = subprocess.run(
+    run = subprocess.run(
         command,
         cwd=tmp_path,
         stdout=subprocess.PIPE,
@@ -39,6 +39,6 @@ def test_schemathesis_finds_nothing(service: Service, request: pytest.FixtureReq
         timeout=None if many else TIMEOUT_S,
         check=False,
     )
-    assert found.returncode == 0, found.stdout
-    assert re.search(r"Selected: (\d+)/\1\n", found.stdout), found.stdout
+    assert run.returncode == 0, run.stdout
+    assert re.search(r"Selected: (\d+)/\1\n", run.stdout), run.stdout
     assert b'"level": "error"' not in service.log.read_bytes()

@@ -1,4 +1,4 @@
-"""Uploads that mean no good, straight at gunicorn: refused, and nothing of them is left anywhere."""
+"""Malicious uploads, sent straight to gunicorn: they are refused, and nothing of them is left anywhere."""
 
 import http.client
 import os
@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import bearer, csv_of
 from tests.e2e.conftest import Service, csv_file, wait_until
-from tests.e2e.nginx import needs_nginx, running_nginx
+from tests.support.nginx import needs_nginx, running_nginx
 
 BULK = "/api/v1/assets/bulk"
 MIB = 1024**2
@@ -27,7 +27,7 @@ def part(name: str, body: bytes, headers: bytes = b"") -> bytes:
 
 END = b"--b--\r\n"
 FORM = "multipart/form-data; boundary=b"
-# Content type and body, and how that is answered.
+# Content type, body and the status of the answer.
 HOSTILE: dict[str, tuple[str, bytes, int]] = {
     "10,000 parts": (FORM, part("x", b"1") * 10_000 + END, 413),
     "10,000 parts and a file": (FORM, part("x", b"1") * 10_000 + part("file", FILE) + END, 413),
@@ -51,9 +51,9 @@ HOSTILE: dict[str, tuple[str, bytes, int]] = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    found = tmp_path / "temporary"
-    found.mkdir()
-    return found
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    return folder
 
 
 def test_gunicorn_refuses_hostile_bodies(service: Service, folder: Path) -> None:
@@ -74,7 +74,7 @@ def test_hostile_bodies_are_answered_through_nginx(service: Service, folder: Pat
 
 
 def test_half_and_stalled_uploads_free_their_threads(service: Service, folder: Path) -> None:
-    """Eight clients that fall silent are all the threads of a process: it serves others again."""
+    """Eight silent clients occupy all threads of a process, which then serves others again."""
     with nothing_left(service, folder):
         csv = csv_file(30_000)
         head = f"POST {BULK} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(csv)}\r\n"
@@ -97,9 +97,26 @@ def test_half_and_stalled_uploads_free_their_threads(service: Service, folder: P
         assert answered(service.port, "text/csv", GOOD) == 202
 
 
+WIDE = csv_of().replace(b"\n", b"".join(b",metadata.k%d" % number for number in range(490)) + b"\n")
+COSTLY = {
+    "quotes that close and open on each line": csv_of() + b'x",y,"z\n' * 37_500,
+    "5 million cells that do not decode": (
+        WIDE + (b"A,Laptop,device,,2024-01-15,,yes" + b",\xff" * 490 + b"\n") * 10_000
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_costly_files_are_answered_within_seconds(service: Service, name: str) -> None:
+    service.start_web()
+    started = time.monotonic()
+    assert answered(service.port, "text/csv", COSTLY[name]) == 202
+    assert time.monotonic() - started < 8, "seconds; 0.5 and 1.4 measured"
+
+
 @contextmanager
 def nothing_left(service: Service, folder: Path) -> Iterator[None]:
-    """Web is as it was before, and only the one good file was taken."""
+    """Requires that web is as it was before, and that it accepted only the one good file."""
     web = service.start_web(TMPDIR=str(folder))
     pid = int(Path(f"/proc/{web.pid}/task/{web.pid}/children").read_text())
     assert answered(service.port, "text/csv", csv_file(100_000)) == 202
@@ -130,12 +147,12 @@ def peak_bytes(pid: int) -> int:
 
 
 def open_files(pid: int) -> int:
-    """Deleted files that the process still holds: what is spooled has no name."""
+    """Deleted files that the process still holds open: spooled files have no name."""
     held = 0
     for entry in Path(f"/proc/{pid}/fd").iterdir():
         try:
             held += "(deleted)" in os.readlink(entry)
-        except FileNotFoundError:  # closed meanwhile
+        except FileNotFoundError:  # closed in the meantime
             continue
     return held
 

@@ -27,7 +27,7 @@ def test_a_file_becomes_assets(service: Service) -> None:
     require_every_row_once(service.db, job_id, csv)
 
 
-def test_failed_rows_are_mended_and_handed_in_again(service: Service) -> None:
+def test_failed_rows_are_corrected_and_uploaded_again(service: Service) -> None:
     service.start_web()
     service.start_worker()
     csv = csv_file(12_000, bad_every=2).replace(b",", b";")
@@ -67,15 +67,15 @@ def test_a_small_file_does_not_wait_behind_a_large_one(service: Service) -> None
     assert service.job(large)["status"] in ("pending", "processing")
 
 
-def test_the_supervisor_replaces_a_worker_that_dies_and_takes_all_down_with_itself(service: Service) -> None:
+def test_the_supervisor_replaces_dead_workers_and_stops_all_when_it_ends(service: Service) -> None:
     service.start_web()
     supervisor = service.start_worker(single=False, WORKER_CONCURRENCY="2")
-    first = wait_until(lambda: len(found := service.worker_pids()) == 2 and found, "two workers")
+    first = wait_until(lambda: len(pids := service.worker_pids()) == 2 and pids, "two workers")
 
     for pid in first:
         os.kill(pid, signal.SIGKILL)
     second = wait_until(
-        lambda: len(found := service.worker_pids()) == 2 and not set(found) & set(first) and found,
+        lambda: len(pids := service.worker_pids()) == 2 and not set(pids) & set(first) and pids,
         "two new workers",
     )
     service.wait_for(service.upload(csv_file(10)))

@@ -1,4 +1,4 @@
-"""The commands of the README, as they stand there."""
+"""The commands that the Makefile calls, as a newcomer uses them."""
 
 import os
 import re
@@ -18,7 +18,7 @@ BULKIMPORT = [sys.executable, "-m", "bulkimport"]
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """A place of its own, whose path has a space in it."""
+    """An environment with its own folder, whose path contains a space."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {**kept, "DATA_DIR": str(tmp_path / "a place"), "PORT": str(free_port()), "WEB_CONCURRENCY": "1"}
 
@@ -78,13 +78,13 @@ def test_the_running_service_can_be_used_from_a_terminal(environ: dict[str, str]
 
     assert (imported.returncode, again.returncode, refused.returncode) == (0, 1, 2)
     assert "240 failed" in again.stdout
-    assert "an asset has it already" in again.stdout
+    assert "an asset already has it" in again.stdout
     assert "Columns are missing (400)" in refused.stderr
     assert re.search(r"2 \|\s+240", counted.stdout), counted.stdout + counted.stderr
     assert re.search(r"version \d+\n", status.stdout)
 
 
-def test_a_run_that_was_killed_makes_room_for_the_next(environ: dict[str, str], tmp_path: Path) -> None:
+def test_a_killed_run_does_not_block_the_next(environ: dict[str, str], tmp_path: Path) -> None:
     for number in range(2):
         log = tmp_path / f"{number}.log"
         with log.open("wb") as output:
@@ -97,19 +97,19 @@ def test_a_run_that_was_killed_makes_room_for_the_next(environ: dict[str, str], 
     assert process.returncode == 0
 
 
-def test_a_port_that_is_taken_is_named(environ: dict[str, str], running: object) -> None:
+def test_a_port_that_is_in_use_is_named(environ: dict[str, str], running: object) -> None:
     other = {**environ, "DATA_DIR": environ["DATA_DIR"] + "2"}
     refused = run("dev", "run", environ=other)
     assert refused.returncode == 1
-    assert f"port {environ['PORT']} is taken" in refused.stderr
+    assert f"port {environ['PORT']} is in use" in refused.stderr
 
 
-def test_a_fault_of_the_operator_is_one_line(environ: dict[str, str]) -> None:
-    for arguments, told in (
+def test_an_operators_error_is_one_line(environ: dict[str, str]) -> None:
+    for arguments, message in (
         (["worker"], "bulkimport: DATABASE_URL is not set"),
         (["migrate", "up"], "bulkimport: MIGRATION_DATABASE_URL is not set"),
     ):
         refused = run(*arguments, environ=environ)
         assert refused.returncode == 1
-        assert refused.stderr.startswith(told)
+        assert refused.stderr.startswith(message)
         assert refused.stderr.count("\n") == 1

@@ -10,18 +10,18 @@ from pathlib import Path
 
 from tests.conftest import bearer
 from tests.e2e.conftest import Service
-from tests.e2e.nginx import needs_nginx, running_nginx
+from tests.support.nginx import needs_nginx, running_nginx
 
 QUIET_S = 1.0
 TOKEN = bearer()["Authorization"].encode()
-MARK = b"marked-value"  # stands where a token might, or behind a question mark: it must not reach a log
+MARK = b"marked-value"  # in place of a token, or after a question mark: it must not reach a log
 SMUGGLED = b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Request-ID: smuggled\r\n\r\n"
 FILE = b"identifier,name,type,valid_from,is_active\nA,B,device,2024-01-15,yes\n"
 LINE = b"POST /api/v1/assets/bulk HTTP/1.1"
 
 
 def upload(*fields: bytes, body: bytes = FILE, line: bytes = LINE, host: bytes = b"Host: x\r\n") -> bytes:
-    """An upload that would be accepted, but for these fields."""
+    """An upload that would be accepted if it were not for these fields."""
     common = host + b"Authorization: " + TOKEN + b"\r\nContent-Type: text/csv"
     return b"\r\n".join((line, common, *fields, b"", b"")) + body
 
@@ -47,7 +47,7 @@ LENGTH = b"Content-Length: " + SIZE
 CHUNK = b"%x\r\n%b\r\n" % (len(FILE), FILE)
 WHOLE = CHUNK + b"0\r\n\r\n"
 
-# Where such a request ends is not known, or not to be trusted: the connection ends with it.
+# The end of such a request is unknown or not to be trusted, so the connection is closed.
 WITHOUT_END: dict[str, dict[str, bytes]] = {
     "2.2 message format": {
         "bare CR within a value": get(b"X-A: a\rb"),
@@ -131,8 +131,8 @@ WITHOUT_END: dict[str, dict[str, bytes]] = {
         "beyond 64 bits": of_length(b"9" * 30),
     },
     "7.1 chunked": {
-        "as it should be": chunked(WHOLE),  # which this service does not take
-        "a size that is no number": chunked(b"z\r\n%b\r\n0\r\n\r\n" % FILE),
+        "as it should be": chunked(WHOLE),  # which this service does not accept
+        "a size that is not a number": chunked(b"z\r\n%b\r\n0\r\n\r\n" % FILE),
         "a sign": chunked(b"+" + WHOLE),
         "negative": chunked(b"-" + WHOLE),
         "a prefix": chunked(b"0x" + WHOLE),
@@ -149,7 +149,7 @@ WITHOUT_END: dict[str, dict[str, bytes]] = {
         "a trailer that says a length": chunked(CHUNK + b"0\r\nContent-Length: 4\r\n\r\n"),
     },
 }
-# Refused, too; but where they end is clear, so that the connection may go on.
+# Refused, too, but their end is clear, so the connection may stay open.
 WITH_AN_END: dict[str, dict[str, bytes]] = {
     "3.1 method": {
         "unknown": get(line=b"BREW /livez HTTP/1.1"),
@@ -167,8 +167,8 @@ WITH_AN_END: dict[str, dict[str, bytes]] = {
         "too many": get(*(b"X-%d: 1" % number for number in range(200))),
     },
 }
-# Section 2.2 lets a recipient read a bare LF as the end of a line. nginx does, and hands on CRLF; gunicorn
-# does not. A Host that is none means nothing to the service. Only nginx counts large fields together.
+# Section 2.2 lets a recipient read a bare LF as the end of a line. nginx does, and passes on CRLF; gunicorn
+# does not. The service ignores Host, even an invalid one. Only nginx limits the total size of large fields.
 AT_GUNICORN_ONLY = {
     "2.2 message format": {
         "bare LF behind the request line": get().replace(b"\r\n", b"\n", 1),
@@ -176,14 +176,14 @@ AT_GUNICORN_ONLY = {
     }
 }
 AT_NGINX_ONLY = {
-    "3.2 request target": {"a Host that is none": upload(LENGTH, host=b"Host: a b\r\n")},
+    "3.2 request target": {"an invalid Host": upload(LENGTH, host=b"Host: a b\r\n")},
     "5 field syntax": {
         "too large together": get(*(b"X-%d: %b" % (number, b"a" * 7_000) for number in range(20)))
     },
 }
 
 
-def test_gunicorn_refuses_them_alone(service: Service) -> None:
+def test_gunicorn_alone_refuses_them(service: Service) -> None:
     web = service.start_web()
     faults = [*faults_of(service.port, {**WITHOUT_END}), *faults_of(service.port, AT_GUNICORN_ONLY)]
     faults += faults_of(service.port, WITH_AN_END, ends=False)
@@ -193,7 +193,7 @@ def test_gunicorn_refuses_them_alone(service: Service) -> None:
 
 
 def test_no_header_moves_the_application_to_another_path(service: Service) -> None:
-    """gunicorn would let loopback do so, and nginx is there."""
+    """gunicorn would let loopback do so, which is where nginx is."""
     service.start_web()
     for header in (b"SCRIPT_NAME: /elsewhere", b"SCRIPT_NAME: /livez", b"X-Forwarded-Proto: https"):
         assert statuses(received(service.port, get(header), most=1, quiet_s=30)) == [200]
@@ -212,40 +212,40 @@ def test_nginx_refuses_them_before_gunicorn(service: Service, tmp_path: Path) ->
 
 
 def faults_of(port: int, requests: Mapping[str, Mapping[str, bytes]], *, ends: bool = True) -> list[str]:
-    """What was answered other than it should be: by an error, and by nothing behind that."""
+    """Requests that did not get an error as their only answer."""
     faults = []
     for section, named in requests.items():
         for name, request in named.items():
-            found = received(port, request + SMUGGLED, most=2)
-            answers = statuses(found)
+            received_bytes = received(port, request + SMUGGLED, most=2)
+            answers = statuses(received_bytes)
             if (
-                (found and not answers)
+                (received_bytes and not answers)
                 or min(answers[:1], default=400) < 400
                 or len(answers) > 1 + (not ends)
             ):
-                faults.append(f"{section}, {name}: {found[:300]!r}")
+                faults.append(f"{section}, {name}: {received_bytes[:300]!r}")
     return faults
 
 
 def received(port: int, request: bytes, *, most: int, quiet_s: float = QUIET_S) -> bytes:
-    """All that comes back until the other side closes, is quiet, or has given `most` answers."""
-    found = b""
+    """Everything received until the server closes the connection, is silent, or has sent `most` answers."""
+    answers = b""
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.settimeout(quiet_s)
         try:
             client.sendall(request)
-            while found.count(b"HTTP/1.") < most and (block := client.recv(65_536)):
-                found += block
+            while answers.count(b"HTTP/1.") < most and (block := client.recv(65_536)):
+                answers += block
         except (TimeoutError, ConnectionError):
             pass
-    return found
+    return answers
 
 
-def statuses(found: bytes) -> list[int]:
-    """The status of each answer; a bare document, as to HTTP/0.9, says its own."""
-    if found.startswith(b"{"):
-        return [int(status) for status in re.findall(rb'"status":(\d+)', found)]
-    return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", found)]
+def statuses(answers: bytes) -> list[int]:
+    """The status of each answer; a bare document, as for HTTP/0.9, contains its status."""
+    if answers.startswith(b"{"):
+        return [int(status) for status in re.findall(rb'"status":(\d+)', answers)]
+    return [int(status) for status in re.findall(rb"HTTP/1\.[01] (\d{3}) ", answers)]
 
 
 def require_nothing_left(service: Service, *logs: Path) -> None:

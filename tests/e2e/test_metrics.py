@@ -1,4 +1,4 @@
-"""What several processes counted is one sum, which outlives them."""
+"""The counts of several processes are added up, and survive these processes."""
 
 import http.client
 import os
@@ -41,7 +41,11 @@ def scrape(port: int) -> Samples:
 
 
 def total(samples: Samples, name: str, **labels: str) -> float:
-    return sum(value for found, given, value in samples if found == name and labels.items() <= given.items())
+    return sum(
+        value
+        for sample_name, sample_labels, value in samples
+        if sample_name == name and labels.items() <= sample_labels.items()
+    )
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ def worker_port() -> int:
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Path:
-    """Where the processes make their folders; they leave none."""
+    """The folder in which the processes create their own folders, which they delete at the end."""
     (tmp_path / "folders").mkdir()
     return tmp_path / "folders"
 
@@ -78,17 +82,17 @@ def test_requests_are_summed_over_processes_and_survive_hup_and_a_kill(
 
     victim = min(web_pids(web.pid))
     os.kill(victim, signal.SIGKILL)
-    wait_until(lambda: len(found := web_pids(web.pid)) == 2 and victim not in found, "another")
+    wait_until(lambda: len(pids := web_pids(web.pid)) == 2 and victim not in pids, "a replacement")
     ask(10)
     assert total(scrape(service.port), REQUESTS, **STATUS) == 30
 
     before = web_pids(web.pid)
     web.send_signal(signal.SIGHUP)
-    wait_until(lambda: len(found := web_pids(web.pid)) == 2 and not found & before, "two others")
+    wait_until(lambda: len(pids := web_pids(web.pid)) == 2 and not pids & before, "two new processes")
     ask(10)
     assert total(scrape(service.port), REQUESTS, **STATUS) == 40
     assert total(scrape(service.port), "bulkimport_database_pool_in_use") == 0
-    # The pools of the dead are gone, and those that were just forked may not have opened theirs.
+    # The pools of the old processes are gone, and the new processes may not have opened theirs yet.
     wait_until(lambda: total(scrape(service.port), "bulkimport_database_pool_size") == 16, "two pools")
     assert not [name for name, _, _ in scrape(service.port) if name.startswith("bulkimport_worker_")]
 
@@ -97,26 +101,26 @@ def test_requests_are_summed_over_processes_and_survive_hup_and_a_kill(
     assert list(folders.iterdir()) == []
 
 
-def test_what_workers_did_is_what_they_tell(service: Service, worker_port: int, folders: Path) -> None:
+def test_workers_report_what_they_did(service: Service, worker_port: int, folders: Path) -> None:
     service.start_web(CHUNK_ROWS="500")
     supervisor = service.start_worker(
         single=False, WORKER_CONCURRENCY="2", WORKER_HTTP_PORT=str(worker_port), TMPDIR=str(folders)
     )
-    first = wait_until(lambda: len(found := service.worker_pids()) == 2 and found, "two workers")
+    first = wait_until(lambda: len(pids := service.worker_pids()) == 2 and pids, "two workers")
     jobs = [service.upload(csv_file(2_000, bad_every=10, prefix=prefix)) for prefix in "AB"]
     for job in jobs:
         service.wait_for(job)
     wait_until(
-        lambda: total(scrape(worker_port), "bulkimport_worker_jobs_ended_total", status="completed") == 2,
+        lambda: total(scrape(worker_port), "bulkimport_worker_jobs_finished_total", status="completed") == 2,
         "both are counted",
     )
     os.kill(first[0], signal.SIGKILL)
     wait_until(
-        lambda: len(found := service.worker_pids()) == 2 and first[0] not in found, "a worker in its place"
+        lambda: len(pids := service.worker_pids()) == 2 and first[0] not in pids, "a worker in its place"
     )
     service.wait_for(service.upload(csv_file(100, prefix="C")))
     samples = wait_until(
-        lambda: total(found := scrape(worker_port), "bulkimport_worker_jobs_ended_total") == 3 and found,
+        lambda: total(now := scrape(worker_port), "bulkimport_worker_jobs_finished_total") == 3 and now,
         "all are counted",
     )
 
@@ -124,8 +128,8 @@ def test_what_workers_did_is_what_they_tell(service: Service, worker_port: int, 
     assert total(samples, "bulkimport_worker_rows_total", outcome="failed") == 400
     assert total(samples, "bulkimport_worker_chunks_total", outcome="imported") == 9
     assert total(samples, "bulkimport_worker_chunk_stage_seconds_count", stage="insert") == 9
-    assert total(samples, "bulkimport_worker_processes_ended_total") == 1
-    assert total(samples, "bulkimport_worker_processes_wanted") == 2
+    assert total(samples, "bulkimport_worker_processes_exited_total") == 1
+    assert total(samples, "bulkimport_worker_processes_desired") == 2
     assert not [name for name, _, _ in samples if name.startswith("bulkimport_http_")]
     alive = {int(labels["pid"]) for name, labels, _ in samples if name == HEARTBEAT}
     assert alive == set(service.worker_pids())
@@ -137,7 +141,7 @@ def test_what_workers_did_is_what_they_tell(service: Service, worker_port: int, 
     assert list(folders.iterdir()) == []
 
 
-def test_a_worker_that_is_stopped_is_seen_and_the_queue_is_told(service: Service, worker_port: int) -> None:
+def test_a_stopped_worker_shows_in_the_heartbeat_and_the_queue(service: Service, worker_port: int) -> None:
     service.start_web()
     service.start_worker(single=False, WORKER_CONCURRENCY="1", WORKER_HTTP_PORT=str(worker_port))
     (pid,) = wait_until(service.worker_pids, "a worker")
@@ -152,8 +156,8 @@ def test_a_worker_that_is_stopped_is_seen_and_the_queue_is_told(service: Service
         service.upload(csv_file(10))
         last = heartbeat()
         samples = wait_until(
-            lambda: total(found := scrape(worker_port), "bulkimport_queue_jobs", state="pending") and found,
-            "the job is seen to wait",
+            lambda: total(now := scrape(worker_port), "bulkimport_queue_jobs", state="pending") and now,
+            "the job shows as pending",
         )
         assert total(samples, "bulkimport_queue_up") == 1
         assert total(samples, "bulkimport_queue_chunks") == 1
@@ -164,7 +168,9 @@ def test_a_worker_that_is_stopped_is_seen_and_the_queue_is_told(service: Service
     wait_until(lambda: heartbeat() > last, "it beats again")
 
 
-def test_without_a_database_metrics_are_told_and_the_workers_live(service: Service, worker_port: int) -> None:
+def test_metrics_are_served_and_workers_stay_alive_without_a_database(
+    service: Service, worker_port: int
+) -> None:
     nowhere = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nowhere"}
     service._start(
         ["-m", "bulkimport", "worker"],
@@ -185,9 +191,9 @@ def test_without_a_database_metrics_are_told_and_the_workers_live(service: Servi
     assert (status, "The database cannot be reached." in document) == (503, True)
 
 
-def test_a_port_that_is_taken_is_told(service: Service, worker_port: int) -> None:
+def test_a_port_that_is_in_use_is_reported(service: Service, worker_port: int) -> None:
     with socket.create_server(("127.0.0.1", worker_port)):
         supervisor = service.start_worker(single=False, WORKER_HTTP_PORT=str(worker_port))
         assert supervisor.wait(20) == 1
-    refusal = f"bulkimport: port {worker_port} of 127.0.0.1 cannot be had: Address already in use"
+    refusal = f"bulkimport: cannot listen on port {worker_port} of 127.0.0.1: Address already in use"
     assert refusal in service.log.read_text()

@@ -1,4 +1,4 @@
-"""nginx before the service, with deploy/nginx.conf: what it keeps off, hands on, and answers itself."""
+"""nginx in front of the service, with deploy/nginx.conf: what it blocks, passes on, and answers itself."""
 
 import http.client
 import json
@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bulkimport.problem_types import PROBLEM_TYPES
+from bulkimport.web.problem_types import PROBLEM_TYPES
 from tests.conftest import bearer, csv_of
 from tests.e2e.conftest import Service, csv_file, wait_until
-from tests.e2e.nginx import CONFIGURATION, Nginx, needs_nginx, running_nginx
+from tests.support.nginx import CONFIGURATION, Nginx, needs_nginx, running_nginx
 
 BULK = "/api/v1/assets/bulk"
-# As they stand in the file, so that a test need not wait so long.
+# Settings of the file, shortened so that tests do not wait for long.
 SHORTER = {
     "client_header_timeout 10s;": "client_header_timeout 1s;",
     "client_body_timeout 15s;": "client_body_timeout 1s;",
@@ -50,7 +50,7 @@ def call(
 
 
 def require_problem(answer: Answer, status: int, kind: str, path: str = "/livez") -> dict[str, Any]:
-    """An answer of nginx's own is as one of the service's."""
+    """Check that nginx's own answer looks like one of the service."""
     assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")
     document: dict[str, Any] = json.loads(answer.body)
     assert document["type"] == f"/problems/{kind}"
@@ -65,7 +65,7 @@ def require_problem(answer: Answer, status: int, kind: str, path: str = "/livez"
     return document
 
 
-def test_each_document_of_nginx_is_one_that_the_service_knows() -> None:
+def test_each_problem_document_of_nginx_is_one_of_the_services_types() -> None:
     documents = re.findall(r"return (\d+) '(.*)';", CONFIGURATION.read_text("utf-8"))
     assert len(documents) > 5
     for status, text in documents:
@@ -76,7 +76,7 @@ def test_each_document_of_nginx_is_one_that_the_service_knows() -> None:
 
 
 @needs_nginx
-def test_a_file_goes_through_it_and_is_followed(service: Service, nginx: Nginx) -> None:
+def test_a_file_can_be_uploaded_and_followed_through_it(service: Service, nginx: Nginx) -> None:
     service.start_web()
     service.start_worker()
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -106,7 +106,7 @@ def test_a_file_goes_through_it_and_is_followed(service: Service, nginx: Nginx) 
 
 
 @needs_nginx
-def test_metrics_are_for_those_on_the_list(service: Service, nginx: Nginx) -> None:
+def test_only_allowed_addresses_can_read_metrics(service: Service, nginx: Nginx) -> None:
     service.start_web()
     assert b"at this path" not in call(nginx, "GET", "/metrics").body, "the service answers"
     for path in ("/metrics", "//metrics", "/%6detrics", "/x/../metrics", "/metrics?x=1"):
@@ -116,11 +116,11 @@ def test_metrics_are_for_those_on_the_list(service: Service, nginx: Nginx) -> No
 
 
 @needs_nginx
-def test_what_is_too_large_ends_at_nginx(service: Service, nginx: Nginx) -> None:
+def test_requests_that_are_too_large_end_at_nginx(service: Service, nginx: Nginx) -> None:
     service.start_web()
     asked = service.log.read_bytes().count(b'"message": "request"')
     for path, size in (("/api/v1/assets", 1024**2 + 1), (BULK, 101 * 1024**2 + 1), ("/livez", 2 * 1024**2)):
-        # The length alone decides: no byte of the body need come.
+        # The length alone decides, before any byte of the body arrives.
         answer = raw(nginx, f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n")
         require_problem(answer, 413, "too-large", path)
     long = "/livez?" + "a" * 8_000
@@ -135,7 +135,7 @@ def test_what_is_too_large_ends_at_nginx(service: Service, nginx: Nginx) -> None
 
 
 @needs_nginx
-def test_a_service_that_is_away_or_hangs_is_told(service: Service, nginx: Nginx) -> None:
+def test_an_unreachable_or_hung_service_is_reported(service: Service, nginx: Nginx) -> None:
     answer = call(nginx, "GET", "/livez?q=secret", X_Request_ID="mine-2")
     assert require_problem(answer, 502, "bad-gateway")["request_id"] == "mine-2"
     with socket.create_server(("127.0.0.1", service.port)):
@@ -143,8 +143,8 @@ def test_a_service_that_is_away_or_hangs_is_told(service: Service, nginx: Nginx)
 
 
 @needs_nginx
-def test_slow_and_half_uploads_never_reach_the_service(service: Service, nginx: Nginx) -> None:
-    """Nobody is answered, nothing is kept, and whoever is in time is served meanwhile."""
+def test_slow_and_partial_uploads_never_reach_the_service(service: Service, nginx: Nginx) -> None:
+    """They get no answer and leave nothing behind, and other clients are served meanwhile."""
     web = service.start_web()
     asked = service.log.read_bytes().count(b'"message": "request"')
     token = bearer()["Authorization"]

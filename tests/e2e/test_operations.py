@@ -1,8 +1,9 @@
-"""docs/operations.md, pasted into a shell as it stands, on a Debian machine.
+"""docs/operations.md, pasted into a shell exactly as it is, on a Debian machine.
 
-What is not as on a server: paths and ports; the PostgreSQL is one for this test, with passwords; `systemctl`
-runs the units' commands without systemd; `apt-get` finds its packages installed; and pip finds the packages
-of the lock in this environment, where `make setup` put them with the same hashes.
+These differ from a real server: paths and ports; the PostgreSQL, which is one for this test, with passwords;
+`systemctl`, which runs the units' commands without systemd; `apt-get`, which finds its packages installed;
+and pip, which finds the packages of the lock in this environment, where `make setup` put them by the same
+hashes.
 """
 
 import os
@@ -22,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkimport.database import Database, DatabaseUnavailableError
+from bulkimport.database.connections import Database, DatabaseUnavailableError
 from bulkimport.devserver import environment, postgres
 from tests.e2e.conftest import PORTS, Service, free_port, wait_until
 
@@ -65,7 +66,7 @@ pytestmark = pytest.mark.skipif(reason is not None, reason=reason or "")
 
 @dataclass(frozen=True)
 class Machine:
-    """A place for the page: a copy of the release, and everything that the page writes."""
+    """A machine for the page: a copy of the release, and everything that the page writes."""
 
     folder: Path
     pgport: str
@@ -73,7 +74,7 @@ class Machine:
     environ: dict[str, str]
 
     def paste(self, script: str) -> str:
-        """What a script prints behind the page's first block."""
+        """Run a script after the page's first block; return what it prints."""
         pasted = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", self.beginning + script],
             cwd=self.folder / "release",
@@ -93,7 +94,7 @@ class Machine:
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[Machine]:
-    """The page's set-up, pasted."""
+    """A machine that is ready for the page to be pasted."""
     folder = Path(tempfile.mkdtemp(prefix="bulkimport-operations-"))
     folder.chmod(0o755)
     pgport = str(free_port())
@@ -112,7 +113,7 @@ def machine() -> Iterator[Machine]:
 
 @pytest.fixture(scope="module")
 def set_up(machine: Machine) -> str:
-    """What the blocks of the set-up print, one after the other."""
+    """Paste the blocks of the set-up; return what they print."""
     return machine.paste("".join(blocks("sh", PAGE)[1:]))
 
 
@@ -121,7 +122,7 @@ def test_the_set_up_can_be_pasted(set_up: str) -> None:
 
 
 @pytest.mark.usefixtures("set_up")
-def test_each_process_has_a_login_of_its_own(machine: Machine) -> None:
+def test_each_kind_of_process_has_its_own_login(machine: Machine) -> None:
     shown = machine.paste(
         "admin psql -XAt -d bulkimport -c 'SELECT DISTINCT usename, application_name FROM pg_stat_activity'"
     )
@@ -131,7 +132,7 @@ def test_each_process_has_a_login_of_its_own(machine: Machine) -> None:
 
 
 @pytest.mark.usefixtures("set_up")
-def test_every_query_can_be_asked(machine: Machine) -> None:
+def test_every_query_can_be_run(machine: Machine) -> None:
     queries = blocks("sql", PAGE)
     assert len(queries) >= 8
     for query in queries:
@@ -149,7 +150,7 @@ def test_a_backup_can_be_made_and_restored(machine: Machine) -> None:
 
 
 @pytest.mark.usefixtures("set_up")
-def test_the_accounts_of_a_platform_can_stay(machine: Machine) -> None:
+def test_the_accounts_table_of_a_platform_can_be_used(machine: Machine) -> None:
     (grants,) = blocks("sql accounts", PAGE)
     machine.paste(
         "admin psql -qX -v ON_ERROR_STOP=1 -c 'CREATE DATABASE platform OWNER bulkimport_owner'\n"
@@ -166,7 +167,7 @@ def test_the_accounts_of_a_platform_can_stay(machine: Machine) -> None:
 
 
 @pytest.mark.usefixtures("set_up")
-def test_a_server_that_is_away_is_passed_over(machine: Machine) -> None:
+def test_an_unreachable_server_is_skipped(machine: Machine) -> None:
     (url,) = re.findall(r"^postgresql://\S+:5432,\S+$", PAGE, re.MULTILINE)
     for old, new in {
         "login:…": f"login:{_password(machine)}",
@@ -182,7 +183,7 @@ def test_a_server_that_is_away_is_passed_over(machine: Machine) -> None:
     shutil.which("pgbouncer") is None, reason="pgbouncer is not installed (Debian: pgbouncer)"
 )
 @pytest.mark.usefixtures("set_up")
-def test_web_can_go_through_pgbouncer(machine: Machine) -> None:
+def test_web_can_connect_through_pgbouncer(machine: Machine) -> None:
     (ini,), (query,) = blocks("ini pgbouncer.ini", PAGE), blocks("sql userlist", PAGE)
     users = machine.paste(f"admin psql -XAt -d bulkimport <<'SQL'\n{query}\nSQL\n")
     (machine.folder / "userlist.txt").write_text(users)
@@ -202,15 +203,15 @@ def test_web_can_go_through_pgbouncer(machine: Machine) -> None:
         )
     try:
         url = f"postgresql://bulkimport_web_login:{_password(machine)}@127.0.0.1:{port}/bulkimport"
-        wait_until(lambda: _accepts(url), "PgBouncer lets web in")
+        wait_until(lambda: _accepts(url), "web can connect through PgBouncer")
     finally:
         pooler.terminate()
         pooler.wait(10)
 
 
 @pytest.mark.usefixtures("set_up")
-def test_an_upgrade_takes_the_place_of_what_runs(machine: Machine) -> None:
-    health = machine.folder / "release" / "src" / "bulkimport" / "api" / "health.py"
+def test_an_upgrade_replaces_the_running_release(machine: Machine) -> None:
+    health = machine.folder / "release" / "src" / "bulkimport" / "web" / "health.py"
     _edit(health, '"ok"', '"of another release"')
     install = blocks("sh", PAGE.partition("## 3. ")[0])[1:]
     units = blocks("sh", PAGE.partition("## 5. ")[2])[0]
@@ -223,34 +224,34 @@ def test_an_upgrade_takes_the_place_of_what_runs(machine: Machine) -> None:
     assert len(list((machine.folder / "opt" / "releases").iterdir())) == 2
 
 
-def test_a_worker_without_a_pipe_for_its_standard_input_goes_on(service: Service) -> None:
-    """systemd gives /dev/null, which is at its end at once."""
+def test_a_worker_without_a_pipe_as_standard_input_keeps_running(service: Service) -> None:
+    """systemd's standard input is /dev/null, which is at its end already."""
     environment = {**service.environment, "DATABASE_URL": service.db.worker_url}
     command = [sys.executable, "-m", "bulkimport", "worker", "--single"]
     with service.log.open("ab") as log:
         worker = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     try:
-        wait_until(lambda: worker.poll() is not None or service.worker_pids(), "it works, or has ended")
+        wait_until(lambda: worker.poll() is not None or service.worker_pids(), "it is working, or has exited")
         assert worker.poll() is None
     finally:
         worker.terminate()
         assert worker.wait(10) == 0
 
 
-def test_every_alert_has_its_part() -> None:
+def test_every_alert_has_its_section() -> None:
     alerts = re.findall(r"- alert: (\w+)", (ROOT / "deploy" / "alerts.yml").read_text())
     assert alerts == re.findall(r"^## (Bulkimport\w+)$", PAGE, re.MULTILINE)
 
 
 def _password(machine: Machine) -> str:
-    """Of web's login."""
+    """The password of web's login."""
     text = (machine.folder / "etc" / "bulkimport" / "web.env").read_text()
     (password,) = re.findall(r"bulkimport_web_login:(\w+)@", text)
     return str(password)
 
 
 def _accepts(url: str) -> bool:
-    """Whether the service may be connected so, and sees no tenant's rows where it names none."""
+    """Whether the service can connect to this URL, and sees no rows of a tenant that has none."""
     try:
         database = Database(url, size=1, application_name="bulkimport-web")
         with database.tenant_transaction(1) as cursor:
@@ -266,7 +267,7 @@ def _prepare(folder: Path, server: postgres.Server, pgport: str) -> Machine:
     _copy_release(folder)
     _copy_nginx(folder)
     _add_command(folder, "apt-get", "exit 0")
-    stand_in = shlex.join([sys.executable, str(ROOT / "tests" / "e2e" / "systemctl.py")])
+    stand_in = shlex.join([sys.executable, str(ROOT / "tests" / "support" / "systemctl.py")])
     _add_command(folder, "systemctl", f'exec {stand_in} "$@"')
     environ = {
         "PATH": f"{folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -322,7 +323,7 @@ def _free_tens() -> int:
 
 
 def _copy_nginx(folder: Path) -> None:
-    """Debian's configuration, with what it writes in our folder."""
+    """Copy Debian's configuration, changed to write into the test's folder."""
     shutil.copytree("/etc/nginx", folder / "nginx", symlinks=True)
     path = folder / "nginx" / "nginx.conf"
     _edit(path, "/etc/nginx/", f"{folder}/nginx/")
@@ -343,16 +344,16 @@ def _add_command(folder: Path, name: str, line: str) -> None:
 
 
 def _require_passwords(server: postgres.Server) -> None:
-    """The administrator by the socket, as on Debian; everybody else by TCP and with a password."""
+    """Let the administrator in by the socket, as on Debian, and everybody else by TCP with a password."""
     hba = "local all postgres trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
     (server.cluster / "pg_hba.conf").write_text(hba)
     environment.execute(server.url("postgres", "postgres"), "SELECT pg_reload_conf()")
 
 
 def _debian_binaries() -> Path | None:
-    """Debian's newest PostgreSQL; None, for the wheel's, where there is none."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
-    return found[-1].parent if found else None
+    """The binaries of Debian's newest PostgreSQL; None, which means the wheel's, if there is none."""
+    initdbs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
+    return initdbs[-1].parent if initdbs else None
 
 
 def _end_processes(folder: Path) -> None:
@@ -365,7 +366,7 @@ def _end_processes(folder: Path) -> None:
 
 
 def _is_gone(pid: int) -> bool:
-    """Nobody may be there to take note of the end of one whose starter has ended."""
+    """Whether the process has exited; it stays a zombie if nothing reaps the orphans of this machine."""
     try:
         return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):

@@ -15,10 +15,10 @@ __all__ = ("environ", "running")  # fixtures
 @pytest.mark.usefixtures("running")
 def test_the_tour_can_be_pasted(environ: dict[str, str], tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text()
-    section = readme.partition("## Call it")[2].partition("\n## ")[0]
+    section = readme.partition("## Take the tour")[2].partition("\n## ")[0]
     tour = "".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
     assert tour.count("curl") >= 8
-    # Another port, because tests do not know which are free; the rest is as it stands.
+    # Another port, because tests do not know which are free; everything else is unchanged.
     script = tour.replace("127.0.0.1:8000", f"127.0.0.1:{environ['PORT']}")
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     (tmp_path / "var").mkdir()

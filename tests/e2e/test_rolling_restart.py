@@ -1,4 +1,4 @@
-"""HUP under load, and then the code of another release: each request is answered, and none is lost."""
+"""HUP under load, each time with the code of another release: every request is answered."""
 
 import http.client
 import json
@@ -13,11 +13,11 @@ from pathlib import Path
 import bulkimport
 from tests.conftest import bearer, csv_of
 from tests.e2e.conftest import Service, wait_until
-from tests.e2e.nginx import needs_nginx, running_nginx
+from tests.support.nginx import needs_nginx, running_nginx
 
 BULK = "/api/v1/assets/bulk"
 READERS, UPLOADERS, RESTARTS = 4, 4, 3
-REQUESTS_BETWEEN = 150  # so many answers of each generation before the next
+REQUESTS_BETWEEN = 150  # answers from each generation before the next one
 
 
 ANSWER_ENDS = 'response.headers["X-Request-ID"] = g.request_id'
@@ -36,7 +36,7 @@ def test_no_request_to_gunicorn_is_lost(service: Service, tmp_path: Path) -> Non
 
 
 def start_from_a_copy(service: Service, tmp_path: Path) -> Path:
-    """Web from a copy of the source, which is the folder of the release that is on disk."""
+    """Start web from a copy of the source, which stands for the folder of the installed release."""
     source = tmp_path / "release" / "bulkimport"
     shutil.copytree(Path(bulkimport.__file__).parent, source)
     service.start_web(PYTHONPATH=str(source.parent), WEB_CONCURRENCY="2")
@@ -44,11 +44,11 @@ def start_from_a_copy(service: Service, tmp_path: Path) -> Path:
 
 
 def install(source: Path, release: int) -> None:
-    """A release whose answers name it."""
-    module = source / "api" / "request_log.py"
+    """Install a release whose answers name it."""
+    module = source / "web" / "request_log.py"
     text = re.sub(r"\n *response.headers\[.X-Release.\].*", "", module.read_text("utf-8"))
     assert text.count(ANSWER_ENDS) == 1
-    # Python tells files of one second apart by their size alone.
+    # Python distinguishes files that were written within one second only by their size.
     named = f"{ANSWER_ENDS}\n    response.headers['X-Release'] = '{release}'  # {'.' * release}"
     module.write_text(text.replace(ANSWER_ENDS, named), "utf-8")
 
@@ -83,7 +83,7 @@ def require_nothing_lost(service: Service, source: Path, port: int) -> None:
 
 @dataclass
 class Load:
-    """Requests one after the other on several kept connections, until it is told to stop."""
+    """Sends requests one after the other on several persistent connections until it is stopped."""
 
     port: int
     job_id: str
@@ -98,7 +98,7 @@ class Load:
         self._repeat(number, "GET", f"{BULK}/{self.job_id}", lambda _: None, 200)
 
     def wait(self, number: int) -> None:
-        """Requests that are long in hand: no worker ends the job that they wait for."""
+        """Requests that take long: no worker finishes the job that they wait for."""
         self._repeat(number, "GET", f"{BULK}/{self.job_id}", lambda _: None, 200, Prefer="wait=1")
 
     def upload(self, number: int) -> None:
@@ -136,12 +136,12 @@ class Load:
                 self.releases.add(response.headers.get("X-Release", "old"))
         connection.close()
 
-    def _lose(self, what: str) -> None:
+    def _lose(self, request: str) -> None:
         with self.lock:
-            self.lost.append(what)
+            self.lost.append(request)
 
     def seen_alone(self, release: str) -> bool:
-        """Whether only this release has answered lately; forgets what has."""
+        """Whether only this release has answered since the last call."""
         with self.lock:
             alone = self.releases == {release}
             self.releases.clear()

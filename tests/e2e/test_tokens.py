@@ -1,14 +1,12 @@
-"""gunicorn and an issuer: keys over HTTP, and what only a real server makes of a request's headers."""
+"""gunicorn and an issuer: keys over HTTP, and headers that only a real server parses."""
 
 import http.client
-import subprocess
-import sys
 
 import pytest
 
-from tests import issuer
 from tests.e2e.conftest import Service
-from tests.issuer import Issued, ec_key, jwk, rsa_key
+from tests.support import issuer
+from tests.support.issuer import Issued, ec_key, jwk, rsa_key
 
 GOOD = Issued("RS256", rsa_key(), "rsa")
 FORGED = Issued("ES256", ec_key(1), "ec")
@@ -26,7 +24,7 @@ def status_of(service: Service, *authorization: str) -> int:
         connection.close()
 
 
-def test_a_key_set_verifies_tokens_and_two_headers_are_none(service: Service) -> None:
+def test_a_key_set_verifies_tokens_and_two_headers_count_as_no_token(service: Service) -> None:
     with issuer.serving() as server:
         server.body = issuer.key_set(jwk(rsa_key(), "rsa"), jwk(ec_key(), "ec"))
         del service.environment["JWT_SECRET"]
@@ -40,30 +38,14 @@ def test_a_key_set_verifies_tokens_and_two_headers_are_none(service: Service) ->
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("variables", "message"),
     [
         ({}, "JWT_SECRET is not set, nor is JWT_PUBLIC_KEY or JWT_JWKS_URL"),
         ({"JWT_PUBLIC_KEY": "rubbish"}, "JWT_PUBLIC_KEY is no public key in PEM"),
     ],
 )
 def test_web_does_not_start_without_a_key_and_says_why(
-    service: Service, given: dict[str, str], message: str
+    service: Service, variables: dict[str, str], message: str
 ) -> None:
     del service.environment["JWT_SECRET"]
-    started = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "--config",
-            "deploy/gunicorn.conf.py",
-            "bulkimport.app:create_app()",
-        ],
-        env={**service.environment, "DATABASE_URL": service.db.web_url, **given},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert started.returncode != 0
-    assert message in started.stdout + started.stderr
+    assert message in service.output_of_failed_start(**variables)

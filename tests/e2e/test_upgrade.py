@@ -1,4 +1,4 @@
-"""The release before the last migration goes on working after it, until its processes are replaced."""
+"""The code from before the last migration keeps working after it, until its processes are replaced."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bulkimport import migrate
+from bulkimport.database import migrations
 from tests.e2e.conftest import Service, csv_file, require_every_row_once
 
 ROOT = Path(__file__).parents[2]
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def old_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tree as it was before the last migration came."""
+    """The source tree from before the last migration was added."""
     folder = tmp_path_factory.mktemp("old")
     archive = git("archive", commit_before_last_migration(), "src", "sql", "deploy")
     subprocess.run(["tar", "--extract", "--directory", folder], input=archive, check=True)
@@ -30,19 +30,19 @@ def old_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def commit_before_last_migration() -> str:
-    last = f"sql/{migrate.read_folder()[-1].up.name}"
+    last = f"sql/{migrations.read_folder()[-1].up.name}"
     added = git("log", "-1", "--diff-filter=A", "--format=%H", "--", last).decode().strip()
-    # A file that is not committed yet comes after everything that is.
+    # If the file has not been committed yet, every commit is from before it.
     return git("rev-parse", "--verify", f"{added}^" if added else "HEAD").decode().strip()
 
 
 def git(*arguments: str) -> bytes:
     if shutil.which("git") is None:
-        pytest.skip("no git here to fetch the old code with")
-    done = subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip(f"the old code is not here: git {arguments[0]}: {done.stderr.decode().strip()}")
-    return done.stdout
+        pytest.skip("git is not installed, so the old code cannot be fetched")
+    result = subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, check=False)
+    if result.returncode:
+        pytest.skip(f"the old code is not available: git {arguments[0]}: {result.stderr.decode().strip()}")
+    return result.stdout
 
 
 @pytest.mark.parametrize("worker", ["old", "new"])

@@ -1,4 +1,4 @@
-"""A file handed in over HTTP and imported by a worker's own role, in one step."""
+"""A file uploaded over HTTP and imported by a worker's own role, in one step."""
 
 import io
 import threading
@@ -10,8 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from bulkimport.database import Database
-from bulkimport.worker import Worker
+from bulkimport.database.connections import Database
+from bulkimport.worker.loop import Worker
 from tests.conftest import OWN, TestDatabase, bearer
 
 URL = "/api/v1/assets/bulk"
@@ -55,8 +55,8 @@ class Importer:
         return document
 
     def errors(self, job: dict[str, Any]) -> list[tuple[int, str | None, str]]:
-        found = self.get(f"{job['job_id']}/errors").get_json()["errors"]
-        return [(error["row"], error["field"], error["code"]) for error in found]
+        errors = self.get(f"{job['job_id']}/errors").get_json()["errors"]
+        return [(error["row"], error["field"], error["code"]) for error in errors]
 
     def assets(self, *columns: str) -> list[tuple[Any, ...]]:
         """Live assets in the order of their identifiers."""
@@ -77,3 +77,17 @@ def counts(job: dict[str, Any]) -> dict[str, int]:
     names = ("created", "updated", "skipped", "failed")
     assert sum(job[f"{name}_rows"] for name in names) == job["processed_rows"]
     return {name: job[f"{name}_rows"] for name in names if job[f"{name}_rows"]}
+
+
+def post(importer: Importer, job_id: str, action: str, **headers: str) -> TestResponse:
+    return importer.client.post(f"{URL}/{job_id}/{action}", headers={**bearer(), **headers})
+
+
+def accepted(response: TestResponse) -> str:
+    """The id of the job that the answer promises."""
+    assert response.status_code == 202, response.get_data(as_text=True)
+    return str(response.get_json()["job_id"])
+
+
+def problem(response: TestResponse) -> tuple[int, str]:
+    return response.status_code, response.get_json()["type"].removeprefix("/problems/")

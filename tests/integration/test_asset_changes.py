@@ -68,7 +68,7 @@ def test_an_asset_is_created_and_read_again(client: FlaskClient) -> None:
     assert (again.status_code, again.data) == (304, b"")
 
 
-def test_a_taken_identifier_is_409(client: FlaskClient) -> None:
+def test_an_identifier_in_use_is_409(client: FlaskClient) -> None:
     created(client)
     other = created(client, identifier="TV-2")
     assert problem(send(client, "POST", "", ASSET)) == (409, "identifier-taken")
@@ -109,7 +109,7 @@ def test_the_rules_are_those_of_the_import(
 
 
 @pytest.mark.parametrize("field", ["name", "type", "valid_from", "valid_to", "is_active"])
-def test_a_broken_rule_has_the_code_that_the_row_has(importer: Importer, field: str) -> None:
+def test_a_broken_rule_has_the_same_code_as_in_an_import(importer: Importer, field: str) -> None:
     broken = {"name": "", "type": "car", "valid_from": "x", "valid_to": "1999-01-01", "is_active": "maybe"}
     cells = {**{name: str(value) for name, value in ASSET.items()}, field: broken[field]}
     columns = [name for name in ASSET if name != "metadata"]
@@ -119,7 +119,7 @@ def test_a_broken_rule_has_the_code_that_the_row_has(importer: Importer, field: 
     assert faults(response) == [(row_field, row_code)]
 
 
-def test_put_replaces_what_is_not_said_too(client: FlaskClient) -> None:
+def test_put_replaces_absent_fields_too(client: FlaskClient) -> None:
     asset = created(client)
     new = {name: ASSET[name] for name in ("identifier", "name", "type", "valid_from", "is_active")}
     put = send(client, "PUT", f"/{asset['id']}", {**new, "name": "Screen"}).get_json()
@@ -127,7 +127,7 @@ def test_put_replaces_what_is_not_said_too(client: FlaskClient) -> None:
     assert send(client, "GET", f"/{asset['id']}").get_json() == put
 
 
-def test_patch_changes_what_is_said(client: FlaskClient) -> None:
+def test_patch_changes_only_the_fields_sent(client: FlaskClient) -> None:
     asset = created(client, metadata={"colour": "grey", "size": "55"})
     changes = {"name": "Screen", "description": None, "metadata": {"colour": None, "place": "hall"}}
     patched = send(client, "PATCH", f"/{asset['id']}", changes).get_json()
@@ -143,14 +143,14 @@ def test_patch_changes_what_is_said(client: FlaskClient) -> None:
     assert faults(send(client, "PATCH", f"/{asset['id']}", {"colour": None})) == [("colour", "unknown_field")]
 
 
-def test_what_was_read_can_be_sent_back(client: FlaskClient) -> None:
+def test_an_asset_that_was_read_can_be_sent_back(client: FlaskClient) -> None:
     asset = created(client)
     put = send(client, "PUT", f"/{asset['id']}", asset).get_json()
     assert put == {**asset, "updated_at": put["updated_at"]}
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-def test_an_update_of_what_was_changed_since_is_412(client: FlaskClient, method: str) -> None:
+def test_an_update_of_an_asset_that_changed_meanwhile_is_412(client: FlaskClient, method: str) -> None:
     asset = created(client)
     path, body = f"/{asset['id']}", None if method == "DELETE" else ASSET
     old = send(client, "GET", path).headers["ETag"]
@@ -173,7 +173,7 @@ def test_a_deleted_asset_is_gone_and_its_identifier_free(client: FlaskClient, db
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
-def test_another_accounts_asset_is_none(client: FlaskClient, method: str) -> None:
+def test_another_accounts_asset_does_not_exist(client: FlaskClient, method: str) -> None:
     foreign = created(client, FOREIGN)
     body = None if method == "DELETE" else ASSET
     assert problem(send(client, method, f"/{foreign['id']}", body)) == (404, "not-found")
@@ -194,7 +194,7 @@ def test_another_accounts_asset_is_none(client: FlaskClient, method: str) -> Non
         (b" " * 2_000_000, "application/json", (413, "too-large")),
     ],
 )
-def test_a_body_that_is_no_asset_is_refused(
+def test_a_body_that_is_not_an_asset_is_refused(
     client: FlaskClient, body: bytes, kind: str, expected: tuple[int, str]
 ) -> None:
     assert problem(client.post(URL, data=body, content_type=kind, headers=bearer())) == expected
@@ -213,15 +213,23 @@ def test_the_same_key_creates_one_asset(client: FlaskClient, db: TestDatabase) -
     assert db.value("SELECT count(*) FROM trakrf.assets") == 1
 
 
+def test_a_key_only_applies_to_posts(client: FlaskClient) -> None:
+    path, key = f"/{created(client)['id']}", {"Idempotency-Key": "k"}
+    assert send(client, "PATCH", path, {"name": "First"}, **key).get_json()["name"] == "First"
+    assert send(client, "PATCH", path, {"name": "Second"}, **key).get_json()["name"] == "Second"
+    assert send(client, "DELETE", path, **key).status_code == 204
+    assert problem(send(client, "DELETE", path, **key)) == (404, "not-found")
+
+
 def listed(client: FlaskClient, query: str) -> list[str]:
-    """All identifiers, page by page."""
-    found, url = [], f"{URL}?limit=2&{query}"
+    """All identifiers, read page by page."""
+    identifiers, url = [], f"{URL}?limit=2&{query}"
     while url:
         response = client.get(url, headers=bearer())
         assert response.status_code == 200, response.get_json()
-        found += [asset["identifier"] for asset in response.get_json()["assets"]]
+        identifiers += [asset["identifier"] for asset in response.get_json()["assets"]]
         url = response.headers.get("Link", "").removeprefix("<").removesuffix('>; rel="next"')
-    return found
+    return identifiers
 
 
 def test_the_list_is_filtered_and_sorted(importer: Importer) -> None:

@@ -12,7 +12,7 @@ URL = "/api/v1/assets"
 
 @pytest.fixture(autouse=True)
 def filled(db: TestDatabase) -> None:
-    """Seven live assets and a deleted one of ours, and one of another account's."""
+    """Seven live assets and a deleted one of OWN, and one of another account."""
     for account_id, identifier in [*((OWN, f"A{n}") for n in range(8)), (FOREIGN, "A3"), (FOREIGN, "F")]:
         db.rows(
             "INSERT INTO trakrf.assets (account_id, identifier, name, type, valid_from)"
@@ -41,15 +41,15 @@ def test_it_lists_the_accounts_live_assets(client: FlaskClient) -> None:
 
 
 def test_pages_follow_one_another_without_gap_or_overlap(client: FlaskClient) -> None:
-    found: list[list[str]] = []
+    pages: list[list[str]] = []
     url = f"{URL}?limit=3"
     while url:
         response = client.get(url, headers=bearer())
-        found.append(identifiers(response.get_json()))
+        pages.append(identifiers(response.get_json()))
         link = response.headers.get("Link", "")
         assert bool(link) == bool(response.get_json()["next_cursor"])
         url = link.removeprefix("<").removesuffix('>; rel="next"')
-    assert found == [["A0", "A1", "A2"], ["A3", "A4", "A6"], ["A7"]]
+    assert pages == [["A0", "A1", "A2"], ["A3", "A4", "A6"], ["A7"]]
 
 
 def test_it_finds_an_identifier(client: FlaskClient) -> None:
@@ -74,7 +74,7 @@ def test_it_finds_an_identifier(client: FlaskClient) -> None:
         ("identifer=A1", "identifer"),
     ],
 )
-def test_a_parameter_that_is_not_valid_is_named(client: FlaskClient, query: str, field: str) -> None:
+def test_an_invalid_parameter_is_named(client: FlaskClient, query: str, field: str) -> None:
     status, problem = get(client, f"?{query}")
     assert (status, problem["type"]) == (400, "/problems/invalid-parameters")
     assert [error["field"] for error in problem["errors"]] == [field]
@@ -92,7 +92,7 @@ def test_it_shows_one(client: FlaskClient) -> None:
     assert asset["valid_from"] == "2024-01-15T00:00:00.000000Z"
 
 
-def test_a_foreign_asset_and_an_absent_one_answer_the_same(client: FlaskClient) -> None:
+def test_another_accounts_asset_and_an_absent_one_get_the_same_answer(client: FlaskClient) -> None:
     foreign = str(get(client, account_id=FOREIGN)[1]["assets"][0]["id"])
     headers = {**bearer(), "X-Request-ID": "r-1"}
     answers = [client.get(f"{URL}/{asset_id}", headers=headers) for asset_id in (foreign, "987654")]
@@ -101,7 +101,7 @@ def test_a_foreign_asset_and_an_absent_one_answer_the_same(client: FlaskClient) 
 
 
 @pytest.mark.parametrize("text", ["x", "0", "-1", "1.0", "99999999999999999999"])
-def test_what_is_no_asset_id_is_400(client: FlaskClient, text: str) -> None:
+def test_a_malformed_asset_id_is_400(client: FlaskClient, text: str) -> None:
     status, problem = get(client, f"/{text}")
     assert (status, problem["type"]) == (400, "/problems/invalid-id")
 

@@ -15,7 +15,7 @@ import pytest
 
 from bulkimport.devserver import environment, guard, postgres
 from bulkimport.devserver.postgres import ADMIN, PostgresError
-from bulkimport.processes import Command, keep_running
+from bulkimport.worker.processes import Command, keep_running
 
 HOLD_A_SERVER = """
 import sys, time
@@ -52,11 +52,11 @@ def is_gone(pid: int) -> bool:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A place whose path has a space in it."""
+    """A folder whose path contains a space."""
     return tmp_path_factory.mktemp("a place") / "cluster"
 
 
-def test_a_cluster_is_made_and_kept(cluster: Path) -> None:
+def test_a_cluster_is_created_and_kept(cluster: Path) -> None:
     for expected in (True, False):
         with postgres.running(cluster) as server:
             url = server.url(ADMIN, "postgres")
@@ -67,7 +67,7 @@ def test_a_cluster_is_made_and_kept(cluster: Path) -> None:
         assert postgres.attached_url(cluster, ADMIN, "postgres") is None
 
 
-def test_a_fresh_cluster_forgets(tmp_path: Path) -> None:
+def test_a_fresh_cluster_is_empty(tmp_path: Path) -> None:
     for _ in range(2):
         with postgres.running(tmp_path / "cluster", fresh=True) as server:
             environment.create_roles(server)
@@ -93,7 +93,7 @@ def test_a_restart_keeps_the_address(cluster: Path, mode: str) -> None:
         assert answers(url)
 
 
-def test_a_second_starter_waits_and_then_names_the_first(
+def test_a_second_process_waits_and_then_names_the_first(
     cluster: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "LOCK_TIMEOUT_S", 0.1)
@@ -105,29 +105,29 @@ def test_a_second_starter_waits_and_then_names_the_first(
         pass
 
 
-def test_the_server_goes_with_its_starter_even_by_kill_9(cluster: Path) -> None:
+def test_the_server_ends_with_its_parent_even_by_sigkill(cluster: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLD_A_SERVER, str(cluster)], stdout=subprocess.PIPE, text=True
-    ) as starter:
-        assert starter.stdout
-        url = starter.stdout.readline().strip()
+    ) as parent:
+        assert parent.stdout
+        url = parent.stdout.readline().strip()
         assert answers(url)
-        starter.kill()
+        parent.kill()
     wait_until(lambda: not answers(url))
     with postgres.running(cluster) as server:
         assert answers(server.url(ADMIN, "postgres"))
 
 
-def test_a_server_that_nobody_holds_any_more_is_stopped_first(cluster: Path) -> None:
-    """The starter and its guard are killed, and PostgreSQL is left alone."""
+def test_an_orphaned_server_is_stopped_first(cluster: Path) -> None:
+    """The parent and the guard are killed, and PostgreSQL keeps running."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD_A_SERVER, str(cluster)], stdout=subprocess.PIPE, text=True
-    ) as starter:
-        assert starter.stdout
-        url = starter.stdout.readline().strip()
+    ) as parent:
+        assert parent.stdout
+        url = parent.stdout.readline().strip()
         postmaster = int((cluster / "postmaster.pid").read_text().split()[0])
         os.kill(parent_of(postmaster), signal.SIGKILL)
-        starter.kill()
+        parent.kill()
     assert answers(url)
     with postgres.running(cluster) as server:
         assert answers(server.url(ADMIN, "postgres"))
@@ -138,7 +138,7 @@ def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def test_a_cluster_that_was_left_unfinished_is_made_anew(tmp_path: Path) -> None:
+def test_an_unfinished_cluster_is_created_anew(tmp_path: Path) -> None:
     (tmp_path / "cluster.unfinished").mkdir()
     (tmp_path / "cluster.unfinished" / "PG_VERSION").write_text("18")
     with postgres.running(tmp_path / "cluster") as server:
@@ -153,20 +153,20 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
         pass
 
 
-def test_the_secret_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+def test_the_secret_is_generated_once_and_only_its_owner_can_read_it(tmp_path: Path) -> None:
     secret = environment.secret(tmp_path / "new")
     assert len(secret) == 64
     assert environment.secret(tmp_path / "new") == secret
     assert stat.S_IMODE((tmp_path / "new" / "jwt_secret").stat().st_mode) == 0o600
 
 
-def test_a_guard_passes_on_the_end_of_its_command() -> None:
+def test_a_guard_exits_with_the_status_of_its_command() -> None:
     command = [sys.executable, "-I", guard.__file__, "SIGTERM", "/bin/sh", "-c", "exit 7"]
     with subprocess.Popen(command, stdin=subprocess.PIPE) as guarded:
         assert guarded.wait(10) == 7
 
 
-def test_a_guard_ends_its_command_when_its_input_ends(tmp_path: Path) -> None:
+def test_a_guard_stops_its_command_when_its_input_ends(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     script = f"trap 'exit 3' TERM; echo $$ > '{pid}'; while :; do sleep 0.05; done"
     command = [sys.executable, "-I", guard.__file__, "SIGTERM", "/bin/sh", "-c", script]
@@ -177,7 +177,7 @@ def test_a_guard_ends_its_command_when_its_input_ends(tmp_path: Path) -> None:
         assert guarded.wait(10) == 3
 
 
-def test_what_dies_is_started_again_and_all_end_together(tmp_path: Path) -> None:
+def test_a_command_that_dies_is_restarted_and_all_are_stopped_together(tmp_path: Path) -> None:
     script = f"echo $$ >> '{tmp_path}/'$0; exec sleep 600"
     commands = [Command(name, ["/bin/sh", "-c", script, name]) for name in ("a", "b")]
     stopping = threading.Event()

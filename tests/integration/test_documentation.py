@@ -1,4 +1,4 @@
-"""The description, the page that shows it, and the pages of problems."""
+"""The OpenAPI description, the page that shows it, and the pages of problems."""
 
 import re
 from typing import Any
@@ -7,8 +7,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from bulkimport.api import openapi
-from bulkimport.problem_types import PROBLEM_TYPES
+from bulkimport.web import openapi
+from bulkimport.web.problem_types import PROBLEM_TYPES
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_every_route_is_described_with_its_methods(app: Flask, described: dict[s
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    assert routes == {(path, method) for path, found in described["paths"].items() for method in found}
+    assert routes == {(path, method) for path, methods in described["paths"].items() for method in methods}
 
 
 def test_a_view_that_does_not_describe_itself_is_told(app: Flask) -> None:
@@ -34,7 +34,7 @@ def test_a_view_that_does_not_describe_itself_is_told(app: Flask) -> None:
 
 
 def test_every_kind_of_problem_is_described(described: dict[str, Any]) -> None:
-    """But for those that are answered where no route is: an unknown URL, another method."""
+    """Except for those that are answered without a route: an unknown URL, another method."""
     shown = {
         name
         for operations in described["paths"].values()
@@ -45,7 +45,7 @@ def test_every_kind_of_problem_is_described(described: dict[str, Any]) -> None:
     assert shown == set(PROBLEM_TYPES) - {"method-not-allowed"}
 
 
-def test_what_needs_a_token_says_so(client: FlaskClient, described: dict[str, Any]) -> None:
+def test_operations_that_need_a_token_say_so(client: FlaskClient, described: dict[str, Any]) -> None:
     for path, operations in described["paths"].items():
         for method, operation in operations.items():
             url = path.replace("{job_id}", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11")
@@ -54,7 +54,7 @@ def test_what_needs_a_token_says_so(client: FlaskClient, described: dict[str, An
                 assert (response.status_code == 401) == ("security" in operation), (method, path)
 
 
-def test_the_page_needs_nothing_from_elsewhere(client: FlaskClient) -> None:
+def test_the_page_loads_nothing_from_elsewhere(client: FlaskClient) -> None:
     page = client.get("/docs")
     sources = re.findall(r'(?:src|href)="([^"]+)"', page.get_data(as_text=True))
     assert len(sources) == 3
@@ -72,6 +72,6 @@ def test_each_kind_of_problem_has_its_page(client: FlaskClient) -> None:
         assert kind.title in response.get_data(as_text=True)
 
 
-def test_all_problems_are_listed_and_others_are_none(client: FlaskClient) -> None:
+def test_all_problems_are_listed_and_others_do_not_exist(client: FlaskClient) -> None:
     assert client.get("/problems").get_data(as_text=True).count("<li>") == len(PROBLEM_TYPES)
     assert client.get("/problems/x").get_json()["type"] == "/problems/not-found"

@@ -1,4 +1,4 @@
-"""Whether a process lives and can serve, over HTTP."""
+"""The health checks: whether a process is alive and ready."""
 
 import socket
 import time
@@ -11,20 +11,21 @@ from flask.testing import FlaskClient
 from psycopg2.extensions import connection as Connection
 from werkzeug.test import TestResponse
 
-from bulkimport import migrate, settings
+from bulkimport import settings
 from bulkimport.app import create_app
-from bulkimport.database import Database
+from bulkimport.database import migrations
+from bulkimport.database.connections import Database
+from bulkimport.database.readiness import NotReadyError, Readiness
 from bulkimport.devserver import environment, postgres
-from bulkimport.readiness import NotReadyError, Readiness
 from tests.conftest import SECRET, TestDatabase
 
-LATEST = migrate.latest_version()
-BOUND_S = 2.0  # a second, and what a busy machine needs to say so
+LATEST = migrations.latest_version()
+BOUND_S = 2.0  # a second, plus slack for a busy machine
 
 
 @pytest.fixture
 def silent_url() -> Iterator[str]:
-    """A server that takes connections and never says a word, as behind a line that loses packets."""
+    """A server that accepts connections and sends nothing, as if the network lost all packets."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield f"postgresql://web:s3cret@127.0.0.1:{listener.getsockname()[1]}/nowhere"
 
@@ -36,7 +37,7 @@ def require_unready(response: TestResponse, reason: str) -> None:
     assert response.headers["Retry-After"] == "5"
 
 
-def test_it_is_ready_with_a_database_of_its_schema(client: FlaskClient) -> None:
+def test_it_is_ready_if_the_database_has_its_schema(client: FlaskClient) -> None:
     response = client.get("/readyz")
     assert (response.status_code, response.get_json()) == (200, {"status": "ok"})
 
@@ -45,9 +46,9 @@ def test_a_worker_may_read_the_version_too(worker_database: Database) -> None:
     Readiness(worker_database, needed_version=LATEST).require()
 
 
-def test_a_silent_database_is_503_in_a_second_and_the_process_lives(silent_url: str) -> None:
+def test_a_silent_database_is_503_within_a_second_and_the_process_is_alive(silent_url: str) -> None:
     client = create_app(settings.load({"DATABASE_URL": silent_url, "JWT_SECRET": SECRET})).test_client()
-    for _ in range(2):  # the second finds the first question still unanswered
+    for _ in range(2):  # the check of the first request is still running at the second
         started = time.monotonic()
         response = client.get("/readyz")
         assert time.monotonic() - started < BOUND_S
@@ -56,7 +57,7 @@ def test_a_silent_database_is_503_in_a_second_and_the_process_lives(silent_url: 
     assert client.get("/livez").status_code == 200
 
 
-def test_a_statement_that_does_not_return_is_503_in_a_second(
+def test_a_statement_that_does_not_return_is_503_within_a_second(
     client: FlaskClient, db: TestDatabase, connect: Callable[[str], Connection]
 ) -> None:
     holder = connect(db.admin_url)
@@ -70,7 +71,7 @@ def test_a_statement_that_does_not_return_is_503_in_a_second(
         assert time.monotonic() < deadline
 
 
-def test_a_pool_with_no_place_free_is_503_in_a_second(app: Flask, client: FlaskClient) -> None:
+def test_an_exhausted_pool_is_503_within_a_second(app: Flask, client: FlaskClient) -> None:
     pool: Database = app.extensions["database"]
     with ExitStack() as busy:
         for _ in range(settings.WEB_THREADS):
@@ -90,14 +91,14 @@ def test_an_older_schema_is_503_and_says_what_to_do(client: FlaskClient, db: Tes
     )
 
 
-def test_a_newer_schema_will_do(client: FlaskClient, db: TestDatabase) -> None:
+def test_a_newer_schema_is_accepted(client: FlaskClient, db: TestDatabase) -> None:
     db.rows("UPDATE public.schema_migrations SET version = version + 1")
     assert client.get("/readyz").status_code == 200
 
 
-def test_a_migration_that_was_left_half_way_is_503(client: FlaskClient, db: TestDatabase) -> None:
+def test_a_half_applied_migration_is_503(client: FlaskClient, db: TestDatabase) -> None:
     db.rows("UPDATE public.schema_migrations SET dirty = true")
-    require_unready(client.get("/readyz"), f"Version {LATEST} of the schema was left half-way.")
+    require_unready(client.get("/readyz"), f"Version {LATEST} of the schema was left half-applied.")
 
 
 @pytest.mark.parametrize(
@@ -108,12 +109,12 @@ def test_a_migration_that_was_left_half_way_is_503(client: FlaskClient, db: Test
         "DELETE FROM public.schema_migrations",
     ],
 )
-def test_a_schema_with_no_version_is_an_older_one(client: FlaskClient, db: TestDatabase, spoil: str) -> None:
+def test_a_schema_without_a_version_is_outdated(client: FlaskClient, db: TestDatabase, spoil: str) -> None:
     db.rows(spoil)
     require_unready(client.get("/readyz"), f"this release needs {LATEST}")
 
 
-def test_a_login_that_became_privileged_is_503_on_a_connection_that_is_open(
+def test_a_login_that_becomes_privileged_is_503_on_an_open_connection(
     client: FlaskClient, server: postgres.Server
 ) -> None:
     admin = server.url(postgres.ADMIN, "postgres")

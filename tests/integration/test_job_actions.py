@@ -9,21 +9,14 @@ import psycopg2
 import pytest
 from werkzeug.test import TestResponse
 
-from bulkimport.chunk_import import import_chunk
+from bulkimport.database.connections import Database
+from bulkimport.importing.chunk import import_chunk
+from bulkimport.jobs import retention
 from tests.conftest import FOREIGN, HEADER, TestDatabase, bearer, csv_of
-from tests.integration.conftest import URL, Importer, counts
+from tests.integration.conftest import URL, Importer, accepted, counts, post, problem
 
 ABSENT_JOB = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 ACTIONS = ("cancel", "retry", "revert")
-
-
-def post(importer: Importer, job_id: str, action: str, **headers: str) -> TestResponse:
-    return importer.client.post(f"{URL}/{job_id}/{action}", headers={**bearer(), **headers})
-
-
-def accepted(response: TestResponse) -> str:
-    assert response.status_code == 202, response.get_data(as_text=True)
-    return str(response.get_json()["job_id"])
 
 
 def followed(importer: Importer, response: TestResponse) -> dict[str, Any]:
@@ -33,13 +26,9 @@ def followed(importer: Importer, response: TestResponse) -> dict[str, Any]:
     return importer.job(job_id)
 
 
-def problem(response: TestResponse) -> tuple[int, str]:
-    return response.status_code, response.get_json()["type"].removeprefix("/problems/")
-
-
 @contextmanager
 def in_hand(db: TestDatabase) -> Iterator[None]:
-    """As if a worker had a chunk of each job in hand."""
+    """As if a worker were processing a chunk of each job."""
     connection = psycopg2.connect(db.admin_url)
     try:
         with connection.cursor() as cursor:
@@ -68,7 +57,7 @@ def test_a_pending_job_is_cancelled_at_once(importer: Importer) -> None:
     assert importer.job(job_id)["completed_at"]
 
 
-def test_a_job_in_hand_is_cancelled_behind_its_chunk(importer: Importer, db: TestDatabase) -> None:
+def test_a_job_being_processed_is_cancelled_after_its_chunk(importer: Importer, db: TestDatabase) -> None:
     job_id = accepted(importer.upload(csv_of(*"ABCDEFG")))
     importer.worker.work_once()
     with in_hand(db):
@@ -89,7 +78,7 @@ def test_a_cancel_that_comes_during_a_chunk_ends_the_job_with_it(
         assert post(importer, job_id, "cancel").status_code == 202
         return import_chunk(*arguments)
 
-    monkeypatch.setattr("bulkimport.job_import.import_chunk", cancelled_meanwhile)
+    monkeypatch.setattr("bulkimport.importing.step.import_chunk", cancelled_meanwhile)
     importer.work()
     job = importer.job(job_id)
     assert (job["status"], counts(job), len(importer.assets())) == ("cancelled", {"created": 3}, 3)
@@ -104,7 +93,7 @@ def test_an_all_or_nothing_job_is_cancelled_with_nothing_imported(
         assert post(importer, job_id, "cancel").status_code == 202
         return import_chunk(*arguments)
 
-    monkeypatch.setattr("bulkimport.job_import.import_chunk", cancelled_meanwhile)
+    monkeypatch.setattr("bulkimport.importing.step.import_chunk", cancelled_meanwhile)
     importer.work()
     job = importer.job(job_id)
     assert (job["status"], counts(job), importer.assets()) == ("cancelled", {}, [])
@@ -123,10 +112,14 @@ def test_a_job_inserted_by_hand_can_be_cancelled(importer: Importer, db: TestDat
     assert post(importer, str(job_id), "cancel").get_json()["status"] == "cancelled"
 
 
-def test_a_finished_job_is_deleted_and_its_assets_stay(importer: Importer, db: TestDatabase) -> None:
+def test_a_finished_job_is_deleted_and_its_assets_stay(
+    importer: Importer, db: TestDatabase, worker_database: Database
+) -> None:
     job = importer.run(csv_of("A", "A"))
     for expected in (204, 404):
         assert importer.client.delete(f"{URL}/{job['job_id']}", headers=bearer()).status_code == expected
+    while retention.purge_some(worker_database, days=30):
+        pass
     assert importer.assets("identifier") == [("A",)]
     for table in ("jobs", "chunks", "errors", "finished", "queue"):
         assert db.value(f"SELECT count(*) FROM trakrf.bulk_import_{table}") == 0
@@ -140,7 +133,7 @@ def test_an_unfinished_job_is_not_deleted(importer: Importer) -> None:
 
 
 @pytest.mark.parametrize("action", [*ACTIONS, "delete"])
-def test_foreign_and_absent_jobs_are_the_same(importer: Importer, action: str) -> None:
+def test_another_accounts_job_and_an_absent_one_get_the_same_answer(importer: Importer, action: str) -> None:
     foreign = importer.run(csv_of("A", "A"), FOREIGN)["job_id"]
     answers = []
     for job_id in (foreign, ABSENT_JOB):
@@ -154,7 +147,7 @@ def test_foreign_and_absent_jobs_are_the_same(importer: Importer, action: str) -
     assert answers[0] == answers[1]
 
 
-def test_a_retry_takes_the_failed_rows_alone(importer: Importer) -> None:
+def test_a_retry_takes_only_the_failed_rows(importer: Importer) -> None:
     rows = [row("A"), row("B", ""), row("C"), row("D"), row("HELD"), row("F"), row("G", "")]
     importer.run(csv_of("HELD"))
     job = importer.run(file_of(*rows))
@@ -189,12 +182,12 @@ def test_a_retry_of_all_or_nothing_takes_every_row(importer: Importer) -> None:
     assert (retried["status"], counts(retried)) == ("completed", {"created": 7})
 
 
-def test_where_no_row_failed_there_is_nothing_to_retry(importer: Importer) -> None:
+def test_a_job_without_failed_rows_cannot_be_retried(importer: Importer) -> None:
     job = importer.run(csv_of("A"))
     assert problem(post(importer, job["job_id"], "retry")) == (409, "nothing-to-retry")
 
 
-def test_a_revert_removes_what_was_created_and_puts_back_what_was_changed(importer: Importer) -> None:
+def test_a_revert_removes_what_was_created_and_restores_what_was_changed(importer: Importer) -> None:
     columns = ("identifier", "name", "description", "valid_from", "valid_to", "is_active", "metadata")
     importer.run(file_of(row("B", "before"), row("D", "before")))
     before = importer.assets(*columns)
@@ -211,7 +204,7 @@ def test_a_revert_removes_what_was_created_and_puts_back_what_was_changed(import
     assert importer.assets(*columns) == before
 
 
-def test_a_revert_keeps_and_lists_what_was_changed_since(importer: Importer) -> None:
+def test_a_revert_keeps_and_lists_assets_that_changed_since(importer: Importer) -> None:
     importer.run(file_of(row("B", "before")))
     job = importer.run(file_of(*(row(x, "after") for x in "ABCDE")), on_conflict="update")
     importer.run(file_of(row("A", "since"), row("B", "since")), on_conflict="update")
@@ -243,7 +236,7 @@ def test_a_job_is_reverted_once(importer: Importer) -> None:
     assert problem(post(importer, reverted["job_id"], "retry")) == (409, "nothing-to-retry")
 
 
-def test_a_cancelled_revert_can_be_taken_up_again(importer: Importer) -> None:
+def test_a_cancelled_revert_can_be_resumed(importer: Importer) -> None:
     job = importer.run(csv_of(*"ABCDEFG"))
     first = accepted(post(importer, job["job_id"], "revert"))
     importer.worker.work_once()
@@ -252,6 +245,18 @@ def test_a_cancelled_revert_can_be_taken_up_again(importer: Importer) -> None:
     second = followed(importer, post(importer, job["job_id"], "revert"))
     assert (second["removed_rows"], second["skipped_rows"]) == (4, 3)
     assert importer.assets() == []
+
+
+def test_a_resumed_revert_skips_what_was_restored(importer: Importer) -> None:
+    importer.run(csv_of(*"ABCD"))
+    job = importer.run(file_of(*(row(x, "after") for x in "ABCDEFG")), on_conflict="update")
+    first = accepted(post(importer, job["job_id"], "revert"))
+    importer.worker.work_once()
+    assert post(importer, first, "cancel").get_json()["updated_rows"] == 3
+    second = followed(importer, post(importer, job["job_id"], "revert"))
+    numbers = [second[f"{name}_rows"] for name in ("total", "removed", "updated", "skipped")]
+    assert (second["status"], numbers) == ("completed", [7, 3, 1, 3])
+    assert importer.assets() == [(x, "Laptop") for x in "ABCD"]
 
 
 def test_a_dry_run_leaves_nothing_to_revert(importer: Importer) -> None:
@@ -319,7 +324,7 @@ def test_a_malformed_key_is_refused(importer: Importer, key: str) -> None:
     assert problem(answer) == (400, "invalid-idempotency-key")
 
 
-def test_an_account_has_so_many_unfinished_jobs_and_no_more(importer: Importer, db: TestDatabase) -> None:
+def test_unfinished_jobs_of_an_account_are_limited(importer: Importer, db: TestDatabase) -> None:
     object.__setattr__(importer.client.application.extensions["settings"], "max_active_jobs_per_account", 2)
     jobs = [accepted(importer.upload(csv_of(x, x))) for x in "AB"]
     refused = importer.upload(csv_of("C"))
@@ -332,7 +337,7 @@ def test_an_account_has_so_many_unfinished_jobs_and_no_more(importer: Importer, 
     assert importer.upload(csv_of("C")).status_code == 202
 
 
-def test_the_jobs_of_one_account_do_not_all_stand_before_those_of_another(importer: Importer) -> None:
+def test_accounts_take_turns_in_the_queue(importer: Importer) -> None:
     own = [accepted(importer.upload(csv_of(f"{x}1", f"{x}2", f"{x}3", f"{x}4"))) for x in "ABC"]
     assert [importer.job(job_id)["queue_position"] for job_id in own] == [1, 2, 3]
     foreign = accepted(importer.upload(csv_of("X"), FOREIGN))

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from bulkimport.api import waiting
-from bulkimport.auth import issue_token
+from bulkimport.api import long_polling
+from bulkimport.auth.tokens import issue_token
 from tests.conftest import FOREIGN, OWN, SECRET, TestDatabase, bearer, csv_of
 from tests.integration.conftest import URL, Importer
 
@@ -17,14 +17,14 @@ TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def listed(client: FlaskClient, query: str = "", account_id: int = OWN) -> list[str]:
-    """The ids of all jobs, page by page."""
-    found, url = [], f"{URL}?limit=2&{query}"
+    """The ids of all jobs, read page by page."""
+    job_ids, url = [], f"{URL}?limit=2&{query}"
     while url:
         response = client.get(url, headers=bearer(account_id))
         assert response.status_code == 200, response.get_json()
-        found += [job["job_id"] for job in response.get_json()["jobs"]]
+        job_ids += [job["job_id"] for job in response.get_json()["jobs"]]
         url = response.headers.get("Link", "").removeprefix("<").removesuffix('>; rel="next"')
-    return found
+    return job_ids
 
 
 def upload(importer: Importer, file: bytes, account_id: int = OWN, /, **headers: str) -> str:
@@ -51,7 +51,7 @@ def test_jobs_are_listed_newest_first(importer: Importer, db: TestDatabase) -> N
     assert page["next_cursor"] is None
 
 
-def test_jobs_of_one_instant_are_listed_once_each(importer: Importer, db: TestDatabase) -> None:
+def test_jobs_of_the_same_instant_are_each_listed_once(importer: Importer, db: TestDatabase) -> None:
     jobs = [upload(importer, csv_of(str(number))) for number in range(5)]
     db.rows("UPDATE trakrf.bulk_import_jobs SET created_at = now()")
     assert sorted(listed(importer.client)) == sorted(jobs)
@@ -61,7 +61,7 @@ def test_jobs_of_one_instant_are_listed_once_each(importer: Importer, db: TestDa
     "query",
     ["status=done", "created_after=yesterday", "created_after=2024-01-15", "limit=101", "cursor=x", "x=1"],
 )
-def test_a_parameter_that_is_not_valid_is_named(client: FlaskClient, query: str) -> None:
+def test_an_invalid_parameter_is_named(client: FlaskClient, query: str) -> None:
     response = client.get(f"{URL}?{query}", headers=bearer())
     assert response.status_code == 400
     assert [error["field"] for error in response.get_json()["errors"]] == [query.partition("=")[0]]
@@ -82,11 +82,11 @@ def test_a_job_has_its_receipt(importer: Importer) -> None:
     assert importer.job(importer.upload(file).get_json()["job_id"])["file"]["name"] == "assets.csv"
 
 
-def test_a_trace_that_is_none_is_not_kept(importer: Importer) -> None:
+def test_an_invalid_traceparent_is_not_stored(importer: Importer) -> None:
     assert importer.job(upload(importer, csv_of("A"), traceparent="x\x01"))["traceparent"] is None
 
 
-def test_a_job_in_work_says_how_fast_it_is_and_when_it_will_be_done(
+def test_a_job_being_processed_has_its_speed_and_an_estimated_end(
     importer: Importer, db: TestDatabase
 ) -> None:
     job_id = upload(importer, csv_of(*"ABCDEFG"))
@@ -105,6 +105,16 @@ def test_a_job_in_work_says_how_fast_it_is_and_when_it_will_be_done(
     job = response.get_json()
     assert (job["progress"], job["estimated_completion"]) == (1.0, None)
     assert "Retry-After" not in response.headers
+
+
+def test_a_job_has_no_speed_after_the_clock_was_set_back(importer: Importer, db: TestDatabase) -> None:
+    job_id = upload(importer, csv_of(*"ABCDEFG"))
+    importer.worker.work_once()
+    db.rows("UPDATE trakrf.bulk_import_jobs SET advanced_at = started_at - interval '1 hour'")
+    response = importer.get(job_id)
+    job = response.get_json()
+    assert (job["progress"], job["rows_per_second"], job["estimated_completion"]) == (0.4286, None, None)
+    assert response.headers["Retry-After"] == "1"
 
 
 def waited(importer: Importer, job_id: str, seconds: int, **headers: str) -> tuple[Any, float]:
@@ -129,12 +139,12 @@ def test_waiting_ends_when_the_time_is_up(importer: Importer) -> None:
 
 def test_waiting_ends_when_the_job_changes_its_state(importer: Importer) -> None:
     job_id = upload(importer, csv_of("A"))
-    found: list[tuple[Any, float]] = []
-    thread = threading.Thread(target=lambda: found.append(waited(importer, job_id, 30)))
+    answers: list[tuple[Any, float]] = []
+    thread = threading.Thread(target=lambda: answers.append(waited(importer, job_id, 30)))
     thread.start()
     importer.work()
     thread.join()
-    ((response, seconds),) = found
+    ((response, seconds),) = answers
     assert response.get_json()["status"] == "completed"
     assert seconds < 15
 
@@ -145,25 +155,25 @@ def test_waiting_with_an_etag_ends_with_the_next_step(importer: Importer) -> Non
     etag = importer.get(job_id).headers["ETag"]
     response, _ = waited(importer, job_id, 1, **{"If-None-Match": etag})
     assert (response.status_code, response.headers["Preference-Applied"]) == (304, "wait=1")
-    found: list[tuple[Any, float]] = []
+    answers: list[tuple[Any, float]] = []
     thread = threading.Thread(
-        target=lambda: found.append(waited(importer, job_id, 30, **{"If-None-Match": etag}))
+        target=lambda: answers.append(waited(importer, job_id, 30, **{"If-None-Match": etag}))
     )
     thread.start()
     importer.worker.work_once()
     thread.join()
-    ((response, seconds),) = found
+    ((response, seconds),) = answers
     assert (response.status_code, response.get_json()["processed_rows"]) == (200, 6)
     assert seconds < 15
 
 
-def test_those_who_wait_leave_room_for_others_and_hold_no_connection(importer: Importer) -> None:
+def test_waiting_requests_leave_threads_for_others_and_hold_no_connection(importer: Importer) -> None:
     job_id = upload(importer, csv_of("A"))
     places = importer.client.application.extensions["waiting_places"]
-    found: list[tuple[Any, float]] = []
+    answers: list[tuple[Any, float]] = []
     threads = [
-        threading.Thread(target=lambda: found.append(waited(importer, job_id, 4)))
-        for _ in range(waiting.PLACES)
+        threading.Thread(target=lambda: answers.append(waited(importer, job_id, 4)))
+        for _ in range(long_polling.PLACES)
     ]
     for thread in threads:
         thread.start()
@@ -174,4 +184,4 @@ def test_those_who_wait_leave_room_for_others_and_hold_no_connection(importer: I
     assert (response.status_code, "Preference-Applied" in response.headers) == (200, False)
     for thread in threads:
         thread.join()
-    assert {response.headers["Preference-Applied"] for response, _ in found} == {"wait=4"}
+    assert {response.headers["Preference-Applied"] for response, _ in answers} == {"wait=4"}

@@ -1,4 +1,4 @@
-"""What is counted is what was done."""
+"""The metrics count what was done."""
 
 import threading
 import time
@@ -13,12 +13,15 @@ from prometheus_client import CollectorRegistry
 from psycopg2.extensions import connection as Connection
 from werkzeug.test import Client
 
-from bulkimport import database, metrics, monitoring
-from bulkimport.crew import Crew
-from bulkimport.database import Database, DatabaseUnavailableError
-from bulkimport.queue_monitor import QueueMonitor
-from bulkimport.readiness import Readiness
-from bulkimport.worker import Worker
+from bulkimport.database import connections
+from bulkimport.database.connections import Database, DatabaseUnavailableError
+from bulkimport.database.readiness import Readiness
+from bulkimport.store import queue
+from bulkimport.telemetry import metrics
+from bulkimport.worker import monitoring
+from bulkimport.worker.loop import Worker
+from bulkimport.worker.queue_monitor import QueueMonitor
+from bulkimport.worker.registry import WorkerRegistry
 from tests.conftest import FOREIGN, HEADER, OWN, TestDatabase, bearer, csv_of, submit
 
 URL = "/api/v1/assets/bulk"
@@ -27,7 +30,7 @@ NOWHERE = "postgresql://web@127.0.0.1:1/nowhere"
 
 @pytest.fixture
 def counted() -> Callable[..., float]:
-    """How much a sample has grown since the test began."""
+    """A function that returns by how much a sample has increased since the test began."""
     before = {
         (sample.name, *sorted(sample.labels.items())): sample.value
         for family in metrics.OWN.collect()
@@ -66,7 +69,9 @@ def test_requests_are_counted_by_template_method_and_status(
     assert counted("bulkimport_http_request_seconds_bucket", le="10.0", **labels) == 2
 
 
-def test_what_callers_make_up_makes_no_labels(client: FlaskClient, counted: Callable[..., float]) -> None:
+def test_invented_paths_and_methods_create_no_labels(
+    client: FlaskClient, counted: Callable[..., float]
+) -> None:
     client.get("/wp-admin")
     client.open("/nowhere", method="BREW")
     client.open("/livez", method="DELETE")
@@ -78,7 +83,7 @@ def test_what_callers_make_up_makes_no_labels(client: FlaskClient, counted: Call
     assert not [values for values in labels if {"BREW", "/wp-admin"} & set(values.values())]
 
 
-def test_who_asked_to_wait_is_counted_apart(
+def test_requests_that_waited_are_counted_separately(
     client: FlaskClient, web_database: Database, counted: Callable[..., float]
 ) -> None:
     job_id = submit(web_database, csv_of("A"))
@@ -89,7 +94,7 @@ def test_who_asked_to_wait_is_counted_apart(
     assert counted("bulkimport_http_request_seconds_count", waited="no", **labels) == 0
 
 
-def test_rows_and_bytes_are_counted_once_they_are_taken_in(
+def test_rows_and_bytes_of_accepted_files_are_counted_once(
     client: FlaskClient, counted: Callable[..., float]
 ) -> None:
     headers = {**bearer(), "Content-Type": "text/csv", "Idempotency-Key": "k-1"}
@@ -105,15 +110,17 @@ def test_rows_and_bytes_are_counted_once_they_are_taken_in(
     assert counted("bulkimport_uploads_refused_total", problem="unsupported-media-type") == 1
 
 
-def test_a_problem_elsewhere_is_no_refused_upload(client: FlaskClient, counted: Callable[..., float]) -> None:
+def test_a_problem_elsewhere_does_not_count_as_a_refused_upload(
+    client: FlaskClient, counted: Callable[..., float]
+) -> None:
     client.get(f"{URL}/x", headers=bearer())
     assert counted("bulkimport_uploads_refused_total", problem="invalid-id") == 0
 
 
-def test_the_pool_tells_what_is_in_use_and_who_waited(
+def test_the_pool_counts_connections_in_use_and_waits(
     db: TestDatabase, counted: Callable[..., float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "CHECKOUT_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(connections, "CHECKOUT_TIMEOUT_S", 0.05)
     pool = Database(db.web_url, size=2, application_name="test")
     with ExitStack() as busy:
         for _ in range(2):
@@ -151,7 +158,7 @@ def test_a_worker_counts_rows_chunks_stages_and_jobs(
     assert counted("bulkimport_worker_chunks_total", outcome="imported") == 2
     assert counted("bulkimport_worker_chunk_seconds_count") == 2
     assert counted("bulkimport_worker_claims_total", attempt="first") == 2
-    assert counted("bulkimport_worker_jobs_ended_total", status="completed") == 1
+    assert counted("bulkimport_worker_jobs_finished_total", status="completed") == 1
     for stage in ("read", "check", "insert", "errors", "checkpoint", "commit"):
         assert counted("bulkimport_worker_chunk_stage_seconds_count", stage=stage) == 2, stage
     stages = sum(
@@ -170,7 +177,7 @@ def test_an_all_or_nothing_job_with_a_bad_row_counts_no_row_as_created(
     finish(worker)
     assert counted("bulkimport_worker_rows_total", outcome="created") == 0
     assert counted("bulkimport_worker_chunks_total", outcome="rolled_back") == 1
-    assert counted("bulkimport_worker_jobs_ended_total", status="failed") == 1
+    assert counted("bulkimport_worker_jobs_finished_total", status="failed") == 1
 
 
 def test_a_chunk_that_fails_is_counted_and_so_is_its_next_attempt(
@@ -184,10 +191,10 @@ def test_a_chunk_that_fails_is_counted_and_so_is_its_next_attempt(
     assert counted("bulkimport_worker_chunks_total", outcome="failed") == 5
     assert counted("bulkimport_worker_claims_total", attempt="first") == 1
     assert counted("bulkimport_worker_claims_total", attempt="repeated") == 5
-    assert counted("bulkimport_worker_jobs_ended_total", status="failed") == 1
+    assert counted("bulkimport_worker_jobs_finished_total", status="failed") == 1
 
 
-def test_a_claim_that_is_given_back_is_counted_with_its_reason(
+def test_a_released_claim_is_counted_with_its_reason(
     db: TestDatabase,
     web_database: Database,
     worker: Worker,
@@ -195,7 +202,7 @@ def test_a_claim_that_is_given_back_is_counted_with_its_reason(
     counted: Callable[..., float],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(database.LIMITS, "lock_timeout", "50ms")
+    monkeypatch.setitem(connections.LIMITS, "lock_timeout", "50ms")
     submit(web_database, csv_of("A"))
     holder = connect(db.admin_url)
     holder.cursor().execute("LOCK TABLE trakrf.assets")
@@ -205,7 +212,7 @@ def test_a_claim_that_is_given_back_is_counted_with_its_reason(
     assert counted("bulkimport_worker_chunks_total", outcome="interrupted") == 1
 
 
-def test_a_job_that_is_purged_is_counted(
+def test_a_purged_job_is_counted(
     db: TestDatabase, web_database: Database, worker: Worker, counted: Callable[..., float]
 ) -> None:
     submit(web_database, csv_of("A"))
@@ -242,6 +249,15 @@ def test_the_queue_is_sampled_across_accounts(
     assert (sample.pending, sample.processing, sample.oldest_pending_s) == (0, 2, 0)
 
 
+def test_a_job_from_before_the_clock_was_set_back_has_not_waited(
+    db: TestDatabase, web_database: Database, worker_database: Database
+) -> None:
+    submit(web_database, csv_of("A"))
+    db.rows("UPDATE trakrf.bulk_import_queue SET enqueued_at = now() + interval '1 hour'")
+    with worker_database.transaction() as cursor:
+        assert queue.sample(cursor).oldest_pending_s == 0
+
+
 def test_without_a_database_there_is_no_sample_and_none_is_kept(worker_database: Database) -> None:
     monitor = QueueMonitor(worker_database)
     monitor.look()
@@ -251,18 +267,28 @@ def test_without_a_database_there_is_no_sample_and_none_is_kept(worker_database:
     assert monitor.latest() is None
 
 
-def test_a_worker_that_shows_no_sign_of_life_is_found(tmp_path: Path) -> None:
-    crew = Crew(2, tmp_path)
-    crew.started(1)
-    crew.started(2)
-    assert crew.hung() == {}
+def test_a_worker_without_a_sign_of_life_counts_as_hung(tmp_path: Path) -> None:
+    workers = WorkerRegistry(2, tmp_path)
+    workers.started(1)
+    workers.started(2)
+    assert workers.hung() == {}
     time.sleep(0.05)
-    assert set(crew.hung(0.05)) == {1, 2}
-    crew.ended(2)
-    assert (set(crew.hung(0.05)), crew.running, crew.ended_processes) == ({1}, 1, 1)
+    assert set(workers.hung(0.05)) == {1, 2}
+    workers.exited(2)
+    assert (set(workers.hung(0.05)), workers.running, workers.exited_processes) == ({1}, 1, 1)
 
 
-def test_each_line_of_a_worker_about_a_job_names_its_request_and_trace(
+def test_a_hung_worker_is_detected_even_if_the_clock_was_set_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workers = WorkerRegistry(1, None)
+    workers.started(1)
+    workers._started_at[1] += 3600
+    monkeypatch.setattr(workers, "_heartbeats", lambda: {1: time.time() - 130})
+    assert set(workers.hung()) == {1}
+
+
+def test_each_log_line_about_a_job_names_its_request_and_trace(
     app: Flask,
     worker: Worker,
     another_worker: Worker,
@@ -280,7 +306,7 @@ def test_each_line_of_a_worker_about_a_job_names_its_request_and_trace(
     traced = client.post(URL, data=csv_of(*"ABCD"), headers=headers).get_json()["job_id"]
     doomed = client.post(URL, data=(HEADER + "x\n").encode(), headers={**headers, "X-Request-ID": "r-10"})
     db.rows("DELETE FROM trakrf.bulk_import_chunks WHERE job_id = %s::uuid", doomed.get_json()["job_id"])
-    with caplog.at_level("INFO", "bulkimport.worker"):
+    with caplog.at_level("INFO", "bulkimport.worker.reporting"):
         worker.work_once()
         finish(another_worker)  # it was not there when the job began
     lines = [vars(record) for record in caplog.records]
@@ -295,13 +321,13 @@ def test_each_line_of_a_worker_about_a_job_names_its_request_and_trace(
 
 
 @pytest.mark.parametrize(("silence_s", "status"), [(100, 200), (130, 503)])
-def test_the_supervisors_livez_names_a_worker_that_hangs(
+def test_the_supervisors_livez_names_a_hung_worker(
     worker_database: Database, tmp_path: Path, silence_s: float, status: int
 ) -> None:
-    crew = Crew(1, tmp_path)
-    crew.started(77)
-    crew._began[77] -= silence_s
+    workers = WorkerRegistry(1, tmp_path)
+    workers.started(77)
+    workers._started_at[77] -= silence_s
     readiness = Readiness(worker_database, needed_version=1)
-    answer = Client(monitoring.application(crew, readiness, CollectorRegistry())).get("/livez")
+    answer = Client(monitoring.application(workers, readiness, CollectorRegistry())).get("/livez")
     assert answer.status_code == status
     assert ("Worker process 77 has shown no sign of life for 130 s." in answer.text) == (status == 503)

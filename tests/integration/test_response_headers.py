@@ -1,4 +1,4 @@
-"""What every answer says of itself, whichever operation it is of."""
+"""The headers that every answer has, whatever the operation."""
 
 import re
 from collections.abc import Mapping

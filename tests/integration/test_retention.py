@@ -2,9 +2,9 @@
 
 import threading
 
-from bulkimport import retention
-from bulkimport.database import Database
-from bulkimport.worker import Worker
+from bulkimport.database.connections import Database
+from bulkimport.jobs import retention
+from bulkimport.worker.loop import Worker
 from tests.conftest import FOREIGN, HEADER, TestDatabase, bearer, csv_of, submit
 from tests.integration.conftest import URL, Importer
 
@@ -24,15 +24,13 @@ def age(db: TestDatabase, job_id: object, days: int) -> None:
     )
 
 
-def test_a_chunk_goes_when_it_is_imported_unless_it_has_failed_rows(
-    db: TestDatabase, importer: Importer
-) -> None:
+def test_an_imported_chunk_is_removed_unless_it_has_failed_rows(db: TestDatabase, importer: Importer) -> None:
     job = importer.run(csv_of(*"ABCDE", "A", *"FGH"))
     assert db.rows("SELECT number FROM trakrf.bulk_import_chunks") == [(1,)]
     assert importer.get(f"{job['job_id']}/failed-rows.csv").data.count(b"\r\n") == 2
 
 
-def test_all_chunks_go_with_a_good_all_or_nothing_job_and_stay_with_a_bad_one(
+def test_all_or_nothing_removes_its_chunks_on_success_and_keeps_them_on_failure(
     db: TestDatabase, importer: Importer
 ) -> None:
     importer.run(csv_of(*"ABCDE"), on_error="abort")
@@ -41,7 +39,7 @@ def test_all_chunks_go_with_a_good_all_or_nothing_job_and_stay_with_a_bad_one(
     assert left(db, "chunks") == [2]
 
 
-def test_finished_jobs_of_all_accounts_go_after_their_days(
+def test_finished_jobs_of_all_accounts_are_removed_after_the_retention_period(
     db: TestDatabase, importer: Importer, worker_database: Database
 ) -> None:
     old = [importer.run(csv_of("A", "A"), account)["job_id"] for account in (1, FOREIGN)]
@@ -58,7 +56,7 @@ def test_finished_jobs_of_all_accounts_go_after_their_days(
     assert db.value("SELECT count(*) FROM trakrf.assets") == 3
 
 
-def test_a_large_job_goes_in_batches(
+def test_a_large_job_is_removed_in_batches(
     db: TestDatabase, web_database: Database, worker_database: Database
 ) -> None:
     job_id = submit(web_database, (HEADER + "x\n" * 900).encode(), chunk_rows=20)
@@ -74,7 +72,7 @@ def test_a_large_job_goes_in_batches(
     batches = 0
     while retention.purge_some(worker_database, days=30):
         batches += 1
-    assert batches == 3 + 3 + 1
+    assert batches == 1 + 3 + 3 + 1, "hidden first, and removed last"
     assert left(db, "jobs", *DEPENDENTS) == [0] * 6
 
 
@@ -86,8 +84,8 @@ def test_two_workers_purge_different_jobs(
         age(db, job_id, days)
     with worker_database.transaction() as cursor:
         cursor.execute("SELECT FROM trakrf.bulk_import_finished WHERE job_id = %s FOR UPDATE", (jobs[1],))
-        assert retention.purge_some(worker_database, days=30)
-        assert not retention.purge_some(worker_database, days=30)
+        while retention.purge_some(worker_database, days=30):
+            pass
     assert [str(row[0]) for row in db.rows("SELECT id FROM trakrf.bulk_import_jobs")] == [jobs[1]]
 
 
@@ -106,7 +104,7 @@ def test_an_idle_worker_purges(db: TestDatabase, importer: Importer, worker_data
         thread.join()
 
 
-def test_a_job_that_is_being_undone_is_kept(
+def test_a_job_that_is_being_reverted_is_kept(
     db: TestDatabase, importer: Importer, worker_database: Database
 ) -> None:
     importer.run(csv_of(*"ABCDE"))

@@ -1,4 +1,4 @@
-"""Errors and failed rows, handed back and handed in again."""
+"""Row errors and failed rows, downloaded and uploaded again."""
 
 import csv
 import io
@@ -7,8 +7,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from bulkimport import exports
-from tests.conftest import FOREIGN, HEADER, TestDatabase, csv_of
+from bulkimport.jobs import exports
+from tests.conftest import FOREIGN, HEADER, TestDatabase, bearer, csv_of
 from tests.integration.conftest import URL, Importer, counts
 
 ID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
@@ -52,7 +52,7 @@ def test_all_errors_in_pages(importer: Importer) -> None:
         "line": 14,
         "field": "valid_from",
         "code": "required",
-        "message": 'valid_from "" is empty and must not be',
+        "message": 'valid_from "" must not be empty',
         "value": "",
     }
 
@@ -68,7 +68,9 @@ def test_all_errors_in_pages(importer: Importer) -> None:
         ("", "image/png", "application/json"),
     ],
 )
-def test_errors_come_as_asked(importer: Importer, query: str, accept: str, content_type: str) -> None:
+def test_errors_have_the_requested_format(
+    importer: Importer, query: str, accept: str, content_type: str
+) -> None:
     job = importer.run(BAD)
     response = importer.get(f"{job['job_id']}/errors{query}", headers={"Accept": accept})
     assert response.content_type == content_type
@@ -87,31 +89,56 @@ def test_errors_as_csv(importer: Importer, monkeypatch: pytest.MonkeyPatch) -> N
         "line": "2",
         "field": "valid_from",
         "code": "required",
-        "message": 'valid_from "" is empty and must not be',
+        "message": 'valid_from "" must not be empty',
         "value": "",
     }
 
 
-def test_failed_rows_are_as_they_were(importer: Importer) -> None:
+def test_failed_rows_are_returned_unchanged(importer: Importer) -> None:
     job = importer.run(BAD)
     assert counts(job) == {"created": 2, "failed": 6}
     header, *lines = failed_rows(importer, job).split(b"\r\n")
-    assert header == HEADER.strip().replace(",", ";").encode() + b";_row;_errors"
+    assert header == HEADER.strip().replace(",", ";").encode() + b";_row;_errors;_job"
+    own = b";" + job["job_id"].encode()
     assert lines == [
         b"B; spaced ;gadget;;31/02/2024;;yes;3;"
         b'"type ""gadget"" is not a type (expected one of person, device, asset, inventory, other); '
-        b'valid_from ""31/02/2024"" is not a date (expected YYYY-MM-DD)"',
+        b'valid_from ""31/02/2024"" is not a date (expected YYYY-MM-DD)"' + own,
         b'C;"two\nlines; and ""quotes""";gadget;=1+1;2024-01-15;;yes;5;'
-        b'"type ""gadget"" is not a type (expected one of person, device, asset, inventory, other)"',
-        b"D;few;;;;;;6;the row has 2 cells and the header 7",
-        b"E;many;device;;2024-01-15;;yes;7;the row has 8 cells and the header 7;extra",
+        b'"type ""gadget"" is not a type (expected one of person, device, asset, inventory, other)"' + own,
+        b"D;few;;;;;;6;the row has 2 cells and the header 7" + own,
+        b"E;many;device;;2024-01-15;;yes;7;the row has 8 cells and the header 7" + own + b";extra",
         b'F;"open;device";;;;;;8;'
-        b'"the row begins a quoted cell that is not closed; the lines below are rows of their own"',
+        b'"the row opens a quoted cell that is never closed; the lines below are separate rows"' + own,
         rb"G;M"
         + b"\xfc"
-        + rb'ller;device;;2024-01-15;;yes;9;"name ""M\xfcller"" holds bytes that do not decode: \xfc"',
+        + rb'ller;device;;2024-01-15;;yes;9;"name ""M\xfcller"" contains bytes that cannot be decoded: \xfc"'
+        + own,
         b"",
     ]
+
+
+def test_a_row_keeps_its_first_twenty_errors_and_the_summary_counts_all(importer: Importer) -> None:
+    names = [f"metadata.m{number:02}" for number in range(30)]
+    header = HEADER.strip() + "," + ",".join(names) + "\n"
+    bad = "".join(f"{identifier},Laptop,device,,2024-01-15,,yes{',?' * 30}\n" for identifier in "ABCDEF")
+    file = header.encode() + bad.replace("?", "\xfc").encode("latin-1")
+    job = importer.run(file)
+    assert counts(job) == {"failed": 6}
+    errors = [(row, name, "invalid_encoding") for row in range(2, 8) for name in names[:20]]
+    assert importer.errors(job) == errors[:100]
+    assert [(error["row"], error["field"], error["code"]) for error in job["errors"]] == errors[:100]
+    assert job["error_summary"] == [
+        {"code": "invalid_encoding", "field": name, "count": 6, "first_rows": [2, 3, 4, 5, 6]}
+        for name in names
+    ]
+    lines = csv.DictReader(io.StringIO(failed_rows(importer, job).decode("latin-1"), newline=""))
+    assert [line["_errors"].count("metadata.") for line in lines] == [20] * 6
+    response = importer.client.post(f"{URL}/{job['job_id']}/retry", headers=bearer())
+    importer.work()
+    retried = importer.job(response.get_json()["job_id"])
+    assert counts(retried) == {"failed": 6}
+    assert retried["error_summary"] == job["error_summary"]
 
 
 def test_formulas_are_made_safe_on_request(importer: Importer) -> None:
@@ -120,7 +147,7 @@ def test_formulas_are_made_safe_on_request(importer: Importer) -> None:
     assert b";'=1+1;" in failed_rows(importer, job, "?formula_safe=true")
 
 
-def test_failed_rows_are_mended_and_handed_in_again(importer: Importer) -> None:
+def test_failed_rows_are_corrected_and_uploaded_again(importer: Importer) -> None:
     file = (
         b"Tag|Name|Kind|Since|Active\n"
         b"A|a|device|15/01/2024|yes\n"
@@ -139,8 +166,8 @@ def test_failed_rows_are_mended_and_handed_in_again(importer: Importer) -> None:
     assert again["options"] == first["options"]
     assert again["ignored_columns"] == []
 
-    mended = failed_rows(importer, again).replace(b"gadget", b"asset").replace(b"|perhaps|", b"|no|")
-    last = importer.run(mended)
+    corrected = failed_rows(importer, again).replace(b"gadget", b"asset").replace(b"|perhaps|", b"|no|")
+    last = importer.run(corrected)
 
     assert (last["parent_job_id"], counts(last)) == (again["job_id"], {"created": 2})
     assert importer.assets("identifier", "type") == [("A", "device"), ("B", "asset"), ("C", "asset")]
@@ -153,14 +180,8 @@ def test_a_parent_can_be_named(importer: Importer) -> None:
     assert importer.upload(csv_of("C"), FOREIGN, parent_job_id=first["job_id"]).status_code == 400
 
 
-def test_another_accounts_file_has_no_parent(importer: Importer) -> None:
-    first = importer.run(csv_of("A", "A"))
-    second = importer.run(failed_rows(importer, first), FOREIGN)
-    assert second["parent_job_id"] is None
-
-
 @pytest.mark.parametrize("path", ["errors", "errors?format=csv", "failed-rows.csv"])
-def test_foreign_and_absent_jobs_are_the_same(importer: Importer, path: str) -> None:
+def test_another_accounts_job_and_an_absent_one_get_the_same_answer(importer: Importer, path: str) -> None:
     foreign = importer.run(csv_of("A", "A"), FOREIGN)["job_id"]
     answers = [importer.get(f"{job_id}/{path}", headers={"X-Request-ID": "r"}) for job_id in (foreign, ID)]
     assert [answer.status_code for answer in answers] == [404, 404]
@@ -182,19 +203,19 @@ def test_foreign_and_absent_jobs_are_the_same(importer: Importer, path: str) -> 
         *("errors?limit=1&limit=2", "errors?x=1", "failed-rows.csv?formula_safe=maybe", "failed-rows.csv?x="),
     ],
 )
-def test_parameters_that_are_wrong_are_refused(importer: Importer, path: str) -> None:
+def test_invalid_parameters_are_refused(importer: Importer, path: str) -> None:
     job = importer.run(csv_of("A"))
     response = importer.get(f"{job['job_id']}/{path}")
     assert (response.status_code, response.get_json()["type"]) == (400, "/problems/invalid-parameters")
 
 
-def test_a_job_that_was_no_file_has_no_failed_rows(importer: Importer, db: TestDatabase) -> None:
+def test_a_job_without_a_file_has_no_failed_rows(importer: Importer, db: TestDatabase) -> None:
     db.rows("INSERT INTO trakrf.bulk_import_jobs (account_id, id, total_rows) VALUES (1, %s::uuid, 5)", ID)
     assert importer.get(f"{ID}/failed-rows.csv").status_code == 404
     assert importer.get(f"{ID}/errors").get_json() == {"errors": [], "next_cursor": None}
 
 
-def test_the_template_can_be_handed_in(importer: Importer) -> None:
+def test_the_template_can_be_uploaded(importer: Importer) -> None:
     response = importer.get("template.csv")
     assert response.content_type == "text/csv; charset=utf-8"
     job = importer.run(response.data)

@@ -1,4 +1,4 @@
-"""Every statement of the store can be planned, and is kept to one account's rows."""
+"""Every statement of the store can be planned, and is limited to one account's rows."""
 
 import importlib
 import pkgutil
@@ -16,50 +16,56 @@ from bulkimport import store
 from bulkimport.devserver import postgres
 from bulkimport.store import staging
 from tests.conftest import FOREIGN, OWN, TestDatabase
-from tests.integration import two_tenants
-from tests.integration.two_tenants import PARAMETERS, PARAMETERS_OF, STAGE, STAGED, STAGED_OF, snapshot
+from tests.support import two_tenants
+from tests.support.two_tenants import PARAMETERS, PARAMETERS_OF, STAGE, STAGED, STAGED_OF, snapshot
 
 PLANNED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 NOT_PLANNED = {
     *("staged_assets.savepoint", "staged_assets.rollback", "staged_assets.release"),
     *("staging.create", "staging.clear", "queue.listen"),
 }
-# They name no account, and take what the account that is set has. Web never runs them.
-NAMES_NO_ACCOUNT = {"queue.claim", "queue.sample"}
-# The rows that it returned, or how many it changed; None where the role may not run it at all.
+# They name no account, and see the rows of the account that is set. Web never runs them.
+NAMES_NO_ACCOUNT = {
+    *("idempotency_keys.delete_expired", "queue.claim", "queue.sample"),
+    *("finished.lock_expired", "finished.lock_untidy"),
+}
+# The rows that a statement returned, or how many it changed; None if the role may not run it at all.
 Outcome = list[tuple[Any, ...]] | int | None
 PARAMETER = re.compile(r"%\((\w+)\)s")
 
 # What a statement that always answers something says where there is nothing. The last two speak of what is
 # staged and has no asset.
 NOTHING: Mapping[str, Outcome] = {
+    "chunks.undone": [(0, 0)],
     "queue.count": [(0,)],
     "queue.position": [(1,)],
     "queue.sample": [(0, 0, 0, 0.0)],
-    "reverting.extent": [(0, 0)],
+    "reverting.last_row": [(2,)],
     "reverting.lock": [(0,)],
     "staged_assets.lock_held": [(0,)],
     "staged_assets.refused": [(2, None, None)],
     "staged_assets.incomplete": [(2, ["name"])],
 }
-# It takes the tenant away, and says so.
+# It removes the tenant, and returns that.
 TAKES_THE_TENANT_AWAY = {"accounts.hide_from_inactive"}
 # A worker chooses among the jobs of all accounts, to import and to purge, before it knows whose they are. It
-# sees no more of them than two narrow tables, bulk_import_queue and bulk_import_finished.
+# sees no more of them than two narrow tables, bulk_import_queue and bulk_import_finished. Of the keys of all
+# accounts, which it purges, it sees no more than their age.
 SEES_EVERY_TENANT: Mapping[str, set[str]] = {
     "web": set(),
     "worker": {
         *("queue.claim", "queue.relock", "queue.checkpoint", "queue.begin_check", "queue.release"),
         *("queue.remove", "queue.hold", "queue.is_queued", "queue.count", "queue.position"),
-        "queue.sample",
-        *("finished.add", "finished.lock_expired", "finished.renew"),
+        *("queue.in_hand", "queue.sample"),
+        *("finished.add", "finished.expire", "finished.lock_expired", "finished.lock_untidy"),
+        *("finished.renew", "idempotency_keys.delete_expired"),
     },
 }
 
 
 def statements() -> dict[str, str]:
-    """Each upper-case string constant of store/, by the name that it carries."""
-    found = {}
+    """Each upper-case string constant of store/, by the name in its comment."""
+    statements_by_name = {}
     for module in pkgutil.iter_modules(store.__path__):
         constants = vars(importlib.import_module(f"bulkimport.store.{module.name}"))
         for constant, text in constants.items():
@@ -67,11 +73,11 @@ def statements() -> dict[str, str]:
                 name = re.match(r"\s*/\* ([a-z_.]+) \*/", text)
                 assert name, f"{module.name}.{constant} does not name itself"
                 assert name[1] == f"{module.name}.{constant.lower()}"
-                found[name[1]] = text
-    return found
+                statements_by_name[name[1]] = text
+    return statements_by_name
 
 
-# The others have nothing of any tenant: locks by number, notices, savepoints, the session's own staging.
+# The others touch no tenant's rows: locks by number, notices, savepoints, the session's own staging table.
 OF_TENANTS = {name: text for name, text in statements().items() if "trakrf." in text}
 
 
@@ -98,7 +104,7 @@ def filled(db: TestDatabase) -> TestDatabase:
 
 @pytest.fixture
 def logins(filled: TestDatabase, connect: Callable[[str], Connection]) -> dict[str, Connection]:
-    """Sessions in which no tenant was ever set."""
+    """Sessions in which no tenant has ever been set."""
     opened = {"web": connect(filled.web_url), "worker": connect(filled.worker_url)}
     for connection in opened.values():
         register_uuid(conn_or_curs=connection)  # type: ignore[no-untyped-call]
@@ -106,7 +112,7 @@ def logins(filled: TestDatabase, connect: Callable[[str], Connection]) -> dict[s
 
 
 def outcome(connection: Connection, name: str, tenant: str | None, *, keep: bool) -> Outcome:
-    """What a statement does; undone at once unless it is to be kept."""
+    """The outcome of a statement, which is rolled back unless `keep`."""
     try:
         with connection.cursor() as cursor:
             if tenant is not None:
@@ -115,22 +121,22 @@ def outcome(connection: Connection, name: str, tenant: str | None, *, keep: bool
                 cursor.execute(staging.CREATE)
                 cursor.execute(STAGE, STAGED | STAGED_OF.get(name, {}))
             cursor.execute(OF_TENANTS[name], PARAMETERS | PARAMETERS_OF.get(name, {}))
-            found = cursor.fetchall() if cursor.description else cursor.rowcount
+            result = cursor.fetchall() if cursor.description else cursor.rowcount
         if keep:
             connection.commit()
-        return found
+        return result
     except InsufficientPrivilege as refusal:
         return 0 if "row-level security" in str(refusal) else None
     finally:
         connection.rollback()
 
 
-def has_seen(name: str, found: Outcome) -> bool:
-    """Whether an outcome is another than where there is nothing."""
+def has_seen(name: str, result: Outcome) -> bool:
+    """Whether an outcome differs from that of a statement that matches nothing."""
     return (
-        found is not None and found not in ([], 0)
+        result is not None and result not in ([], 0)
         if name not in NOTHING
-        else found not in (None, NOTHING[name])
+        else result not in (None, NOTHING[name])
     )
 
 
@@ -139,8 +145,8 @@ def test_every_parameter_of_a_statement_is_known() -> None:
     assert wanted <= set(PARAMETERS), "name a real row of OWN for it in two_tenants.PARAMETERS"
 
 
-def test_the_parameters_name_rows_that_are_there(logins: dict[str, Connection]) -> None:
-    """Else it would prove nothing that other accounts find none."""
+def test_the_parameters_name_rows_that_exist(logins: dict[str, Connection]) -> None:
+    """Otherwise it would prove nothing that other accounts see no rows."""
     meets_rows = {
         name
         for connection in logins.values()

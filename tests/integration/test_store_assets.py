@@ -1,30 +1,42 @@
 """Assets in the database: staged, inserted, read."""
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from bulkimport.database import Database
+from bulkimport.database.connections import Database
 from bulkimport.store import assets, staged_assets, staging
 from bulkimport.store.staged_assets import Refused
-from bulkimport.store.staging import StagedRow
 from tests.conftest import FOREIGN, OWN, TestDatabase
 
 JOB = UUID("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11")
 
 
-def staged(row: int, identifier: str, **other: str | None) -> StagedRow:
-    name, description = other.get("name") or "Laptop", other.get("description")
-    valid_from, valid_to = datetime(2024, 1, 15, tzinfo=UTC), datetime(2024, 12, 31, tzinfo=UTC)
-    return row, row, identifier, name, "device", description, valid_from, valid_to, True, {}
+StagedRow = tuple[int, dict[str, Any]]
+
+
+def staged(row: int, identifier: str, name: str = "Laptop", description: str | None = None) -> StagedRow:
+    return row, {
+        "identifier": identifier,
+        "name": name,
+        "type": "device",
+        "description": description,
+        "valid_from": datetime(2024, 1, 15, tzinfo=UTC),
+        "valid_to": datetime(2024, 12, 31, tzinfo=UTC),
+        "is_active": True,
+        "metadata": {},
+    }
 
 
 def insert(
     database: Database, *rows: StagedRow, account_id: int = OWN, job_id: UUID = JOB
 ) -> tuple[int, list[Refused]]:
+    numbers, values = zip(*rows, strict=True)
+    columns = {name: [row[name] for row in values] for name in values[0]}
     with database.tenant_transaction(account_id) as cursor:
-        staging.stage(cursor, staging.arrays(list(zip(*rows, strict=True))))
+        staging.stage(cursor, staging.arrays(numbers, columns))
         return (
             staged_assets.insert_staged(cursor, account_id=account_id, job_id=job_id),
             staged_assets.refused(cursor, account_id=account_id, job_id=job_id),
@@ -33,7 +45,7 @@ def insert(
 
 def everything(database: Database, account_id: int = OWN) -> list[assets.Asset]:
     with database.tenant_read(account_id) as cursor:
-        return assets.page(cursor, account_id=account_id, limit=1_000)
+        return assets.page(cursor, account_id=account_id, limit=1_000).assets
 
 
 def test_staged_rows_become_assets(web_database: Database, worker_database: Database) -> None:
@@ -64,13 +76,13 @@ def test_staged_rows_become_assets(web_database: Database, worker_database: Data
         "%s",
     ],
 )
-def test_any_text_survives(web_database: Database, worker_database: Database, text: str) -> None:
+def test_any_text_is_stored_unchanged(web_database: Database, worker_database: Database, text: str) -> None:
     insert(worker_database, staged(2, text, name=text, description=text))
     (asset,) = everything(web_database)
     assert (asset.identifier, asset.name, asset.description) == (text, text, text)
 
 
-def test_no_description_is_null(web_database: Database, worker_database: Database) -> None:
+def test_an_absent_description_is_null(web_database: Database, worker_database: Database) -> None:
     insert(worker_database, staged(2, "A"))
     assert everything(web_database)[0].description is None
 
@@ -128,7 +140,7 @@ def test_reads_see_one_accounts_live_assets(
     with web_database.tenant_read(OWN) as cursor:
         assert assets.get(cursor, account_id=OWN, asset_id=first.id) == first
         assert assets.get(cursor, account_id=OWN, asset_id=foreign.id) is None
-        assert assets.page(cursor, account_id=OWN, identifier="C", limit=5) == [last]
-        assert assets.page(cursor, account_id=OWN, identifier="B", limit=5) == []
-        after = assets.Key(first.identifier, first.id)
-        assert assets.page(cursor, account_id=OWN, after=after, limit=5) == [last]
+        assert assets.page(cursor, account_id=OWN, identifier="C", limit=5) == ([last], None)
+        assert assets.page(cursor, account_id=OWN, identifier="B", limit=5) == ([], None)
+        after = assets.PageKey(first.identifier, first.id)
+        assert assets.page(cursor, account_id=OWN, after=after, limit=5) == ([last], None)

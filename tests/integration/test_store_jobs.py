@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 import psycopg2
 import pytest
 
-from bulkimport.database import Database
+from bulkimport.database.connections import Database
 from bulkimport.store import jobs, progress
 from bulkimport.store.jobs import Job
 from tests.conftest import FOREIGN, OWN, TestDatabase
@@ -143,7 +143,7 @@ def test_another_account_changes_nothing(worker_database: Database, job_id: UUID
     assert (job.status, job.processed_rows) == ("pending", 0)
 
 
-def test_whoever_advances_a_job_hears_that_it_is_to_be_cancelled(
+def test_advance_reports_a_requested_cancellation(
     web_database: Database, worker_database: Database, job_id: UUID
 ) -> None:
     assert not advance(worker_database, job_id, processed=1)

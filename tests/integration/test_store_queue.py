@@ -1,10 +1,10 @@
-"""The queue: who gets which turn."""
+"""The queue: which job is claimed next."""
 
 from uuid import UUID
 
 import pytest
 
-from bulkimport.database import Database
+from bulkimport.database.connections import Database
 from bulkimport.store import queue
 from bulkimport.store.queue import Claim
 from tests.conftest import FOREIGN, OWN, TestDatabase, csv_of, submit
@@ -37,11 +37,11 @@ def progress(database: Database, taken: Claim) -> None:
 
 
 def let_time_pass(db: TestDatabase) -> None:
-    """What the clock would do to every claim."""
+    """Make every claim available again, as time would."""
     db.rows("UPDATE trakrf.bulk_import_queue SET not_before = now()")
 
 
-def test_an_empty_queue_has_no_turn_to_give(worker_database: Database) -> None:
+def test_an_empty_queue_has_nothing_to_claim(worker_database: Database) -> None:
     assert claim(worker_database) is None
 
 
@@ -53,7 +53,7 @@ def test_a_claim_counts_its_attempt_and_is_exclusive(
     assert claim(worker_database) is None
 
 
-def test_a_claim_that_nobody_locked_is_given_again_later(
+def test_a_claim_that_no_worker_locked_can_be_claimed_again_later(
     db: TestDatabase, web_database: Database, worker_database: Database
 ) -> None:
     enqueue(web_database)
@@ -61,6 +61,16 @@ def test_a_claim_that_nobody_locked_is_given_again_later(
     let_time_pass(db)
     second = require_claim(worker_database)
     assert (first.attempt, second.attempt) == (1, 2)
+
+
+def test_a_job_does_not_wait_until_a_clock_that_was_set_back_has_caught_up(
+    db: TestDatabase, web_database: Database, worker_database: Database
+) -> None:
+    enqueue(web_database)
+    require_claim(worker_database)
+    db.rows("UPDATE trakrf.bulk_import_queue SET not_before = not_before + interval '1 hour'")
+    assert require_claim(worker_database).attempt == 2
+    assert claim(worker_database) is None
 
 
 def test_the_job_with_the_fewest_chunks_done_comes_first(
@@ -72,12 +82,12 @@ def test_the_job_with_the_fewest_chunks_done_comes_first(
     assert [require_claim(worker_database).job_id for _ in range(2)] == [small, large]
 
 
-def test_of_two_equal_jobs_the_older_comes_first(web_database: Database, worker_database: Database) -> None:
+def test_the_older_of_two_equal_jobs_comes_first(web_database: Database, worker_database: Database) -> None:
     older, newer = enqueue(web_database, account_id=FOREIGN), enqueue(web_database)
     assert [require_claim(worker_database).job_id for _ in range(2)] == [older, newer]
 
 
-def test_a_locked_job_is_skipped_and_not_waited_for(
+def test_a_locked_job_is_skipped_without_waiting(
     db: TestDatabase, web_database: Database, worker_database: Database
 ) -> None:
     enqueue(web_database)
@@ -91,7 +101,7 @@ def test_a_locked_job_is_skipped_and_not_waited_for(
         assert not relock(worker_database, first)
 
 
-def test_a_checkpoint_moves_on_and_forgets_the_attempts(
+def test_a_new_checkpoint_resets_the_attempts(
     db: TestDatabase, web_database: Database, worker_database: Database
 ) -> None:
     enqueue(web_database)
@@ -103,7 +113,7 @@ def test_a_checkpoint_moves_on_and_forgets_the_attempts(
 
 
 @pytest.mark.parametrize("moved_on", ["claimed", "progressed", "progressed and claimed", "removed"])
-def test_a_late_worker_cannot_lock_what_moved_on(
+def test_a_late_worker_cannot_lock_a_job_that_moved_on(
     db: TestDatabase, web_database: Database, worker_database: Database, moved_on: str
 ) -> None:
     enqueue(web_database)
@@ -125,11 +135,11 @@ def test_a_late_worker_cannot_lock_what_moved_on(
     assert [row for (row,) in db.rows("SELECT attempts FROM trakrf.bulk_import_queue")] == expected
 
 
-def test_a_released_claim_is_uncharged_and_given_again_after_its_delay(
+def test_a_released_claim_costs_no_attempt_and_is_available_after_its_delay(
     db: TestDatabase, web_database: Database, worker_database: Database
 ) -> None:
     enqueue(web_database)
-    for delay_s in (60, 0):
+    for delay_s in (queue.MAX_WAIT_S, 0):
         taken = require_claim(worker_database)
         assert taken.attempt == 1
         with worker_database.transaction() as cursor:

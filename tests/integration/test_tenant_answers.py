@@ -1,4 +1,4 @@
-"""Every operation, asked for what is one's own, another account's and nobody's, with tokens good and bad."""
+"""Every operation on the caller's own, another account's and absent resources, with good and bad tokens."""
 
 import time
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from werkzeug.test import TestResponse
 
 from tests.conftest import ABSENT, FOREIGN, INACTIVE, OWN, SECRET, TestDatabase, bearer, csv_of
 from tests.integration.conftest import Importer
-from tests.integration.two_tenants import tables
+from tests.support.two_tenants import tables
 
 ASSETS = "/api/v1/assets"
 BULK = "/api/v1/assets/bulk"
-NOBODY = 0  # has what does not exist
+NOBODY = 0  # stands for what does not exist
 ASSET = {
     "identifier": "TV-1",
     "name": "Telly",
@@ -23,8 +23,8 @@ ASSET = {
     "is_active": True,
 }
 
-# How each operation is called that needs a token, and what it answers for what is one's own. In this order:
-# the later ones make away with what the earlier ones need.
+# How each operation that needs a token is called, and its status for the caller's own resource. In this
+# order: the later ones delete what the earlier ones need.
 OPERATIONS: dict[tuple[str, str], tuple[object, int]] = {
     ("GET", ASSETS): (None, 200),
     ("GET", ASSETS + "/{asset_id}"): (None, 200),
@@ -43,7 +43,7 @@ OPERATIONS: dict[tuple[str, str], tuple[object, int]] = {
     ("POST", BULK + "/{job_id}/revert"): (None, 202),
     ("DELETE", BULK + "/{job_id}"): (None, 204),
 }
-# What else may name a job: these answer for another account's as for one that there is not.
+# Other ways to name a job: another account's job gets the same answer as one that does not exist.
 NAMED_OTHERWISE: dict[tuple[str, str], object] = {
     ("GET", ASSETS + "?import_job_id={job_id}"): None,
     ("POST", BULK + "?parent_job_id={job_id}"): csv_of("P"),
@@ -51,12 +51,12 @@ NAMED_OTHERWISE: dict[tuple[str, str], object] = {
 NO_ACCOUNT: tuple[object, ...] = (0, -1, 2**31, 1.0, "1", True, None, [1], {"id": 1}, "")
 
 
-# Has nothing of anybody; so the account is not looked at.
+# Contains nobody's data, so the account is not checked.
 OF_NOBODY = ("GET", BULK + "/template.csv")
 
 
 class Answer(NamedTuple):
-    """All of an answer that may differ, with the caller's own ids in it taken out."""
+    """All parts of an answer that may differ, without the caller's own ids."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -67,14 +67,14 @@ Headers = Mapping[str, str]
 
 
 class Tenants(NamedTuple):
-    """Accounts with a finished job and an asset each."""
+    """Accounts that each have a finished job and an asset."""
 
     importer: Importer
     jobs: dict[int, str]
     assets: dict[int, str]
 
     def call(self, method: str, path: str, body: object, of: int, headers: Headers) -> TestResponse:
-        """Call an operation on what an account has."""
+        """Call an operation on the resources of account `of`."""
         content: dict[str, Any] = (
             {"data": body, "content_type": "text/csv"} if isinstance(body, bytes) else {}
         )
@@ -85,7 +85,7 @@ class Tenants(NamedTuple):
         return self.importer.client.open(url, method=method, headers=sent, **content)
 
     def answer(self, method: str, path: str, body: object, of: int, headers: Headers) -> Answer:
-        """The same, with the ids that were asked for taken out of the answer."""
+        """The same, without the requested ids in the answer."""
         answer = self.call(method, path, body, of, headers)
 
         def without_ids(text: str) -> str:
@@ -99,7 +99,7 @@ class Tenants(NamedTuple):
 
 @pytest.fixture
 def tenants(importer: Importer) -> Tenants:
-    # Numbers that stand nowhere else in an answer.
+    # Numbers that appear nowhere else in an answer.
     importer.db.rows("ALTER TABLE trakrf.assets ALTER COLUMN id RESTART WITH 700000001")
     jobs, assets = {NOBODY: "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"}, {NOBODY: "987654321"}
     for account_id in (OWN, FOREIGN):
@@ -110,7 +110,7 @@ def tenants(importer: Importer) -> Tenants:
 
 
 def rows_of(db: TestDatabase, account_id: int) -> dict[str, list[object]]:
-    """All that an account has, with the transactions that wrote it."""
+    """All rows of an account, with the transactions that wrote them."""
     query = "SELECT xmin || ' ' || t::text FROM trakrf.{} AS t WHERE account_id = %s ORDER BY 1"
     return {
         table: [row for (row,) in db.rows(query.format(table), account_id)]
@@ -135,7 +135,7 @@ def test_every_operation_that_needs_a_token_is_in_the_table(importer: Importer) 
     assert protected == set(OPERATIONS)
 
 
-def test_what_is_another_accounts_is_as_if_it_were_not_there(tenants: Tenants) -> None:
+def test_another_accounts_resources_seem_not_to_exist(tenants: Tenants) -> None:
     before = rows_of(tenants.importer.db, FOREIGN)
     for (method, path), (body, own_status) in OPERATIONS.items():
         if "{" in path:
@@ -150,7 +150,7 @@ def test_what_is_another_accounts_is_as_if_it_were_not_there(tenants: Tenants) -
     assert rows_of(tenants.importer.db, FOREIGN) == before
 
 
-def test_a_foreign_job_is_not_there_however_it_is_named(tenants: Tenants) -> None:
+def test_another_accounts_job_seems_not_to_exist_however_it_is_named(tenants: Tenants) -> None:
     for (method, path), body in NAMED_OTHERWISE.items():
         absent, foreign = (tenants.answer(method, path, body, of, bearer()) for of in (NOBODY, FOREIGN))
         assert foreign == absent, (method, path)
@@ -167,7 +167,7 @@ def test_a_claim_that_names_no_account_learns_nothing(tenants: Tenants) -> None:
 
 
 def refuse_all(tenants: Tenants, headers: Headers, status: int) -> None:
-    """Every operation answers this, the same whoever has what it is asked for, and nothing changes."""
+    """Every operation answers this, whoever owns the resource, and nothing changes."""
     before = {account_id: rows_of(tenants.importer.db, account_id) for account_id in (OWN, FOREIGN)}
     for (method, path), (body, _) in OPERATIONS.items():
         answers = {tenants.answer(method, path, body, of, headers) for of in (OWN, FOREIGN, NOBODY)}

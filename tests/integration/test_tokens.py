@@ -1,4 +1,4 @@
-"""Each kind of token through the application: the good ones in, the bad ones nowhere near the database."""
+"""Each kind of token through the application: good ones pass, bad ones never reach the database."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 
 from bulkimport import settings
 from bulkimport.app import create_app
-from tests import bad_tokens, issuer
 from tests.conftest import OWN, SECRET, TestDatabase, bearer
-from tests.issuer import Issued, KeyServer, ec_key, jwk, pem, rsa_key
+from tests.support import bad_tokens, issuer
+from tests.support.issuer import Issued, KeyServer, ec_key, jwk, pem, rsa_key
 
 PATH = "/api/v1/assets"
 MAX_P99_S = 0.005
@@ -34,7 +34,7 @@ def key_server() -> Iterator[KeyServer]:
 
 @pytest.fixture
 def open_client(db: TestDatabase) -> Iterator[Open]:
-    """The application with these variables, on the test's database."""
+    """Opens the application with these variables, on the test's database."""
     opened = []
 
     def open_client(**environ: str) -> FlaskClient:
@@ -62,7 +62,7 @@ def value_of(name: str, issued: Issued, key_server: KeyServer) -> str:
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
-def test_a_good_token_is_let_in(configuration: str, open_client: Open, key_server: KeyServer) -> None:
+def test_a_good_token_is_accepted(configuration: str, open_client: Open, key_server: KeyServer) -> None:
     name, issuers = CONFIGURATIONS[configuration]
     client = open_client(**{name: value_of(name, issuers[0], key_server)})
     for issued in issuers:
@@ -71,7 +71,7 @@ def test_a_good_token_is_let_in(configuration: str, open_client: Open, key_serve
 
 
 @pytest.mark.parametrize("configuration", ["secret", "RSA key", "key set"])
-def test_ten_thousand_bad_tokens_are_refused_in_no_time_and_the_database_is_not_asked(
+def test_ten_thousand_bad_tokens_are_refused_quickly_without_asking_the_database(
     configuration: str, open_client: Open, key_server: KeyServer, db: TestDatabase
 ) -> None:
     name, issuers = CONFIGURATIONS[configuration]
@@ -97,7 +97,7 @@ def test_ten_thousand_bad_tokens_are_refused_in_no_time_and_the_database_is_not_
     assert db.value(connections) == 1, "a good token is what asks the database"
 
 
-def test_with_no_key_yet_it_is_503(open_client: Open, key_server: KeyServer) -> None:
+def test_without_any_key_the_answer_is_503(open_client: Open, key_server: KeyServer) -> None:
     key_server.status = 500
     response = open_client(JWT_JWKS_URL=key_server.url).get(
         PATH, headers={"Authorization": f"Bearer {Issued('RS256', rsa_key(), 'rsa').token()}"}
@@ -119,7 +119,7 @@ def test_with_no_key_yet_it_is_503(open_client: Open, key_server: KeyServer) -> 
         ({}, False, False),
     ],
 )
-def test_scopes_let_read_and_write(
+def test_scopes_allow_reading_and_writing(
     claims: dict[str, Any], reads: bool, writes: bool, open_client: Open
 ) -> None:
     client = open_client(JWT_SECRET=SECRET, JWT_REQUIRE_SCOPES="true")

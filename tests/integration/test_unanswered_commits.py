@@ -1,25 +1,28 @@
-"""A commit that was done, and whose answer was lost."""
+"""A commit that succeeded, but whose answer was lost."""
 
 import tempfile
 import threading
-from pathlib import Path
+from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import parse_dsn
 
-from bulkimport import database
-from bulkimport.database import Database, DatabaseUnavailableError, UnknownOutcomeError
-from bulkimport.worker import Worker
-from tests.conftest import TestDatabase, csv_of, submit
-from tests.e2e.chaos.proxy import cutting_commits
+from bulkimport.database import connections
+from bulkimport.database.connections import Database, DatabaseUnavailableError, UnknownOutcomeError
+from bulkimport.store import jobs
+from bulkimport.web import idempotency
+from bulkimport.web.idempotency import Answer
+from bulkimport.worker.loop import Worker
+from tests.conftest import OWN, TestDatabase, csv_of, submit
+from tests.support.proxy import CommitCutter, running
 
-COMMIT = database._commit
+COMMIT = connections._commit
 
 
 @pytest.fixture
 def first_answer_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first commit from here on is done, and its connection is lost before the answer."""
+    """The next commit succeeds, but its connection is lost before the answer."""
     lost: list[Connection] = []
 
     def commit(connection: Connection) -> None:
@@ -29,13 +32,33 @@ def first_answer_lost(monkeypatch: pytest.MonkeyPatch) -> None:
             connection.close()
             raise UnknownOutcomeError("the line was cut")
 
-    monkeypatch.setattr(database, "_commit", commit)
+    monkeypatch.setattr(connections, "_commit", commit)
 
 
 @pytest.mark.usefixtures("first_answer_lost")
 def test_an_upload_is_accepted_once(db: TestDatabase, web_database: Database) -> None:
     job_id = submit(web_database, csv_of("A"))
     assert db.rows("SELECT id::text FROM trakrf.bulk_import_jobs") == [(str(job_id),)]
+
+
+def test_waiting_for_a_commit_that_goes_on_is_bounded(
+    web_database: Database,
+    connect: Callable[[str], Connection],
+    monkeypatch: pytest.MonkeyPatch,
+    db: TestDatabase,
+) -> None:
+    """Another session holds its lock, as a commit that goes on would."""
+    monkeypatch.setitem(connections.LIMITS, "lock_timeout", "200ms")
+    job_id, other = uuid4(), connect(db.web_url).cursor()
+
+    def lose(connection: Connection) -> None:
+        connection.close()
+        jobs.lock_id(other, job_id)
+        raise UnknownOutcomeError("the line was cut")
+
+    monkeypatch.setattr(connections, "_commit", lose)
+    with pytest.raises(UnknownOutcomeError):
+        idempotency.once(web_database, lambda _: Answer(202, {}, ""), account_id=OWN, creates_job=job_id)
 
 
 def test_a_claim_costs_no_attempt(
@@ -54,12 +77,11 @@ def test_a_claim_costs_no_attempt(
     assert db.value("SELECT attempts FROM trakrf.bulk_import_queue") == 0
 
 
-def test_a_line_cut_while_the_login_is_checked_is_a_database_that_is_away(db: TestDatabase) -> None:
-    (server_socket,) = Path(parse_dsn(db.admin_url)["host"]).glob(".s.PGSQL.*[0-9]")
+def test_a_connection_cut_while_the_login_is_checked_is_an_unavailable_database(db: TestDatabase) -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
-        cutting_commits(Path(folder), server_socket, chance=1, seed=0) as cutter,
+        running(CommitCutter(folder, db.admin_url, chance=1, seed=0)) as cutter,
         pytest.raises(DatabaseUnavailableError),
     ):
-        database.connect(cutter.url(db.worker_url), "test")
+        connections.connect(cutter.url(db.worker_url), "test")
     assert cutter.cuts == 1

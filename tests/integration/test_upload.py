@@ -30,7 +30,7 @@ def left_behind(db: TestDatabase) -> list[object]:
 
 
 def require_problem(db: TestDatabase, response: TestResponse, status: int, type_: str) -> str:
-    """The problem's detail; nothing is left behind."""
+    """The problem's detail; requires that nothing is left behind."""
     assert (response.status_code, response.content_type) == (status, "application/problem+json")
     document = response.get_json()
     assert document["type"] == f"/problems/{type_}"
@@ -63,7 +63,9 @@ def test_a_file_is_accepted_as_a_job(db: TestDatabase, client: FlaskClient, how:
     "content_type",
     ["text/csv; charset=utf-8", "application/vnd.ms-excel", "application/octet-stream", "text/plain", ""],
 )
-def test_a_part_is_judged_by_its_content_and_not_by_its_label(client: FlaskClient, content_type: str) -> None:
+def test_a_part_is_accepted_by_its_content_and_not_by_its_content_type(
+    client: FlaskClient, content_type: str
+) -> None:
     assert upload_form(client, file=(io.BytesIO(GOOD), "x.xls", content_type)).status_code == 202
 
 
@@ -84,7 +86,7 @@ def test_a_part_is_judged_by_its_content_and_not_by_its_label(client: FlaskClien
     ],
 )
 @pytest.mark.parametrize("how", ["raw", "multipart"])
-def test_a_file_that_cannot_be_imported_is_refused_whole(
+def test_a_file_that_cannot_be_imported_is_refused_as_a_whole(
     db: TestDatabase, client: FlaskClient, file: bytes, status: int, type_: str, how: str
 ) -> None:
     response = upload(client, file) if how == "raw" else upload_form(client, file=(io.BytesIO(file), "f"))
@@ -97,7 +99,7 @@ def test_missing_columns_are_named(db: TestDatabase, client: FlaskClient) -> Non
 
 
 @pytest.mark.parametrize("size", [9_999, 10_000, 10_001])
-def test_a_file_may_have_so_many_bytes_however_it_comes(client: FlaskClient, size: int) -> None:
+def test_the_size_limit_is_the_same_however_the_file_is_sent(client: FlaskClient, size: int) -> None:
     file = GOOD + b"\n" * (size - len(GOOD))
     expected = 413 if size > 10_000 else 202
     assert upload(client, file).status_code == expected
@@ -127,14 +129,14 @@ def test_a_form_needs_a_file(db: TestDatabase, client: FlaskClient, fields: dict
     require_problem(db, upload_form(client, **fields), 400, "missing-file")
 
 
-def test_a_form_needs_one_file_only(db: TestDatabase, client: FlaskClient) -> None:
+def test_a_form_with_two_files_is_refused(db: TestDatabase, client: FlaskClient) -> None:
     two = [(io.BytesIO(GOOD), "a.csv"), (io.BytesIO(GOOD), "b.csv")]
     assert "it has 2" in require_problem(db, upload_form(client, file=two), 400, "missing-file")
 
 
 @pytest.mark.parametrize("kept", [0, 30, len(GOOD) - 1])
 def test_a_raw_body_that_ends_early_is_refused(db: TestDatabase, client: FlaskClient, kept: int) -> None:
-    """gunicorn hands on what came before the client hung up, as if that were all."""
+    """gunicorn passes on what arrived before the client hung up, as if that were all."""
     response = cut_off(client, GOOD, kept, "text/csv")
     assert f"after {kept} of {len(GOOD)} bytes" in require_problem(db, response, 400, "incomplete-body")
 
@@ -175,19 +177,19 @@ def test_another_media_type_is_refused(db: TestDatabase, client: FlaskClient, co
     require_problem(db, upload(client, GOOD, content_type=content_type), 415, "unsupported-media-type")
 
 
-def test_no_token_no_job(db: TestDatabase, client: FlaskClient) -> None:
+def test_a_request_without_a_token_creates_no_job(db: TestDatabase, client: FlaskClient) -> None:
     require_problem(db, upload(client, GOOD, headers={}), 401, "unauthorized")
 
 
 @pytest.mark.parametrize("account_id", [INACTIVE, ABSENT])
 @pytest.mark.parametrize("file", [GOOD, b""])
-def test_an_account_that_is_not_active_has_no_jobs(
+def test_an_inactive_account_cannot_upload(
     db: TestDatabase, client: FlaskClient, account_id: int, file: bytes
 ) -> None:
     require_problem(db, upload(client, file, account_id), 403, "inactive-account")
 
 
-def test_an_intake_that_fails_at_its_end_leaves_nothing(db: TestDatabase, client: FlaskClient) -> None:
+def test_an_intake_that_fails_at_its_end_leaves_nothing_behind(db: TestDatabase, client: FlaskClient) -> None:
     db.rows("REVOKE INSERT ON trakrf.bulk_import_queue FROM bulkimport_web")
     require_problem(db, upload(client, GOOD), 500, "internal-error")
 
@@ -221,7 +223,7 @@ def test_an_encoded_body_is_refused(db: TestDatabase, client: FlaskClient, encod
         ("charset", ""),
     ],
 )
-def test_options_that_are_unknown_or_wrong_are_refused(
+def test_unknown_or_invalid_options_are_refused(
     db: TestDatabase, client: FlaskClient, name: str, value: str
 ) -> None:
     form = upload_form(client, file=(io.BytesIO(GOOD), "f"), **{name: value})
@@ -249,7 +251,7 @@ def test_an_option_given_twice_is_refused(db: TestDatabase, client: FlaskClient)
         ({"columns": '{"Identifier": "name"}'}, "doubled-columns"),
     ],
 )
-def test_options_that_do_not_fit_are_refused(
+def test_options_that_cannot_be_applied_are_refused(
     db: TestDatabase, client: FlaskClient, options: dict[str, str], type_: str
 ) -> None:
     require_problem(db, upload(client, GOOD, query_string=options), 400, type_)

@@ -1,15 +1,17 @@
 """One chunk at a time, as the worker's own role."""
 
 import threading
+import time
 from collections.abc import Callable
 from uuid import UUID
 
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from bulkimport import database
-from bulkimport.database import Database
-from bulkimport.worker import MAX_ATTEMPTS, Worker
+from bulkimport.assets.rows import MAX_ERRORS_PER_ROW
+from bulkimport.database import connections
+from bulkimport.database.connections import Database
+from bulkimport.worker.loop import MAX_ATTEMPTS, Worker
 from tests.conftest import FOREIGN, HEADER, OWN, TestDatabase, csv_of, submit
 
 MIXED = HEADER + (
@@ -30,7 +32,7 @@ def worker(worker_database: Database) -> Worker:
 
 
 def finish(worker: Worker) -> int:
-    """Work until there is nothing to do; the number of chunks."""
+    """Work until there is nothing to do; return the number of chunks."""
     chunks = 0
     while worker.work_once():
         chunks += 1
@@ -38,12 +40,12 @@ def finish(worker: Worker) -> int:
 
 
 def job(db: TestDatabase, job_id: UUID) -> tuple[object, ...]:
-    ((*found,),) = db.rows(
+    ((*columns,),) = db.rows(
         "SELECT status, processed_rows, failed_rows, failure"
         " FROM trakrf.bulk_import_jobs WHERE id = %s::uuid",
         str(job_id),
     )
-    return tuple(found)
+    return tuple(columns)
 
 
 def let_time_pass(db: TestDatabase) -> None:
@@ -66,7 +68,7 @@ def test_rows_errors_counters_and_checkpoint_move_together(
 
 
 @pytest.mark.parametrize("chunk_rows", [1, 2, 7, 1_000])
-def test_the_result_is_the_same_whatever_the_chunks(
+def test_the_result_does_not_depend_on_the_size_of_chunks(
     db: TestDatabase, web_database: Database, worker: Worker, chunk_rows: int
 ) -> None:
     submit(web_database, csv_of("taken"))
@@ -92,6 +94,30 @@ def test_the_result_is_the_same_whatever_the_chunks(
     ]
 
 
+def test_a_file_that_is_wrong_in_every_cell_is_bounded_in_errors_and_time(
+    db: TestDatabase, web_database: Database, worker: Worker
+) -> None:
+    names = [f"metadata.m{number}" for number in range(490)]
+    seconds = {}
+    for cell in ("u", "\xfc"):
+        rows = (f"{cell}{number},Laptop,device,,2024-01-15,,yes{f',{cell}' * 490}\n" for number in range(300))
+        file = f"{HEADER.strip()},{','.join(names)}\n{''.join(rows)}".encode("latin-1")
+        submit(web_database, file, chunk_rows=5_000)
+        started = time.process_time()
+        assert finish(worker) == 3
+        seconds[cell] = time.process_time() - started
+    ((failed, summary),) = db.rows(
+        "SELECT failed_rows, error_summary FROM trakrf.bulk_import_jobs WHERE failed_rows > 0"
+    )
+    assert failed == 300
+    assert summary == [
+        {"code": "invalid_encoding", "field": field, "count": 300, "first_rows": [2, 3, 4, 5, 6]}
+        for field in ("identifier", *names)
+    ]
+    assert db.value("SELECT count(*) FROM trakrf.bulk_import_errors") == 300 * MAX_ERRORS_PER_ROW
+    assert seconds["\xfc"] < 6 * seconds["u"]
+
+
 def test_each_chunk_is_a_line_in_the_log(
     web_database: Database, worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -112,7 +138,7 @@ def test_a_job_is_processing_from_its_first_claim(
     assert job(db, job_id)[0] == "processing"
 
 
-def test_accounts_take_turns_and_do_not_meet(
+def test_accounts_take_turns_and_do_not_interfere(
     db: TestDatabase, web_database: Database, worker: Worker
 ) -> None:
     own = submit(web_database, csv_of("A", "B"), chunk_rows=1)
@@ -144,21 +170,21 @@ def test_a_chunk_that_never_finishes_fails_its_job_and_no_other(
     assert db.value("SELECT count(*) FROM trakrf.bulk_import_queue") == 0
 
 
-def test_progress_forgives_the_attempts(db: TestDatabase, web_database: Database, worker: Worker) -> None:
+def test_progress_resets_the_attempts(db: TestDatabase, web_database: Database, worker: Worker) -> None:
     job_id = submit(web_database, csv_of(*"ABCDEF"))
     db.rows("UPDATE trakrf.bulk_import_queue SET attempts = %s", MAX_ATTEMPTS - 1)
     finish(worker)
     assert job(db, job_id)[0] == "completed"
 
 
-def test_a_lock_that_is_not_to_be_had_costs_no_attempt(
+def test_a_lock_that_cannot_be_obtained_costs_no_attempt(
     db: TestDatabase,
     web_database: Database,
     worker: Worker,
     connect: Callable[[str], Connection],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(database.LIMITS, "lock_timeout", "50ms")
+    monkeypatch.setitem(connections.LIMITS, "lock_timeout", "50ms")
     job_id = submit(web_database, csv_of("A"))
     holder = connect(db.admin_url)
     with holder.cursor() as cursor:
@@ -201,7 +227,7 @@ def test_a_session_that_an_administrator_ends_costs_no_attempt(
     assert job(db, job_id) == ("completed", 1, 0, None)
 
 
-def test_a_worker_that_is_told_to_stop_gives_its_claim_back(
+def test_a_stopping_worker_releases_its_claim(
     db: TestDatabase, web_database: Database, worker_database: Database
 ) -> None:
     submit(web_database, csv_of("A"))
@@ -212,7 +238,7 @@ def test_a_worker_that_is_told_to_stop_gives_its_claim_back(
     assert db.value("SELECT count(*) FROM trakrf.assets") == 0
 
 
-def test_a_finished_job_in_the_queue_is_taken_out(
+def test_a_finished_job_is_removed_from_the_queue(
     db: TestDatabase, web_database: Database, worker: Worker
 ) -> None:
     submit(web_database, csv_of("A"))
@@ -222,7 +248,7 @@ def test_a_finished_job_in_the_queue_is_taken_out(
     assert db.value("SELECT count(*) FROM trakrf.bulk_import_queue") == 0
 
 
-def test_a_file_of_bad_rows_alone_is_completed(
+def test_a_job_whose_rows_are_all_bad_is_completed(
     db: TestDatabase, web_database: Database, worker: Worker
 ) -> None:
     job_id = submit(web_database, (HEADER + "x\n" * 250).encode(), chunk_rows=100)
@@ -230,3 +256,36 @@ def test_a_file_of_bad_rows_alone_is_completed(
     assert job(db, job_id) == ("completed", 250, 250, None)
     assert db.value("SELECT jsonb_array_length(errors) FROM trakrf.bulk_import_jobs") == 100
     assert db.value("SELECT count(*) FROM trakrf.bulk_import_errors") == 250
+
+
+def test_a_worker_survives_a_lock_on_the_queue(
+    db: TestDatabase,
+    web_database: Database,
+    worker_database: Database,
+    connect: Callable[[str], Connection],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setitem(connections.LIMITS, "lock_timeout", "100ms")
+    job_id = submit(web_database, csv_of("A"))
+    stopping = threading.Event()
+    worker = Worker(worker_database, stopping=stopping, wake=threading.Event(), retention_days=30)
+    running = threading.Thread(target=worker.run)
+    lock = connect(db.admin_url)
+    try:
+        lock.cursor().execute("LOCK TABLE trakrf.bulk_import_queue")
+        running.start()
+        wait_until(lambda: "a claim was interrupted" in caplog.text or not running.is_alive())
+        lock.rollback()
+        wait_until(lambda: job(db, job_id)[0] == "completed" or not running.is_alive())
+        assert running.is_alive()
+    finally:
+        stopping.set()
+        running.join()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.01)

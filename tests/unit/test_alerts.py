@@ -1,4 +1,4 @@
-"""The alerts and the page of metrics name what is told, and nothing else."""
+"""The alerts and the metrics page name the metrics that exist, and no others."""
 
 import re
 import shutil
@@ -9,12 +9,12 @@ import pytest
 from prometheus_client.metrics import MetricWrapperBase
 from prometheus_client.metrics_core import Metric
 
-from bulkimport import metrics
-from bulkimport.crew import Crew
-from bulkimport.database import Database
-from bulkimport.monitoring import Supervised
-from bulkimport.queue_monitor import QueueMonitor
+from bulkimport.database.connections import Database
 from bulkimport.store.queue import Sample
+from bulkimport.telemetry import metrics
+from bulkimport.worker.monitoring import Supervised
+from bulkimport.worker.queue_monitor import QueueMonitor
+from bulkimport.worker.registry import WorkerRegistry
 
 ROOT = Path(__file__).parents[2]
 ALERTS = (ROOT / "deploy/alerts.yml").read_text()
@@ -26,37 +26,37 @@ needs_promtool = pytest.mark.skipif(
 
 
 class SampledQueue(QueueMonitor):
-    """A queue as it was once."""
+    """A monitor with a fixed sample."""
 
     def latest(self) -> Sample | None:
         return Sample(pending=1, processing=1, chunks=2, oldest_pending_s=3.0)
 
 
 def families() -> dict[str, Metric]:
-    """What web and workers tell, by name."""
+    """The metric families of web and workers, by name."""
     database = Database("postgresql://nobody@127.0.0.1:1/nowhere", size=1, application_name="test")
-    supervised = Supervised(Crew(1, None), SampledQueue(database))
-    told = metrics.Summed((*metrics.OF_WEB, *metrics.OF_WORKER), None)
-    return {family.name: family for family in (*told.collect(), *supervised.collect())}
+    supervised = Supervised(WorkerRegistry(1, None), SampledQueue(database))
+    counted = metrics.Summed((*metrics.OF_WEB, *metrics.OF_WORKER), None)
+    return {family.name: family for family in (*counted.collect(), *supervised.collect())}
 
 
 def label_names() -> dict[str, set[str]]:
-    """Those of each sample name."""
+    """The label names of each sample, by the sample's name."""
     by_name = {"up": {"job", "instance"}}
     labelled = {metric._name: set(metric._labelnames) for metric in (*metrics.OF_WEB, *metrics.OF_WORKER)}
     for name, family in families().items():
-        found = {label for sample in family.samples for label in sample.labels} | labelled.get(name, set())
+        labels = {label for sample in family.samples for label in sample.labels} | labelled.get(name, set())
         for suffix in SUFFIXES[family.type]:
-            by_name[name + suffix] = found | {"job", "instance"}
+            by_name[name + suffix] = labels | {"job", "instance"}
     return by_name
 
 
-def test_no_metric_is_forgotten() -> None:
+def test_every_metric_is_exposed() -> None:
     constants = {value for value in vars(metrics).values() if isinstance(value, MetricWrapperBase)}
     assert constants == {*metrics.OF_WEB, *metrics.OF_WORKER}
 
 
-def test_alerts_name_only_metrics_that_are_told_with_labels_that_they_have() -> None:
+def test_alerts_use_only_existing_metrics_and_labels() -> None:
     known = label_names()
     used = re.findall(r"\b(bulkimport_\w+|up)\b(?:\{([^}]*)\})?", "\n".join(expressions()))
     assert len(used) > 20
@@ -65,7 +65,7 @@ def test_alerts_name_only_metrics_that_are_told_with_labels_that_they_have() -> 
         assert set(re.findall(r"(\w+)\s*[=!]", matchers)) <= known[name], name
 
 
-def test_alerts_ask_for_values_that_a_label_can_have() -> None:
+def test_alerts_compare_labels_with_values_that_they_can_have() -> None:
     closed = {metric._name: set(values) for metric, values in metrics.CLOSED_LABELS}
     asked = re.findall(r'(bulkimport_worker_\w+)_total\{\w+="(\w+)"\}', "\n".join(expressions()))
     assert len(asked) > 3
@@ -73,7 +73,7 @@ def test_alerts_ask_for_values_that_a_label_can_have() -> None:
         assert value in closed[name], (name, value)
 
 
-def test_each_alert_waits_weighs_and_tells_what_to_do() -> None:
+def test_each_alert_has_a_delay_a_severity_a_summary_and_a_runbook() -> None:
     for rule in ALERTS.split("- alert: ")[1:]:
         name = rule.split()[0]
         assert re.search(r"^ +for: \d+m$", rule, re.MULTILINE), name
@@ -82,32 +82,32 @@ def test_each_alert_waits_weighs_and_tells_what_to_do() -> None:
         assert f"runbook: docs/operations.md#{name.lower()}\n" in rule, name
 
 
-def test_the_page_of_metrics_lists_those_that_are_told_with_their_labels() -> None:
+def test_the_metrics_page_lists_every_metric_with_its_labels() -> None:
     rows = re.findall(
         r"^\| `(bulkimport_\w+)` \|([^|]*)\|", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE
     )
     listed = {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
-    told = {name + ("_total" if family.type == "counter" else "") for name, family in families().items()}
+    exposed = {name + ("_total" if family.type == "counter" else "") for name, family in families().items()}
     labels = label_names()
-    assert set(listed) == told
-    for name, found in listed.items():
+    assert set(listed) == exposed
+    for name, listed_labels in listed.items():
         of_samples = labels.get(name) or labels[f"{name}_count"]
         heartbeat = {"pid"} if name == "bulkimport_worker_heartbeat_timestamp_seconds" else set()
-        assert found == (of_samples - {"job", "instance", "le"}) | heartbeat, name
+        assert listed_labels == (of_samples - {"job", "instance", "le"}) | heartbeat, name
 
 
 @needs_promtool
 @pytest.mark.parametrize(
     "command", ["check rules deploy/alerts.yml", "test rules tests/unit/alerts_test.yml"]
 )
-def test_promtool_is_content(command: str) -> None:
-    done = subprocess.run(
+def test_promtool_accepts_the_rules(command: str) -> None:
+    promtool = subprocess.run(
         ["promtool", *command.split()], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert promtool.returncode == 0, promtool.stdout + promtool.stderr
 
 
-def test_each_alert_is_fired_by_the_rules_test() -> None:
+def test_each_alert_fires_in_the_rules_test() -> None:
     fired = re.findall(r'alertname="(\w+)"', (ROOT / "tests/unit/alerts_test.yml").read_text())
     assert fired == re.findall(r"- alert: (\w+)", ALERTS)
 

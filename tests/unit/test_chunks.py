@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bulkimport.csvfile import records
-from bulkimport.csvfile.chunks import MAX_CHUNK_CHARS, Chunk, CsvFile
+from bulkimport.csvfile.chunks import MAX_CHUNK_CELLS, MAX_CHUNK_CHARS, Chunk, CsvFile
 from bulkimport.csvfile.header import DELIMITERS, FIELDS
 from bulkimport.csvfile.records import Record
 from bulkimport.csvfile.refusal import RefusedFileError
@@ -50,7 +50,7 @@ def refusal_of(body: bytes, max_rows: int = 1_000_000) -> RefusedFileError:
     return refusal.value
 
 
-def test_a_file_is_cut_into_chunks_of_so_many_rows() -> None:
+def test_a_file_is_cut_into_chunks_of_the_given_number_of_rows() -> None:
     assert read(HEADER + b"a\nb\nc\nd\ne\n", chunk_rows=2) == [
         Chunk(0, 2, 2, 2, b"a\nb\n"),
         Chunk(1, 4, 4, 2, b"c\nd\n"),
@@ -72,7 +72,7 @@ def test_a_cell_over_several_lines_stays_whole_and_is_one_row(chunk_rows: int) -
 
 
 @pytest.mark.parametrize("chunk_rows", CHUNK_SIZES)
-def test_blank_records_are_no_rows_but_count_in_the_row_numbers(chunk_rows: int) -> None:
+def test_blank_records_are_not_rows_but_count_in_the_row_numbers(chunk_rows: int) -> None:
     body = HEADER + b"\na,1\n\n,\n \t, \nb,2\n\n"
     assert rows_of(body, chunk_rows) == [(3, ["a", "1"]), (7, ["b", "2"])]
     assert sum(chunk.rows for chunk in read(body, chunk_rows)) == 2
@@ -90,14 +90,14 @@ def test_many_blank_lines_hide_no_row() -> None:
 
 
 @pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16"])
-def test_a_byte_order_mark_is_no_part_of_the_header(mark: str) -> None:
+def test_a_byte_order_mark_is_not_part_of_the_header(mark: str) -> None:
     csv_file = open_file((HEADER + b"a\n").decode().encode(mark))
     assert tuple(csv_file.header) == FIELDS
     assert csv_file.charset == mark.removesuffix("-sig")
 
 
 @pytest.mark.parametrize("delimiter", DELIMITERS.values())
-def test_the_delimiter_is_found(delimiter: str) -> None:
+def test_the_delimiter_is_detected(delimiter: str) -> None:
     csv_file = open_file(b"\n" + HEADER.replace(b",", delimiter.encode()) + b"a\n")
     assert (csv_file.delimiter, tuple(csv_file.header)) == (delimiter, FIELDS)
 
@@ -133,8 +133,8 @@ def test_too_many_rows_are_refused() -> None:
 
 @pytest.mark.parametrize("chunk_rows", CHUNK_SIZES)
 def test_an_unclosed_quote_is_one_error_and_swallows_nothing(chunk_rows: int) -> None:
-    found = records_of(HEADER + b'a,1\nb,"open\nc,3\nd,"x\ny"\ne,5\n', chunk_rows)
-    assert found == [
+    records = records_of(HEADER + b'a,1\nb,"open\nc,3\nd,"x\ny"\ne,5\n', chunk_rows)
+    assert records == [
         Record(2, 2, ["a", "1"], None),
         Record(3, 3, ['b,"open'], "unclosed_quote"),
         Record(4, 4, ["c", "3"], None),
@@ -148,6 +148,22 @@ def test_long_records_make_a_chunk_of_fewer_rows() -> None:
     chunks = read(HEADER + record * 100, chunk_rows=1_000)
     assert sum(chunk.rows for chunk in chunks) == 100
     assert max(len(chunk.body) for chunk in chunks) <= MAX_CHUNK_CHARS + len(record)
+
+
+def test_wide_records_make_a_chunk_of_fewer_rows() -> None:
+    width, rows = 400, 300
+    chunks = read(HEADER + (b"x," * (width - 1) + b"x\n") * rows, chunk_rows=1_000)
+    assert sum(chunk.rows for chunk in chunks) == rows
+    assert max(chunk.rows for chunk in chunks) * width < MAX_CHUNK_CELLS + width
+
+
+def test_records_of_ten_cells_fill_a_chunk_of_the_usual_number_of_rows() -> None:
+    assert [chunk.rows for chunk in read(HEADER + b"a,b,c,d,e,f,g,h,i,j\n" * 5_001, 5_000)] == [5_000, 1]
+
+
+def test_the_cells_of_blank_records_do_not_count() -> None:
+    body = HEADER + b"a\n" + b",,,,,,\n" * (MAX_CHUNK_CELLS // 6) + b"b\n"
+    assert [chunk.rows for chunk in read(body)] == [2]
 
 
 @given(

@@ -1,4 +1,4 @@
-"""Dates in the form that a file declares or shows."""
+"""Dates in the format that a file declares or implies."""
 
 from datetime import UTC, datetime
 
@@ -49,15 +49,15 @@ def test_a_timestamp_is_a_moment(text: str) -> None:
         *("٢٠٢٤-٠١-١٥", "+024-01-15", "tomorrow", "2024-01-15\n", "2024-01-15T00:00:00.1234567"),
     ],
 )
-def test_what_is_no_iso_date(text: str) -> None:
+def test_anything_else_is_not_an_iso_date(text: str) -> None:
     assert parse(text, ISO) is None
 
 
 def evidence(*cells: str) -> FormatEvidence:
-    found = FormatEvidence()
+    seen = FormatEvidence()
     for cell in cells:
-        found.add([cell, ""])
-    return found
+        seen.add([cell, ""])
+    return seen
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def evidence(*cells: str) -> FormatEvidence:
         (["soon"], ISO),
     ],
 )
-def test_the_format_is_that_of_all_dates(cells: list[str], expected: str) -> None:
+def test_the_format_fits_all_dates(cells: list[str], expected: str) -> None:
     assert evidence(*cells).decide() == expected
     assert evidence(*reversed(cells)).decide() == expected
 

@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import itertools
 
 import pytest
 
@@ -25,7 +26,7 @@ def read(body: bytes, charset: str | None = None) -> str:
         ("Müller 王\r\n".encode("gb18030"), "GB18030"),
     ],
 )
-def test_encodings_that_are_shown_or_declared(body: bytes, charset: str | None) -> None:
+def test_encodings_that_are_detected_or_declared(body: bytes, charset: str | None) -> None:
     assert read(body, charset) == "Müller 王\r\n"
 
 
@@ -37,14 +38,14 @@ def test_legacy_encodings_are_declared(name: str, byte: bytes) -> None:
     assert read(b"M" + byte + b"ller", name) == "Müller"
 
 
-def test_a_byte_order_mark_is_stronger_than_a_declaration() -> None:
+def test_a_byte_order_mark_overrides_a_declaration() -> None:
     assert read(codecs.BOM_UTF8 + "ü".encode(), "windows-1252") == "ü"
 
 
 @pytest.mark.parametrize(
     "name", ["rot13", "base64", "idna", "utf-7", "unicode_escape", "x", "", "zip", "a\0b"]
 )
-def test_what_is_no_encoding_of_text_is_refused(name: str) -> None:
+def test_a_name_that_is_not_a_text_encoding_is_refused(name: str) -> None:
     if not name:
         assert read(b"a", name) == "a"
         return
@@ -54,10 +55,21 @@ def test_what_is_no_encoding_of_text_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("charset", CHARSETS)
-def test_every_listed_encoding_takes_any_bytes(charset: str) -> None:
+def test_every_listed_encoding_decodes_any_bytes(charset: str) -> None:
     text = read(bytes(range(256)) * 3 + b"\xff\xd8\x00\xd8", charset)
     assert printable(text).encode()
     assert text.encode("utf-8", "surrogatepass")
+
+
+@pytest.mark.parametrize("charset", sorted(set(CHARSETS) - encoding.BELOW_0X80))
+def test_the_fast_handler_loses_no_byte_that_does_not_decode(charset: str) -> None:
+    fast, careful = (
+        codecs.getincrementaldecoder(charset)(errors)
+        for errors in (encoding.UNDECODABLE, encoding.UNDECODABLE_BELOW_0X80)
+    )
+    for pair in itertools.product([0x1B, *range(0x80, 0x100)], range(256)):  # an escape, half a character
+        for body in (bytes(pair), bytes(pair) + b"A,\n"):
+            assert fast.decode(body, True) == careful.decode(body, True)
 
 
 @pytest.mark.parametrize(
@@ -72,11 +84,11 @@ def test_every_listed_encoding_takes_any_bytes(charset: str) -> None:
         ("ü".encode(), None, ""),
     ],
 )
-def test_what_does_not_decode_is_shown_as_bytes(body: bytes, charset: str | None, shown: str) -> None:
+def test_undecodable_bytes_are_shown_as_bytes(body: bytes, charset: str | None, shown: str) -> None:
     assert undecoded(read(body, charset)) == shown
 
 
-def test_what_does_not_decode_comes_back_as_it_was() -> None:
+def test_undecodable_bytes_are_returned_unchanged() -> None:
     assert original_bytes(read(b"M\xfcller \xc3\xbc\x00")) == b"M\xfcller \xc3\xbc\x00"
     assert original_bytes(read(b"\x00\xd8", "utf-16-le")) == rb"\x00" + b"\xd8"
 

@@ -1,4 +1,4 @@
-"""Header → columns, and the delimiter that it shows."""
+"""Header → columns, and the delimiter."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_case_and_separators_do_not_matter(name: str) -> None:
     assert map_columns(["IS_ACTIVE", name, "type", "Name", "identifier"])[1] == "valid_from"
 
 
-def test_foreign_names_are_mapped_however_they_are_written() -> None:
+def test_unknown_names_are_mapped_however_they_are_written() -> None:
     names = ["Asset Tag", "Name", "type", "valid_from", "is_active", "Farbe"]
     mapping = {"asset_tag": "identifier", "FARBE": "metadata.colour"}
     assert map_columns(names, mapping) == (
@@ -40,7 +40,7 @@ def test_metadata_columns_keep_their_key_as_it_is_written() -> None:
     assert map_columns([*FIELDS, "Metadata.Serial No", "metadata."])[7:] == ("metadata.Serial No", None)
 
 
-def test_missing_columns_are_named_with_what_may_have_been_meant() -> None:
+def test_missing_columns_are_named_with_similar_columns() -> None:
     refusal = refusal_of(["identifier", "nmae", "type", "valid_from", "is_active"])
     assert refusal.code == "missing-columns"
     assert refusal.detail == (
@@ -49,13 +49,13 @@ def test_missing_columns_are_named_with_what_may_have_been_meant() -> None:
     )
 
 
-def test_a_mapping_of_a_column_that_is_not_there_is_refused() -> None:
+def test_a_mapping_of_a_missing_column_is_refused() -> None:
     refusal = refusal_of(list(FIELDS), {"Tag": "identifier"})
     assert (refusal.code, refusal.detail[:20]) == ("missing-columns", 'columns= maps "Tag";')
 
 
 @pytest.mark.parametrize("name", ["NAME", "name ", "Colour", "metadata.x"])
-def test_a_column_twice_is_refused(name: str) -> None:
+def test_a_duplicate_column_is_refused(name: str) -> None:
     refusal = refusal_of([*FIELDS, name, name.lower()])
     assert refusal.code == "doubled-columns"
     assert "more than once" in refusal.detail
@@ -66,7 +66,7 @@ def test_a_field_from_two_columns_is_refused() -> None:
     assert (refusal.code, refusal.detail) == ("doubled-columns", 'More than one column is mapped to "name".')
 
 
-def test_what_is_ignored_is_listed_with_what_may_have_been_meant() -> None:
+def test_ignored_columns_are_listed_with_similar_fields() -> None:
     names = [
         "identifier",
         "name",
@@ -78,6 +78,7 @@ def test_what_is_ignored_is_listed_with_what_may_have_been_meant() -> None:
         "",
         "_row",
         "_errors",
+        "_job",
     ]
     assert header.ignored_columns(names, map_columns(names)) == [
         IgnoredColumn("Discription", 6, "description"),
@@ -104,7 +105,7 @@ def test_a_header_that_cannot_be_names_is_refused(cells: list[str], fault: str |
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_the_delimiter_is_found_by_the_known_names(delimiter: str) -> None:
+def test_the_delimiter_is_detected_from_the_known_names(delimiter: str) -> None:
     assert find_delimiter(delimiter.join(FIELDS), {}) == delimiter
     assert find_delimiter(delimiter.join(f'"{field}"' for field in FIELDS), {}) == delimiter
     assert find_delimiter(f"Tag{delimiter}Label", {"Tag": "identifier"}) == delimiter
@@ -117,9 +118,9 @@ def test_an_ambiguous_delimiter_is_refused() -> None:
     assert "comma or by semicolon" in refusal.value.detail
 
 
-def test_one_column_has_no_delimiter() -> None:
+def test_one_column_needs_no_delimiter() -> None:
     assert find_delimiter("identifier", {}) == ","
 
 
-def test_a_header_of_a_thousand_columns_is_not_repeated_whole() -> None:
+def test_a_header_of_a_thousand_columns_is_quoted_only_in_part() -> None:
     assert len(refusal_of(["x" * 200 + str(number) for number in range(400)]).detail) < 2_000

@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 
 from bulkimport.api import ids
-from bulkimport.problems import Problem
+from bulkimport.web.problems import Problem
 
 ID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 
@@ -19,7 +19,7 @@ def test_a_uuid_is_a_job_id(text: str) -> None:
     "text",
     ["x", ID[:-1], ID + "0", f"{{{ID}}}", f"urn:uuid:{ID}", ID.replace("-", ""), ID + "\n", "٠" + ID[1:]],
 )
-def test_anything_else_is_no_job_id(text: str) -> None:
+def test_anything_else_is_not_a_job_id(text: str) -> None:
     with pytest.raises(Problem) as problem:
         ids.job_id(text)
     assert problem.value.type == "invalid-id"
@@ -30,7 +30,7 @@ def test_a_whole_number_is_an_asset_id() -> None:
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "01", "1.0", "x", "9223372036854775808", "1" * 30, "١"])
-def test_anything_else_is_no_asset_id(text: str) -> None:
+def test_anything_else_is_not_an_asset_id(text: str) -> None:
     with pytest.raises(Problem) as problem:
         ids.asset_id(text)
     assert problem.value.type == "invalid-id"

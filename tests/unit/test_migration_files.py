@@ -1,11 +1,11 @@
-"""The folder of migrations, before any database."""
+"""The folder of migrations, without a database."""
 
 from pathlib import Path
 
 import pytest
 
-from bulkimport import migrate
-from bulkimport.migrate import MigrationError
+from bulkimport.database import migrations
+from bulkimport.database.migrations import MigrationError
 
 
 def write(folder: Path, *names: str) -> Path:
@@ -14,10 +14,10 @@ def write(folder: Path, *names: str) -> Path:
     return folder
 
 
-def test_the_projects_own_folder_is_in_order() -> None:
-    migrations = migrate.read_folder()
-    assert [migration.version for migration in migrations] == list(range(1, len(migrations) + 1))
-    assert migrate.latest_version() == len(migrations) > 0
+def test_the_projects_own_folder_is_valid() -> None:
+    versions = [migration.version for migration in migrations.read_folder()]
+    assert versions == list(range(1, len(versions) + 1))
+    assert migrations.latest_version() == len(versions) > 0
 
 
 @pytest.mark.parametrize(
@@ -26,15 +26,17 @@ def test_the_projects_own_folder_is_in_order() -> None:
         (["000001_a.up.sql"], "has no 000001_….down.sql"),
         (["000001_a.down.sql"], "has no 000001_….up.sql"),
         (["000002_a.up.sql", "000002_a.down.sql"], "has no 000001_….up.sql"),
-        (["000001_a.up.sql", "000001_a.down.sql", "000001_b.up.sql"], "version 1 is doubled"),
-        (["000001_a.up.sql", "000001_b.down.sql"], "have one version and two names"),
+        (["000001_a.up.sql", "000001_a.down.sql", "000001_b.up.sql"], "version 1 is duplicate"),
+        (["000001_a.up.sql", "000001_b.down.sql"], "have the same version but different names"),
         (["1_a.up.sql"], "is not named"),
         (["000001_a.sql"], "is not named"),
     ],
 )
-def test_missing_doubled_and_misnamed_files_are_told(tmp_path: Path, names: list[str], message: str) -> None:
+def test_missing_duplicate_and_misnamed_files_are_refused(
+    tmp_path: Path, names: list[str], message: str
+) -> None:
     with pytest.raises(MigrationError, match=message):
-        migrate.read_folder(write(tmp_path, *names))
+        migrations.read_folder(write(tmp_path, *names))
 
 
 @pytest.mark.parametrize(
@@ -50,7 +52,7 @@ def test_missing_doubled_and_misnamed_files_are_told(tmp_path: Path, names: list
 )
 def test_a_file_with_its_own_transaction_is_refused(text: str) -> None:
     with pytest.raises(MigrationError, match="is not allowed"):
-        migrate.refuse_transaction_statements("000001_a.up.sql", text)
+        migrations.refuse_transaction_statements("000001_a.up.sql", text)
 
 
 @pytest.mark.parametrize(
@@ -66,5 +68,5 @@ def test_a_file_with_its_own_transaction_is_refused(text: str) -> None:
         "CREATE TABLE begin_end (commit int);",
     ],
 )
-def test_the_words_elsewhere_are_fine(text: str) -> None:
-    migrate.refuse_transaction_statements("000001_a.up.sql", text)
+def test_the_words_are_allowed_elsewhere(text: str) -> None:
+    migrations.refuse_transaction_statements("000001_a.up.sql", text)

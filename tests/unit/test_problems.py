@@ -7,13 +7,13 @@ import pytest
 from flask import Flask, abort
 from flask.testing import FlaskClient
 
-from bulkimport import problems
-from bulkimport.api import request_log
-from bulkimport.auth import UnauthorizedError
+from bulkimport.auth.tokens import UnauthorizedError
 from bulkimport.csvfile.refusal import RefusedFileError
-from bulkimport.database import DatabaseUnavailableError
-from bulkimport.problem_types import PROBLEM_TYPES
-from bulkimport.problems import Problem
+from bulkimport.database.connections import DatabaseUnavailableError
+from bulkimport.web import problems, request_log
+from bulkimport.web.problem_types import PROBLEM_TYPES
+from bulkimport.web.problems import Problem
+from tests.api_page import SECTIONS
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,7 +68,7 @@ def test_an_error_is_a_problem_document(client: FlaskClient, path: str, status: 
 
 
 @pytest.mark.parametrize("path", ["/database", "/bug"])
-def test_internals_are_logged_and_not_told(
+def test_internals_are_logged_and_not_shown(
     client: FlaskClient, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = client.get(path)
@@ -77,7 +77,7 @@ def test_internals_are_logged_and_not_told(
     assert str(ERRORS[path]) in caplog.text
 
 
-def test_a_challenge_carries_nothing_that_could_end_the_header(client: FlaskClient) -> None:
+def test_a_challenge_contains_nothing_that_could_end_the_header(client: FlaskClient) -> None:
     assert client.get("/missing").headers["WWW-Authenticate"] == 'Bearer realm="bulkimport"'
     assert client.get("/token").headers["WWW-Authenticate"] == (
         'Bearer realm="bulkimport", error="invalid_token",'
@@ -85,15 +85,13 @@ def test_a_challenge_carries_nothing_that_could_end_the_header(client: FlaskClie
     )
 
 
-def test_an_unavailable_database_says_when_to_come_back(client: FlaskClient) -> None:
+def test_an_unavailable_database_says_when_to_retry(client: FlaskClient) -> None:
     assert client.get("/database").headers["Retry-After"] == "5"
 
 
 def test_every_kind_is_documented_and_every_refusal_is_a_kind() -> None:
-    documented = set(
-        re.findall(r"^\| \d{3} \| `([a-z-]+)`", (ROOT / "docs/api.md").read_text(), re.MULTILINE)
-    )
-    assert documented == set(PROBLEM_TYPES)
+    rows = re.findall(r"^\| (\d{3}) \| `(.+?)` \|", SECTIONS["Problem types"], re.MULTILINE)
+    assert rows == [(str(kind.status), name) for name, kind in PROBLEM_TYPES.items()]
     source = "".join(path.read_text() for path in (ROOT / "src/bulkimport/csvfile").glob("*.py"))
     refusals = set(re.findall(r'(?:RefusedFileError|_refused)\(\s*"([a-z-]+)"', source))
     assert refusals
@@ -103,7 +101,7 @@ def test_every_kind_is_documented_and_every_refusal_is_a_kind() -> None:
 def test_every_code_of_a_row_error_is_documented_and_in_the_example() -> None:
     source = "".join(
         (ROOT / "src/bulkimport" / name).read_text()
-        for name in ("csvfile/fields.py", "csvfile/rows.py", "conflict.py")
+        for name in ("assets/fields.py", "assets/rows.py", "importing/conflicts.py")
     )
     codes = set(re.findall(r'"([a-z]+(?:_[a-z]+)*)", (?:f?"(?:is|has|holds|must)|message)', source)) | {
         "required"

@@ -1,4 +1,4 @@
-"""Text → records, whatever quotes do."""
+"""Text → records, wherever quotes are."""
 
 import io
 import time
@@ -40,7 +40,7 @@ def test_records(text: str, expected: list[list[str]]) -> None:
     assert cells(text) == expected
 
 
-def test_rows_and_lines_are_counted_apart() -> None:
+def test_rows_and_lines_are_counted_separately() -> None:
     assert read('a\n"b\nc"\n\nd\n') == [
         Record(1, 1, ["a"], None),
         Record(2, 2, ["b\nc"], None),
@@ -63,7 +63,7 @@ def test_rows_and_lines_are_counted_apart() -> None:
         ('a,"b"c\nd\n', [Record(1, 1, ['a,"b"c'], "misplaced_quote"), Record(2, 2, ["d"], None)]),
     ],
 )
-def test_a_quote_that_is_wrong_costs_its_own_line_alone(text: str, expected: list[Record]) -> None:
+def test_a_wrong_quote_costs_only_its_own_line(text: str, expected: list[Record]) -> None:
     assert read(text) == expected
 
 
@@ -91,12 +91,12 @@ def test_long_cells_and_long_records_cost_their_row() -> None:
     assert faults == [(1, None), (2, "cell_too_long"), (3, None), (4, "record_too_long"), (5, None)]
 
 
-def test_of_a_record_that_is_too_long_only_the_start_is_kept() -> None:
+def test_only_the_start_of_a_record_that_is_too_long_is_kept() -> None:
     (record,) = read("z," * MAX_RECORD_CHARS)
     assert len(record.cells[0]) == MAX_RECORD_CHARS + 1
 
 
-def test_a_record_can_come_again() -> None:
+def test_a_record_can_be_repeated() -> None:
     reader = RecordReader(io.StringIO('"a\nb"\nc\n', newline="").readline, ",")
     first = reader.next()
     reader.unread()
@@ -108,10 +108,10 @@ def test_a_record_can_come_again() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ['a,"open\n', '""\n"x""\n', '"\n""\n', 'x"y,"z\n', '"a"b"\n', '"""\n', '"\n' + "y\n" * 20],
+    ['a,"open\n', '""\n"x""\n', '"\n""\n', 'x"y,"z\n', 'x",y,"z\n', '"a"b"\n', '"""\n', '"\n' + "y\n" * 20],
 )
 def test_no_pattern_of_quotes_is_read_many_times(line: str) -> None:
     text = line * (300_000 // len(line))
     started = time.process_time()
     read(text)
-    assert time.process_time() - started < 5, "seconds; about 0.3 where every line is read once or twice"
+    assert time.process_time() - started < 5, "seconds; about 0.3 where every line is read a few times"

@@ -1,14 +1,20 @@
 """The rules of a row."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bulkimport.assets import fields, rows
+from bulkimport.assets.fields import METADATA, FieldError, Rule
+from bulkimport.assets.rows import CheckedRows, RowError, RowRules, row_error
+from bulkimport.csvfile import dates
 from bulkimport.csvfile.header import FIELDS
 from bulkimport.csvfile.records import Record, Records
-from bulkimport.csvfile.rows import Asset, RowError, RowRules
 
 GOOD = {
     "identifier": "LT-1",
@@ -20,23 +26,31 @@ GOOD = {
     "is_active": "true",
 }
 RULES = RowRules(FIELDS)
+Values = dict[str, Any]  # of a good row, by their fields
 
 
-def check(**cells: str) -> Asset | list[RowError]:
+def check(**cells: str) -> Values | list[RowError]:
     return check_one(RULES, Record(7, 9, list({**GOOD, **cells}.values()), None))
 
 
-def check_one(rules: RowRules, record: Record) -> Asset | list[RowError]:
-    assets, errors = rules.check(together([record]))
-    assert bool(assets) != bool(errors)
-    return assets[record.row] if assets else errors
+def check_one(rules: RowRules, record: Record) -> Values | list[RowError]:
+    good, errors, _ = rules.check(together([record]))
+    assert bool(good) != bool(errors)
+    if errors:
+        return errors
+    assert (good.rows, good.lines) == ([record.row], [record.line])
+    return values_of(good)[0]
 
 
-def together(found: list[Record]) -> Records:
-    records = Records()
-    for record in found:
-        records.append(record)
-    return records
+def values_of(good: CheckedRows) -> list[Values]:
+    return [dict(zip(good.columns, row, strict=True)) for row in zip(*good.columns.values(), strict=True)]
+
+
+def together(records: list[Record]) -> Records:
+    read = Records()
+    for record in records:
+        read.append(record)
+    return read
 
 
 def the_error(**cells: str) -> RowError:
@@ -46,9 +60,29 @@ def the_error(**cells: str) -> RowError:
     return errors[0]
 
 
-def test_a_good_row_is_an_asset() -> None:
-    dates = datetime(2024, 1, 15, tzinfo=UTC), datetime(2024, 12, 31, tzinfo=UTC)
-    assert check() == Asset(7, 9, "LT-1", "Laptop", "device", "spare", *dates, True, {})
+def test_a_good_row_becomes_the_values_of_an_asset() -> None:
+    assert check() == {
+        "identifier": "LT-1",
+        "name": "Laptop",
+        "type": "device",
+        "description": "spare",
+        "valid_from": datetime(2024, 1, 15, tzinfo=UTC),
+        "valid_to": datetime(2024, 12, 31, tzinfo=UTC),
+        "is_active": True,
+        METADATA: {},
+    }
+
+
+def test_identifier_and_line_are_those_of_the_row() -> None:
+    lines = {2: 2, 3: 4, 7: 9}
+    records = [
+        Record(row, line, list({**GOOD, "identifier": f"LT-{row}"}.values()), None)
+        for row, line in lines.items()
+    ]
+    good = RULES.check(together(records)).good
+    assert {row: (good.line(row), good.identifier(row)) for row in lines} == {
+        row: (line, f"LT-{row}") for row, line in lines.items()
+    }
 
 
 def test_white_space_around_a_cell_does_not_count() -> None:
@@ -59,8 +93,8 @@ def test_white_space_around_a_cell_does_not_count() -> None:
 @pytest.mark.parametrize("field", ["description", "valid_to"])
 def test_optional_cells_may_be_empty(field: str) -> None:
     asset = check(**{field: "  "})
-    assert isinstance(asset, Asset)
-    assert getattr(asset, field) is None
+    assert isinstance(asset, dict)
+    assert asset[field] is None
 
 
 @pytest.mark.parametrize("field", ["identifier", "name", "type", "valid_from", "is_active"])
@@ -72,7 +106,7 @@ def test_required_cells_must_not_be_empty(field: str, cell: str) -> None:
 
 @pytest.mark.parametrize(("field", "limit"), [("identifier", 255), ("name", 255), ("description", 1024)])
 def test_text_has_a_longest_length_in_characters(field: str, limit: int) -> None:
-    assert isinstance(check(**{field: "ü" * limit}), Asset)
+    assert isinstance(check(**{field: "ü" * limit}), dict)
 
     error = the_error(**{field: "ü" * (limit + 1)})
 
@@ -84,8 +118,8 @@ def test_text_has_a_longest_length_in_characters(field: str, limit: int) -> None
 @pytest.mark.parametrize("cell", ["person", "device", "asset", "inventory", "other", "Device", "OTHER"])
 def test_a_type_is_one_of_five_in_any_case(cell: str) -> None:
     asset = check(type=cell)
-    assert isinstance(asset, Asset)
-    assert asset.type == cell.lower()
+    assert isinstance(asset, dict)
+    assert asset["type"] == cell.lower()
 
 
 def test_an_unknown_type_is_named() -> None:
@@ -120,7 +154,7 @@ def test_a_date_is_a_day_in_iso_form(field: str, cell: str) -> None:
 
 
 def test_valid_to_must_not_be_before_valid_from() -> None:
-    assert isinstance(check(valid_to="2024-01-15"), Asset)
+    assert isinstance(check(valid_to="2024-01-15"), dict)
 
     error = the_error(valid_to="2024-01-14")
 
@@ -135,12 +169,12 @@ def test_valid_to_must_not_be_before_valid_from() -> None:
 def test_a_boolean_may_be_written_in_five_ways_in_any_case(cells: list[str], value: bool) -> None:
     for cell in [*cells, *map(str.upper, cells), *map(str.title, cells)]:
         asset = check(is_active=cell)
-        assert isinstance(asset, Asset)
-        assert asset.is_active is value
+        assert isinstance(asset, dict)
+        assert asset["is_active"] is value
 
 
 @pytest.mark.parametrize("cell", ["maybe", "2", "on", "ja", "١"])
-def test_anything_else_is_no_boolean(cell: str) -> None:
+def test_anything_else_is_not_a_boolean(cell: str) -> None:
     assert the_error(is_active=cell).code == "invalid_boolean"
 
 
@@ -154,7 +188,7 @@ def test_nul_is_an_error_and_shown_readably(field: str) -> None:
 def test_bytes_that_are_not_utf_8_are_an_error_and_shown_readably(field: str) -> None:
     error = the_error(**{field: b"M\xfcller".decode("utf-8", "surrogateescape")})
     assert (error.code, error.value) == ("invalid_encoding", r"M\xfcller")
-    assert error.message == rf'{field} "M\xfcller" holds bytes that do not decode: \xfc'
+    assert error.message == rf'{field} "M\xfcller" contains bytes that cannot be decoded: \xfc'
 
 
 @pytest.mark.parametrize(
@@ -162,8 +196,8 @@ def test_bytes_that_are_not_utf_8_are_an_error_and_shown_readably(field: str) ->
 )
 def test_other_characters_are_data(cell: str) -> None:
     asset = check(description=f"x{cell}x")
-    assert isinstance(asset, Asset)
-    assert asset.description == f"x{cell}x"
+    assert isinstance(asset, dict)
+    assert asset["description"] == f"x{cell}x"
 
 
 @pytest.mark.parametrize("cells", [["LT-1"], [*GOOD.values(), ""]])
@@ -185,8 +219,8 @@ def test_a_faulty_record_is_one_error_that_shows_the_line(fault: str) -> None:
 
 def test_timestamps_are_moments() -> None:
     asset = check(valid_from="2024-01-15T10:00:00+02:00")
-    assert isinstance(asset, Asset)
-    assert asset.valid_from == datetime(2024, 1, 15, 8, tzinfo=UTC)
+    assert isinstance(asset, dict)
+    assert asset["valid_from"] == datetime(2024, 1, 15, 8, tzinfo=UTC)
 
 
 def test_dates_have_the_format_of_the_file() -> None:
@@ -201,8 +235,8 @@ def test_dates_have_the_format_of_the_file() -> None:
 def test_metadata_columns_make_metadata() -> None:
     rules = RowRules((*FIELDS, "metadata.colour", "metadata.Size", None))
     asset = check_one(rules, Record(7, 9, [*GOOD.values(), " red ", "", "ignored"], None))
-    assert isinstance(asset, Asset)
-    assert asset.metadata == {"colour": "red"}
+    assert isinstance(asset, dict)
+    assert asset[METADATA] == {"colour": "red"}
     errors = check_one(rules, Record(7, 9, [*GOOD.values(), "a\0", "x" * 1025, ""], None))
     assert [(error.field, error.code) for error in errors if isinstance(error, RowError)] == [
         ("metadata.colour", "invalid_character"),
@@ -210,11 +244,13 @@ def test_metadata_columns_make_metadata() -> None:
     ]
 
 
-def test_a_partial_row_needs_its_identifier_alone() -> None:
+def test_a_partial_row_needs_only_its_identifier() -> None:
     rules = RowRules(("identifier", "type", "valid_to"), partial=True)
-    assert check_one(rules, Record(7, 9, ["A", "", ""], None)) == Asset(
-        7, 9, "A", None, None, None, None, None, None, {}
-    )
+    assert check_one(rules, Record(7, 9, ["A", "", ""], None)) == {
+        **dict.fromkeys(FIELDS),
+        "identifier": "A",
+        METADATA: {},
+    }
     errors = check_one(rules, Record(7, 9, ["", "x", "y"], None))
     assert [error.code for error in errors if isinstance(error, RowError)] == [
         *("required", "unknown_type", "invalid_date"),
@@ -233,20 +269,27 @@ def test_a_row_has_all_of_its_errors() -> None:
     ]
 
 
-def test_the_order_of_dates_is_told_beside_other_errors() -> None:
+def test_the_order_of_dates_is_reported_beside_other_errors() -> None:
     errors = check(name="", valid_to="2024-01-14")
     assert isinstance(errors, list)
     assert [error.code for error in errors] == ["required", "valid_to_before_valid_from"]
 
 
-def test_columns_in_another_order_and_absent_ones_are_read_right() -> None:
+def test_columns_may_be_in_another_order_or_absent() -> None:
     rules = RowRules(("is_active", None, "valid_from", "type", "name", "identifier"))
     asset = check_one(rules, Record(2, 2, ["no", "?", "2024-01-15", "asset", "Drill", "T-1"], None))
-    valid_from = datetime(2024, 1, 15, tzinfo=UTC)
-    assert asset == Asset(2, 2, "T-1", "Drill", "asset", None, valid_from, None, False, {})
+    assert asset == {
+        **dict.fromkeys(FIELDS),
+        "identifier": "T-1",
+        "name": "Drill",
+        "type": "asset",
+        "valid_from": datetime(2024, 1, 15, tzinfo=UTC),
+        "is_active": False,
+        METADATA: {},
+    }
 
 
-def test_a_fault_is_told_each_time_it_recurs() -> None:
+def test_a_fault_is_reported_each_time_it_recurs() -> None:
     assert [the_error(type="gadget").code for _ in range(3)] == ["unknown_type"] * 3
 
 
@@ -259,11 +302,82 @@ CELLS = st.one_of(
 
 
 @given(st.lists(st.lists(CELLS, min_size=7, max_size=9)), st.booleans())
-def test_rows_are_checked_alike_alone_and_together(rows: list[list[str]], partial: bool) -> None:
+def test_rows_are_checked_alike_alone_and_together(table: list[list[str]], partial: bool) -> None:
     columns = ("identifier", "metadata.a", "valid_to", "name", "type", None, "valid_from", "is_active")
     rules = RowRules(columns, partial=partial)
-    found = [Record(number, number, cells, None) for number, cells in enumerate(rows, 2)]
-    assets, errors = rules.check(together(found))
-    one_by_one = [check_one(rules, record) for record in found]
-    assert list(assets.values()) == [checked for checked in one_by_one if isinstance(checked, Asset)]
+    records = [Record(number, number, cells, None) for number, cells in enumerate(table, 2)]
+    good, errors, _ = rules.check(together(records))
+    one_by_one = [check_one(rules, record) for record in records]
+    assert values_of(good) == [checked for checked in one_by_one if isinstance(checked, dict)]
     assert errors == [error for checked in one_by_one if isinstance(checked, list) for error in checked]
+
+
+def test_a_row_keeps_its_first_errors_and_all_are_counted() -> None:
+    names = [f"metadata.{number}" for number in range(30)]
+    rules = RowRules((*FIELDS, *names))
+    cells = [*{**GOOD, "name": "", "valid_to": "2024-01-14"}.values(), *["a\0"] * 30]
+    checked = rules.check(together([Record(row, row, cells, None) for row in (2, 3)]))
+    assert not checked.good
+    assert [(error.row, error.field) for error in checked.errors] == [
+        (row, field) for row in (2, 3) for field in ("name", *names)[: rows.MAX_ERRORS_PER_ROW]
+    ]
+    assert checked.occurrences == {
+        ("required", "name"): [2, 3],
+        **{("invalid_character", name): [2, 3] for name in names},
+        ("valid_to_before_valid_from", "valid_to"): [2, 3],
+    }
+
+
+MODEL_COLUMNS = ("metadata.b", "identifier", "metadata.a", "valid_to", "name", "type", None, "valid_from")
+
+
+@given(
+    st.lists(st.lists(CELLS, min_size=8, max_size=8) | st.lists(CELLS, max_size=9)),
+    st.booleans(),
+    st.integers(1, 4),
+)
+def test_the_errors_that_are_kept_are_the_first_ones_of_each_row(
+    table: list[list[str]], partial: bool, most: int
+) -> None:
+    records = [Record(number, number + 1, cells, None) for number, cells in enumerate(table, 2)]
+    every = [errors_of(record, partial) for record in records]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "MAX_ERRORS_PER_ROW", most)
+        checked = RowRules(MODEL_COLUMNS, partial=partial).check(together(records))
+    assert checked.errors == [error for errors in every for error in errors[:most]]
+    assert list(checked.good.rows) == [
+        record.row for record, errors in zip(records, every, strict=True) if not errors
+    ]
+    counted = {fault: Counter(failed) for fault, failed in checked.occurrences.items()}
+    assert counted == occurrences(error for errors in every for error in errors)
+
+
+def occurrences(errors: Iterable[RowError]) -> dict[tuple[str, str | None], Counter[int]]:
+    counted: dict[tuple[str, str | None], Counter[int]] = {}
+    for error in errors:
+        counted.setdefault((error.code, error.field), Counter())[error.row] += 1
+    return counted
+
+
+def errors_of(record: Record, partial: bool) -> list[RowError]:
+    """All errors of a row, found cell by cell."""
+    if len(record.cells) != len(MODEL_COLUMNS):
+        message = f"the row has {len(record.cells)} cells and the header {len(MODEL_COLUMNS)}"
+        return [RowError(record.row, record.line, None, "wrong_cell_count", message, None)]
+    cells = dict(zip(MODEL_COLUMNS, record.cells, strict=True))
+    metadata = dict.fromkeys(("metadata.b", "metadata.a"), fields.METADATA_VALUE)
+    rules: dict[str, Rule] = {**fields.rules(dates.ISO, partial), **metadata}
+    values: dict[str, Any] = {}
+    errors = []
+    for field, rule in rules.items():
+        cell = cells.get(field, "")
+        try:
+            values[field] = rule(cell)
+        except FieldError as fault:
+            errors.append(row_error(record.row, record.line, field, fault.code, fault.reason, cell))
+    try:
+        fields.require_order(values.get("valid_from"), values.get("valid_to"))
+    except FieldError as fault:
+        cell = cells["valid_to"]
+        errors.append(row_error(record.row, record.line, "valid_to", fault.code, fault.reason, cell))
+    return errors

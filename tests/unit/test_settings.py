@@ -1,5 +1,6 @@
 """The environment → settings."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,14 +9,29 @@ from bulkimport import settings
 from bulkimport.devserver import environment
 from bulkimport.settings import SettingsError
 
+ROOT = Path(__file__).parents[2]
+READ = re.compile(r'variables(?:\.get\(|, )"([A-Z_]+)"')
+PAGE = (ROOT / "docs/configuration.md").read_text()
+DOCUMENTED = dict(re.findall(r"^\| `([A-Z_]+)` \| ?(.*?) ?\|", PAGE, re.M))
 
-def test_the_defaults_are_those_of_the_readme() -> None:
-    given = settings.load({})
-    assert (given.host, given.port, given.log_level) == ("127.0.0.1", 8000, "INFO")
-    assert (given.max_upload_bytes, given.max_rows, given.chunk_rows) == (104_857_600, 1_000_000, 5_000)
-    assert given.retention_days == 30
-    assert given.jwt_account_claim == "account_id"
-    assert given.data_dir == Path("var").absolute()
+
+def test_every_variable_is_documented_and_no_other() -> None:
+    read = set(READ.findall((ROOT / "src/bulkimport/settings.py").read_text()))
+    assert read == set(DOCUMENTED)
+
+
+@pytest.mark.parametrize("name", [name for name, default in DOCUMENTED.items() if default.startswith("`")])
+def test_the_documented_default_is_the_default(name: str) -> None:
+    assert settings.load({name: DOCUMENTED[name].strip("`")}) == settings.load({})
+
+
+def test_a_variable_without_a_documented_default_is_unset_by_default() -> None:
+    defaults = vars(settings.load({}))
+    unset = {name.lower() for name, default in DOCUMENTED.items() if not default}
+    assert {name for name, value in defaults.items() if value is None} == {
+        *(unset - {"prometheus_multiproc_dir"}),
+        "metrics_folder",
+    }
 
 
 def test_an_empty_variable_is_an_unset_one() -> None:
@@ -24,7 +40,7 @@ def test_an_empty_variable_is_an_unset_one() -> None:
 
 @pytest.mark.parametrize("name", ["PORT", "MAX_ROWS", "CHUNK_ROWS", "WEB_CONCURRENCY", "MAX_UPLOAD_BYTES"])
 @pytest.mark.parametrize("text", ["0", "-1", "1.5", "many", "1_000", "٣", " 8", "9" * 30])
-def test_a_number_must_be_one_in_range(name: str, text: str) -> None:
+def test_a_number_must_be_valid_and_in_range(name: str, text: str) -> None:
     with pytest.raises(SettingsError, match=f'{name} is "'):
         settings.load({name: text})
 
@@ -42,7 +58,7 @@ def test_a_log_format_must_be_known() -> None:
         settings.load({"LOG_FORMAT": "xml"})
 
 
-def test_workers_have_a_port_only_where_one_is_set() -> None:
+def test_workers_have_a_port_only_if_one_is_set() -> None:
     assert settings.load({}).worker_http_port is None
     assert settings.load({"WORKER_HTTP_PORT": "9101"}).worker_http_port == 9101
     with pytest.raises(SettingsError, match='WORKER_HTTP_PORT is "0"'):
@@ -59,22 +75,22 @@ def test_a_short_secret_is_refused_and_not_shown() -> None:
 @pytest.mark.parametrize(
     "require", ["require_database_url", "require_migration_database_url", "require_jwt_secret"]
 )
-def test_what_is_needed_and_not_set_is_named(require: str) -> None:
+def test_a_required_variable_that_is_unset_is_named(require: str) -> None:
     name = require.removeprefix("require_").upper()
     with pytest.raises(SettingsError, match=f"{name} is not set"):
         getattr(settings.load({}), require)()
 
 
 def test_secrets_are_not_in_the_repr() -> None:
-    given = settings.load(
+    loaded = settings.load(
         {
             "JWT_SECRET": "s3cret" * 10,
             "DATABASE_URL": "postgresql://u:pass@h/d",
             "MIGRATION_DATABASE_URL": "m:pass",
         }
     )
-    assert "s3cret" not in repr(given)
-    assert "pass" not in repr(given)
+    assert "s3cret" not in repr(loaded)
+    assert "pass" not in repr(loaded)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +101,7 @@ def test_tokens_are_verified_with_one_family_of_keys(names: tuple[str, ...]) -> 
         settings.load(dict.fromkeys(names, "https://issuer.example/keys, 32 bytes and more"))
 
 
-def test_with_no_key_at_all_the_three_are_named() -> None:
+def test_without_any_key_all_three_variables_are_named() -> None:
     with pytest.raises(SettingsError, match="JWT_SECRET is not set, nor is JWT_PUBLIC_KEY or JWT_JWKS_URL"):
         settings.load({}).require_jwt_key()
 
@@ -93,10 +109,10 @@ def test_with_no_key_at_all_the_three_are_named() -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("JWT_PUBLIC_KEY", "pem"), ("JWT_JWKS_URL", "https://issuer.example/keys")]
 )
-def test_a_public_key_signs_nothing(name: str, value: str) -> None:
-    given = settings.load({name: value})
-    given.require_jwt_key()
-    for sign in (given.require_jwt_secret, lambda: environment.signing_secret(given)):
+def test_tokens_cannot_be_signed_with_a_public_key(name: str, value: str) -> None:
+    loaded = settings.load({name: value})
+    loaded.require_jwt_key()
+    for sign in (loaded.require_jwt_secret, lambda: environment.signing_secret(loaded)):
         with pytest.raises(SettingsError, match=f"{name} is set.*JWT_SECRET instead"):
             sign()
 
@@ -111,7 +127,7 @@ def test_a_public_key_signs_nothing(name: str, value: str) -> None:
         "http://localhost:1/keys",
     ],
 )
-def test_keys_come_from_a_url_that_nobody_can_tamper_with(url: str) -> None:
+def test_keys_may_come_from_a_url_that_nobody_can_tamper_with(url: str) -> None:
     assert settings.load({"JWT_JWKS_URL": url}).jwt_jwks_url == url
 
 
@@ -129,12 +145,12 @@ def test_keys_come_from_a_url_that_nobody_can_tamper_with(url: str) -> None:
         *("https://issuer.example/a b", "https://issuer.example/\r\nx", "https://issuér.example/"),
     ],
 )
-def test_keys_come_from_no_other_url(url: str) -> None:
+def test_keys_may_not_come_from_any_other_url(url: str) -> None:
     with pytest.raises(SettingsError, match="JWT_JWKS_URL is"):
         settings.load({"JWT_JWKS_URL": url})
 
 
-def test_scopes_are_required_only_when_it_is_said() -> None:
+def test_scopes_are_required_only_if_so_configured() -> None:
     assert not settings.load({}).jwt_require_scopes
     assert settings.load({"JWT_REQUIRE_SCOPES": "True"}).jwt_require_scopes
     with pytest.raises(SettingsError, match='JWT_REQUIRE_SCOPES is "yes"; it must be one of true, false'):

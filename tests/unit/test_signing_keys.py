@@ -6,9 +6,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from bulkimport import signing_keys
-from bulkimport.signing_keys import FixedKey, UnusableKeyError
-from tests.issuer import ec_key, jwk, pem, rsa_key
+from bulkimport.auth import keys
+from bulkimport.auth.keys import FixedKey, UnusableKeyError
+from tests.support.issuer import ec_key, jwk, pem, rsa_key
 
 PRIVATE_PEM = (
     ec_key()
@@ -26,13 +26,13 @@ ED25519_PEM = (
 
 
 @pytest.mark.parametrize(("key", "algorithm"), [(rsa_key(), "RS256"), (ec_key(), "ES256")])
-def test_the_kind_of_a_public_key_is_its_algorithm(key: Any, algorithm: str) -> None:
+def test_the_type_of_a_public_key_determines_its_algorithm(key: Any, algorithm: str) -> None:
     text = pem(key)
-    for given in (text, text.replace("\n", "\\n"), f"\n {text}"):
-        found = signing_keys.from_pem(given)
-        assert found.algorithm == algorithm
-        assert FixedKey(found).find(algorithm, "any") == found
-        assert FixedKey(found).find("HS256", None) is None
+    for pem_text in (text, text.replace("\n", "\\n"), f"\n {text}"):
+        public_key = keys.from_pem(pem_text)
+        assert public_key.algorithm == algorithm
+        assert FixedKey(public_key).find(algorithm, "any") == public_key
+        assert FixedKey(public_key).find("HS256", None) is None
 
 
 @pytest.mark.parametrize(
@@ -50,28 +50,28 @@ def test_the_kind_of_a_public_key_is_its_algorithm(key: Any, algorithm: str) -> 
     ],
     ids=["rubbish", "cut off", "certificate", "private", "two", "1024 bits", "P-384", "secp256k1", "Ed25519"],
 )
-def test_a_key_that_is_none_is_refused_with_the_way_out(text: str, reason: str) -> None:
+def test_an_unusable_key_is_refused_with_the_remedy(text: str, reason: str) -> None:
     with pytest.raises(UnusableKeyError, match=f"^JWT_PUBLIC_KEY .*{reason}"):
-        signing_keys.from_pem(text)
+        keys.from_pem(text)
 
 
-def test_a_public_key_is_no_secret() -> None:
+def test_a_public_key_is_not_accepted_as_a_secret() -> None:
     with pytest.raises(UnusableKeyError, match="JWT_SECRET is a public key"):
-        signing_keys.from_secret(pem(rsa_key()))
+        keys.from_secret(pem(rsa_key()))
 
 
 def test_a_secret_is_not_in_the_repr() -> None:
-    assert "s3cret" not in repr(FixedKey(signing_keys.from_secret("s3cret" * 10)))
+    assert "s3cret" not in repr(FixedKey(keys.from_secret("s3cret" * 10)))
 
 
 @pytest.mark.parametrize("more", [{}, {"use": "sig"}, {"key_ops": ["verify"]}, {"alg": "RS256"}])
-def test_a_key_of_a_set_is_taken_for_signatures(more: dict[str, Any]) -> None:
-    assert signing_keys.from_jwk(jwk(rsa_key(), **more)).algorithm == "RS256"
-    assert signing_keys.from_jwk(jwk(ec_key())).algorithm == "ES256"
+def test_a_signing_key_of_a_set_is_used(more: dict[str, Any]) -> None:
+    assert keys.from_jwk(jwk(rsa_key(), **more)).algorithm == "RS256"
+    assert keys.from_jwk(jwk(ec_key())).algorithm == "ES256"
 
 
 @pytest.mark.parametrize(
-    "given",
+    "document",
     [
         {"kty": "oct", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0"},
         {"kty": "oct", "k": "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0", "alg": "RS256"},
@@ -102,6 +102,6 @@ def test_a_key_of_a_set_is_taken_for_signatures(more: dict[str, Any]) -> None:
         jwk(ec_key(), y=jwk(ec_key())["x"]),
     ],
 )
-def test_a_key_of_a_set_that_is_for_something_else_or_weak_is_not(given: dict[str, Any]) -> None:
+def test_a_key_of_a_set_that_is_weak_or_for_another_use_is_not_used(document: dict[str, Any]) -> None:
     with pytest.raises(UnusableKeyError):
-        signing_keys.from_jwk(given)
+        keys.from_jwk(document)

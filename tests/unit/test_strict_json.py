@@ -2,7 +2,7 @@
 
 import pytest
 
-from bulkimport import strict_json
+from bulkimport.auth import strict_json
 
 
 def test_an_object_is_read() -> None:

@@ -2,13 +2,13 @@
 
 import pytest
 
-from bulkimport.trace_context import trace_id
+from bulkimport.telemetry.trace_context import trace_id
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 
 
 @pytest.mark.parametrize(
-    "given",
+    "header",
     [
         f"00-{TRACE}-{SPAN}-01",
         f"00-{TRACE}-{SPAN}-00",
@@ -16,15 +16,15 @@ TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
         f"cc-{TRACE}-{SPAN}-01-what-the-future-will-be-like",
     ],
 )
-def test_a_valid_header_names_its_trace(given: str) -> None:
-    assert trace_id(given) == TRACE
+def test_a_valid_header_has_the_id_of_its_trace(header: str) -> None:
+    assert trace_id(header) == TRACE
 
 
 @pytest.mark.parametrize(
-    "given",
+    "header",
     [
         *(None, "", "x", TRACE, f"00-{TRACE}-{SPAN}", f"00-{TRACE}-{SPAN}-1"),
-        f"ff-{TRACE}-{SPAN}-01",  # no version
+        f"ff-{TRACE}-{SPAN}-01",  # not a version
         f"00-{TRACE}-{SPAN}-01-more",  # version 00 has four fields
         f"cc-{TRACE}-{SPAN}-01.more",
         f"00-{'0' * 32}-{SPAN}-01",
@@ -35,5 +35,5 @@ def test_a_valid_header_names_its_trace(given: str) -> None:
         f"cc-{TRACE}-{SPAN}-01-{'x' * 300}",
     ],
 )
-def test_any_other_names_none(given: str | None) -> None:
-    assert trace_id(given) is None
+def test_any_other_header_has_no_trace(header: str | None) -> None:
+    assert trace_id(header) is None

@@ -1,10 +1,10 @@
-"""The shapes of assets at the HTTP edge."""
+"""The JSON shapes of assets."""
+
+from typing import Any
 
 from marshmallow import Schema, fields, validate
 
-from bulkimport.api.cursors import NUMBER, TEXT, CursorField
-from bulkimport.api.schemas import MAX_PAGE, NO_NUL, Answered, Instant
-from bulkimport.csvfile.fields import (
+from bulkimport.assets.fields import (
     MAX_DESCRIPTION_CHARS,
     MAX_IDENTIFIER_CHARS,
     MAX_METADATA_CHARS,
@@ -12,6 +12,8 @@ from bulkimport.csvfile.fields import (
     TYPES,
 )
 from bulkimport.store import assets
+from bulkimport.web.pagination import NUMBER, TEXT, CursorField
+from bulkimport.web.schemas import MAX_PAGE, NO_NUL, Answered, Instant
 
 DATE = {
     "anyOf": [{"format": "date"}, {"format": "date-time"}],
@@ -45,14 +47,14 @@ class AssetSchema(Answered):
 
 
 class AssetPageSchema(Answered):
-    """A page of assets; `next_cursor` is null on the last one."""
+    """A page of assets; `next_cursor` is null on the last page."""
 
     assets = fields.List(fields.Nested(AssetSchema))
     next_cursor = CursorField(TEXT, NUMBER, allow_none=True)
 
 
 class AssetQuerySchema(Schema):
-    """What a list of assets can be asked for."""
+    """The filters, order and position of a list of assets."""
 
     identifier = fields.String(validate=[validate.Length(min=1, max=255), NO_NUL])
     type = fields.String(validate=validate.OneOf(TYPES))
@@ -65,7 +67,7 @@ class AssetQuerySchema(Schema):
 
 
 class _ReadSchema(Schema):
-    """What an asset that was read has beside: taken and passed over, so that it can be sent back."""
+    """Fields that only the service sets: accepted and ignored, so that an asset can be sent back as read."""
 
     id = fields.Raw()
     created_at = fields.Raw()
@@ -75,7 +77,7 @@ class _ReadSchema(Schema):
 
 
 class NewAssetSchema(_ReadSchema):
-    """What callers may set of an asset; asset_body checks it, by the rules that rows keep."""
+    """What callers may set of an asset. This describes the body; assets.documents checks it."""
 
     identifier = fields.String(required=True, validate=_text(MAX_IDENTIFIER_CHARS))
     name = fields.String(required=True, validate=_text(MAX_NAME_CHARS))
@@ -91,18 +93,15 @@ class NewAssetSchema(_ReadSchema):
     )
 
 
-class AssetPatchSchema(_ReadSchema):
-    """Changes of an asset: what is null goes, what is not said stays."""
+class AssetPatchSchema(NewAssetSchema):
+    """Changes to an asset: null empties a field, and a field that is absent stays as it is."""
 
-    identifier = fields.String(validate=_text(MAX_IDENTIFIER_CHARS))
-    name = fields.String(validate=_text(MAX_NAME_CHARS))
-    type = fields.String(validate=validate.OneOf(TYPES))
-    description = fields.String(allow_none=True, validate=validate.Length(max=MAX_DESCRIPTION_CHARS))
-    valid_from = fields.String(metadata=DATE)
-    valid_to = fields.String(allow_none=True, metadata=DATE)
-    is_active = fields.Boolean()
     metadata = fields.Dict(
         keys=fields.String(),
         values=fields.String(allow_none=True, validate=validate.Length(max=MAX_METADATA_CHARS)),
         allow_none=True,
     )
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Marshmallow's hook."""
+        field_obj.required = False

@@ -6,8 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, json, request, url_for
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport import asset_body
-from bulkimport.api import access, bodies, ids, queries
+from bulkimport.api import ids
 from bulkimport.api.asset_schemas import (
     AssetPageSchema,
     AssetPatchSchema,
@@ -15,12 +14,15 @@ from bulkimport.api.asset_schemas import (
     AssetSchema,
     NewAssetSchema,
 )
-from bulkimport.api.once import OF_A_KEY, answer_once
-from bulkimport.api.operations import Success, operation
-from bulkimport.idempotency import Answer
-from bulkimport.problems import Problem
-from bulkimport.store import accounts, assets
-from bulkimport.store.assets import Asset, Key, NewAsset
+from bulkimport.assets import documents
+from bulkimport.store import assets
+from bulkimport.store.asset_columns import NewAsset
+from bulkimport.store.assets import Asset, PageKey
+from bulkimport.web import access, json_bodies, parameters
+from bulkimport.web.idempotency import Answer
+from bulkimport.web.once import OF_A_KEY, answer_once
+from bulkimport.web.operations import Success, operation
+from bulkimport.web.problems import Problem
 
 ASSET_SCHEMA = AssetSchema()
 ASSET_PAGE_SCHEMA = AssetPageSchema()
@@ -50,39 +52,42 @@ blueprint.before_request(access.authenticate)
     problems=("invalid-parameters",),
 )
 def page() -> Response:
-    """The account's live assets in pages."""
-    query: dict[str, Any] = queries.of_request(ASSET_QUERY_SCHEMA)
-    key = query.pop("cursor")
-    limit: int = query.pop("limit")
+    """The account's live assets in pages.
+
+    A page may hold fewer assets than `limit`, or none, while `next_cursor` is not null: go on with it. A page
+    looks at 10,000 assets at most, deleted ones included; only those that `identifier` or `import_job_id`
+    names are found wherever they are.
+    """
+    query: dict[str, Any] = parameters.of_request(ASSET_QUERY_SCHEMA)
+    after = query.pop("cursor")
     with access.reading() as cursor:
         found = assets.page(
             cursor,
             account_id=access.principal().account_id,
-            after=Key(*key) if key else None,
-            limit=limit + 1,
+            after=PageKey(*after) if after else None,
             **query,
         )
-    shown = found[:limit]
-    next_key = Key(shown[-1].identifier, shown[-1].id) if len(found) > limit else None
-    return queries.page_answer(ASSET_PAGE_SCHEMA.dump({"assets": shown, "next_cursor": next_key}))
+    return parameters.page_answer(
+        ASSET_PAGE_SCHEMA.dump({"assets": found.assets, "next_cursor": found.next_key})
+    )
 
 
 @blueprint.post("")
 @operation(
     {201: Success("The asset", AssetSchema, headers=("ETag", "Location", "Idempotency-Replayed"))},
     headers=("Idempotency-Key",),
-    body={bodies.JSON: {"schema": NewAssetSchema, "example": EXAMPLE}},
+    body={json_bodies.JSON: {"schema": NewAssetSchema, "example": EXAMPLE}},
     problems=(*OF_A_BODY, *OF_A_KEY),
 )
 def create() -> Response:
     """Create one asset."""
-    new = asset_body.asset_of(bodies.json_object(bodies.JSON))
+    new = documents.asset_of(json_bodies.json_object(json_bodies.JSON))
 
     def act(cursor: Cursor) -> Answer:
         asset = assets.insert(cursor, account_id=access.principal().account_id, asset=new)
         return _answer(asset, 201, {"Location": url_for(".get", asset_id=asset.id)})
 
-    return answer_once(act, body=bodies.raw())
+    return answer_once(act, subject=f'the identifier "{new.identifier}"', body=json_bodies.raw())
 
 
 @blueprint.get("/<asset:asset_id>")
@@ -104,20 +109,21 @@ def get(asset_id: str) -> Response:
     headers = {**CACHING, "ETag": _etag(asset)}
     if request.if_none_match.contains_weak(str(asset.version)):
         return Response(status=304, headers=headers)
-    return _response(_answer(asset, 200, headers))
+    answer = _answer(asset, 200, headers)
+    return Response(answer.body, answer.status, answer.headers, content_type="application/json")
 
 
 @blueprint.put("/<asset:asset_id>")
 @operation(
     {200: Success("The asset", AssetSchema, headers=("ETag",))},
     headers=("If-Match",),
-    body={bodies.JSON: {"schema": NewAssetSchema, "example": EXAMPLE}},
+    body={json_bodies.JSON: {"schema": NewAssetSchema, "example": EXAMPLE}},
     problems=(*OF_AN_ASSET, *OF_A_BODY, "precondition-failed"),
 )
 def replace(asset_id: str) -> Response:
     """Put another asset in its place; what is not said is empty."""
     wanted = ids.asset_id(asset_id)
-    new = asset_body.asset_of(bodies.json_object(bodies.JSON))
+    new = documents.asset_of(json_bodies.json_object(json_bodies.JSON))
     return _change(wanted, lambda _: new)
 
 
@@ -127,15 +133,15 @@ def replace(asset_id: str) -> Response:
     headers=("If-Match",),
     body={
         kind: {"schema": AssetPatchSchema, "example": {"name": "Screen", "description": None}}
-        for kind in (bodies.MERGE_PATCH, bodies.JSON)
+        for kind in (json_bodies.MERGE_PATCH, json_bodies.JSON)
     },
     problems=(*OF_AN_ASSET, *OF_A_BODY, "precondition-failed"),
 )
 def patch(asset_id: str) -> Response:
     """Change what is said, and leave the rest (RFC 7396)."""
     wanted = ids.asset_id(asset_id)
-    changes = bodies.json_object(bodies.MERGE_PATCH, bodies.JSON)
-    return _change(wanted, lambda asset: asset_body.patched(asset, changes))
+    changes = json_bodies.json_object(json_bodies.MERGE_PATCH, json_bodies.JSON)
+    return _change(wanted, lambda asset: documents.patched(asset, changes))
 
 
 @blueprint.delete("/<asset:asset_id>")
@@ -147,21 +153,24 @@ def patch(asset_id: str) -> Response:
 def delete(asset_id: str) -> Response:
     """Delete an asset; its identifier is free again."""
     wanted = ids.asset_id(asset_id)
-    account_id = access.principal().account_id
-    with access.database().tenant_transaction(account_id) as cursor:
-        accounts.require_active(cursor, account_id=account_id)
+
+    def act(cursor: Cursor) -> Answer:
+        account_id = access.principal().account_id
         _lock(cursor, account_id, wanted)
         assets.delete(cursor, account_id=account_id, asset_id=wanted)
-    return Response(status=204)
+        return Answer(204, {}, "")
+
+    return answer_once(act, subject=f"asset {wanted}")
 
 
 def _change(asset_id: int, changed: Callable[[Asset], NewAsset]) -> Response:
-    account_id = access.principal().account_id
-    with access.database().tenant_transaction(account_id) as cursor:
-        accounts.require_active(cursor, account_id=account_id)
+    def act(cursor: Cursor) -> Answer:
+        account_id = access.principal().account_id
         new = changed(_lock(cursor, account_id, asset_id))
         asset = assets.update(cursor, account_id=account_id, asset_id=asset_id, asset=new)
-    return _response(_answer(asset, 200, CACHING))
+        return _answer(asset, 200, CACHING)
+
+    return answer_once(act, subject=f"asset {asset_id}")
 
 
 def _lock(cursor: Cursor, account_id: int, asset_id: int) -> Asset:
@@ -180,10 +189,6 @@ def _lock(cursor: Cursor, account_id: int, asset_id: int) -> Asset:
 
 def _answer(asset: Asset, status: int, headers: dict[str, str]) -> Answer:
     return Answer(status, {**headers, "ETag": _etag(asset)}, json.dumps(ASSET_SCHEMA.dump(asset)))
-
-
-def _response(answer: Answer) -> Response:
-    return Response(answer.body, answer.status, answer.headers, content_type="application/json")
 
 
 def _etag(asset: Asset) -> str:

@@ -1,11 +1,12 @@
 """Ids as they stand in URLs, strictly."""
 
 import re
+from typing import ClassVar
 from uuid import UUID
 
 from werkzeug.routing import BaseConverter
 
-from bulkimport.problems import Problem
+from bulkimport.web.problems import Problem
 
 # uuid.UUID alone also takes braces, urn:uuid: and no dashes at all.
 UUID_PATTERN = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -14,15 +15,17 @@ MAX_NUMBER = 2**63 - 1
 
 
 class JobText(BaseConverter):
-    """What stands in a URL for a job: not what is a resource of its own."""
+    """The text in a URL that stands for a job. `schema` describes those that are ids."""
 
-    regex = r"(?!template\.csv$)[^/]+"
+    regex = r"(?!template\.csv$)[^/]+"  # not what is a resource of its own
+    schema: ClassVar = {"type": "string", "format": "uuid", "pattern": f"^{UUID_PATTERN.pattern}$"}
 
 
 class AssetText(BaseConverter):
-    """What stands in a URL for an asset: not what is a resource of its own."""
+    """The text in a URL that stands for an asset. `schema` describes those that are ids."""
 
-    regex = r"(?!bulk$)[^/]+"
+    regex = r"(?!bulk$)[^/]+"  # not what is a resource of its own
+    schema: ClassVar = {"type": "integer", "minimum": 1, "maximum": MAX_NUMBER}
 
 
 def job_id(text: str) -> UUID:

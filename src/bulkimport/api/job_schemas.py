@@ -5,18 +5,18 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
-from bulkimport import pace
-from bulkimport.api.cursors import INSTANT, NUMBER, UNIQUE_ID, CursorField
-from bulkimport.api.schemas import MAX_PAGE, PRINTABLE, Answered, GivenInstant, Instant, shown
 from bulkimport.csvfile import dates
 from bulkimport.csvfile.header import DELIMITERS, is_target
-from bulkimport.options import ON_CONFLICT, ON_ERROR, Asked
+from bulkimport.jobs import estimates
+from bulkimport.jobs.options import ON_CONFLICT, ON_ERROR, Asked
 from bulkimport.store import jobs
+from bulkimport.web.pagination import INSTANT, NUMBER, UNIQUE_ID, CursorField
+from bulkimport.web.schemas import MAX_PAGE, PRINTABLE, Answered, GivenInstant, Instant, TextField, shown
 
 MAX_MAPPED_COLUMNS = 500
 
 
-class Delimiter(fields.Field[str]):
+class Delimiter(TextField[str]):
     """A delimiter as itself, or by its name."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
@@ -27,7 +27,7 @@ class Delimiter(fields.Field[str]):
         return str(delimiter)
 
 
-class ColumnMapping(fields.Field[dict[str, str]]):
+class ColumnMapping(TextField[dict[str, str]]):
     """A JSON object: header of the file → field."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str]:
@@ -128,8 +128,8 @@ class JobSchema(Answered):
     failed_rows = fields.Integer()
     successful_rows = fields.Method("_successful_rows", metadata={"type": ["integer", "null"]})
     blank_rows = fields.Integer(allow_none=True)
-    progress = fields.Function(pace.progress, metadata={"type": "number", "minimum": 0, "maximum": 1})
-    rows_per_second = fields.Function(pace.rows_per_second, metadata={"type": ["number", "null"]})
+    progress = fields.Function(estimates.progress, metadata={"type": "number", "minimum": 0, "maximum": 1})
+    rows_per_second = fields.Function(estimates.rows_per_second, metadata={"type": ["number", "null"]})
     estimated_completion = fields.Method(
         "_estimated_completion", metadata={"type": ["string", "null"], "format": "date-time"}
     )
@@ -155,7 +155,7 @@ class JobSchema(Answered):
         return job.processed_rows - job.failed_rows if job.status == jobs.COMPLETED else None
 
     def _estimated_completion(self, job: jobs.Job) -> str | None:
-        return shown(pace.estimated_completion(job))
+        return shown(estimates.estimated_completion(job))
 
 
 class ListedJobSchema(JobSchema):

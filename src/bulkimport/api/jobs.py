@@ -8,15 +8,16 @@ from uuid import UUID, uuid4
 from flask import Blueprint, Response, json, request, url_for
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport import job_actions, pace
-from bulkimport.api import access, ids, queries, waiting
-from bulkimport.api.accepted import ACCEPTED, accepted, limits, receipt
+from bulkimport.api import ids, long_polling
 from bulkimport.api.job_schemas import JobPageSchema, JobQuerySchema, JobSchema
-from bulkimport.api.once import OF_A_KEY, answer_once
-from bulkimport.api.operations import Success, operation
-from bulkimport.idempotency import Answer
-from bulkimport.problems import Problem
+from bulkimport.api.new_job import ACCEPTED, accepted, limits, receipt
+from bulkimport.jobs import actions, estimates
 from bulkimport.store import jobs, queue
+from bulkimport.web import access, parameters
+from bulkimport.web.idempotency import Answer
+from bulkimport.web.once import OF_A_KEY, answer_once
+from bulkimport.web.operations import Success, operation
+from bulkimport.web.problems import Problem
 
 JOB_SCHEMA = JobSchema()
 JOB_PAGE_SCHEMA = JobPageSchema()
@@ -36,17 +37,16 @@ blueprint.before_request(access.authenticate)
     problems=("invalid-parameters",),
 )
 def page() -> Response:
-    """The account's jobs in pages, newest first."""
-    query: dict[str, Any] = queries.of_request(JOB_QUERY_SCHEMA)
+    """The account's jobs in pages, newest first.
+
+    A page may hold fewer jobs than `limit`, or none, while `next_cursor` is not null: go on with it. A page
+    looks at 10,000 jobs at most.
+    """
+    query: dict[str, Any] = parameters.of_request(JOB_QUERY_SCHEMA)
     before: tuple[datetime, UUID] | None = query.pop("cursor")
-    limit: int = query.pop("limit")
     with access.reading() as cursor:
-        found = jobs.page(
-            cursor, account_id=access.principal().account_id, before=before, limit=limit + 1, **query
-        )
-    shown = found[:limit]
-    next_key = (shown[-1].created_at, shown[-1].id) if len(found) > limit else None
-    return queries.page_answer(JOB_PAGE_SCHEMA.dump({"jobs": shown, "next_cursor": next_key}))
+        found = jobs.page(cursor, account_id=access.principal().account_id, before=before, **query)
+    return parameters.page_answer(JOB_PAGE_SCHEMA.dump({"jobs": found.jobs, "next_cursor": found.next_key}))
 
 
 @blueprint.get("/<job:job_id>")
@@ -62,7 +62,7 @@ def status(job_id: str) -> Response:
     """How far a job is, and its first row errors; 304 where the caller has that already."""
     wanted = ids.job_id(job_id)
     known_etag = _known_etag(wanted)
-    waited = waiting.wait_for_change(wanted, known_version=_version(known_etag))
+    waited = long_polling.wait_for_change(wanted, known_version=_version(known_etag))
     headers = dict(CACHING)
     if waited is not None:
         headers["Preference-Applied"] = f"wait={waited}"
@@ -72,7 +72,7 @@ def status(job_id: str) -> Response:
     job, position = _job_and_position(wanted)
     headers["ETag"] = _etag(job.version, position)
     if job.status not in jobs.FINAL_STATUSES:
-        headers["Retry-After"] = str(pace.poll_after(job))
+        headers["Retry-After"] = str(estimates.poll_after(job))
     return Response(json.dumps(_document(job, position)), 200, headers, content_type="application/json")
 
 
@@ -83,10 +83,10 @@ def delete(job_id: str) -> Response:
     wanted = ids.job_id(job_id)
 
     def act(cursor: Cursor) -> Answer:
-        job_actions.delete(cursor, account_id=access.principal().account_id, job_id=wanted)
+        actions.delete(cursor, account_id=access.principal().account_id, job_id=wanted)
         return Answer(204, {}, "")
 
-    return answer_once(act)
+    return answer_once(act, subject=f"job {wanted}")
 
 
 @blueprint.post("/<job:job_id>/cancel")
@@ -105,12 +105,12 @@ def cancel(job_id: str) -> Response:
     wanted = ids.job_id(job_id)
 
     def act(cursor: Cursor) -> Answer:
-        job = job_actions.cancel(cursor, account_id=access.principal().account_id, job_id=wanted)
+        job = actions.cancel(cursor, account_id=access.principal().account_id, job_id=wanted)
         done = job.status == jobs.CANCELLED
         headers = {} if done else {"Retry-After": "1", "Location": url_for(".status", job_id=wanted)}
         return Answer(200 if done else 202, headers, json.dumps(_document(job, None)))
 
-    return answer_once(act)
+    return answer_once(act, subject=f"job {wanted}")
 
 
 @blueprint.post("/<job:job_id>/retry")
@@ -121,7 +121,7 @@ def cancel(job_id: str) -> Response:
 )
 def retry(job_id: str) -> Response:
     """Try the failed rows again, and those that were never reached, as a new job."""
-    return _begin(job_actions.retry, job_id, "The rows will be tried again")
+    return _begin(actions.retry, job_id, "The rows will be tried again")
 
 
 @blueprint.post("/<job:job_id>/revert")
@@ -135,7 +135,7 @@ def retry(job_id: str) -> Response:
 )
 def revert(job_id: str) -> Response:
     """Undo what a job did to the assets, as a new job."""
-    return _begin(job_actions.revert, job_id, "The job will be undone")
+    return _begin(actions.revert, job_id, "The job will be undone")
 
 
 def _begin(action: Callable[..., None], job_id: str, what: str) -> Response:

@@ -2,15 +2,15 @@
 
 from flask import Blueprint, Response, request
 
-from bulkimport import exports
-from bulkimport.api import access, queries
-from bulkimport.api.csv_files import csv_attachment
 from bulkimport.api.job_schemas import ErrorPageSchema, ErrorQuerySchema, FailedRowsQuerySchema
 from bulkimport.api.jobs import require_job
-from bulkimport.api.operations import CSV, JSON, Success, operation
-from bulkimport.problems import Problem
+from bulkimport.jobs import exports
 from bulkimport.store import row_errors
 from bulkimport.store.jobs import Job
+from bulkimport.web import access, parameters
+from bulkimport.web.operations import CSV, JSON, Success, operation
+from bulkimport.web.problems import Problem
+from bulkimport.web.responses import csv_attachment
 
 blueprint = Blueprint("row_errors", __name__, url_prefix="/api/v1/assets/bulk")
 blueprint.before_request(access.authenticate)
@@ -30,8 +30,8 @@ blueprint.before_request(access.authenticate)
     problems=("invalid-id", "invalid-parameters", "not-found"),
 )
 def errors(job_id: str) -> Response:
-    """All row errors of a job: pages of JSON, or one CSV file."""
-    query = queries.of_request(ErrorQuerySchema())
+    """The row errors of a job, at most 20 of each row: pages of JSON, or one CSV file."""
+    query = parameters.of_request(ErrorQuerySchema())
     job = require_job(job_id)
     wanted = query.get("format") or _accepted()
     if wanted == "csv":
@@ -56,7 +56,7 @@ def errors(job_id: str) -> Response:
 )
 def failed_rows(job_id: str) -> Response:
     """The failed rows of a job as they were, to be mended and handed in again."""
-    query = queries.of_request(FailedRowsQuerySchema())
+    query = parameters.of_request(FailedRowsQuerySchema())
     job = require_job(job_id)
     if not job.header:
         raise Problem("not-found", f"Job {job.id} was not made from a file.")
@@ -85,4 +85,4 @@ def _page(job: Job, after: tuple[int, int], limit: int) -> Response:
         )
     shown = found[:limit]
     next_key = (shown[-1].row, shown[-1].position) if len(found) > limit else None
-    return queries.page_answer(ErrorPageSchema().dump({"errors": shown, "next_cursor": next_key}))
+    return parameters.page_answer(ErrorPageSchema().dump({"errors": shown, "next_cursor": next_key}))

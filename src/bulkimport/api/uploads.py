@@ -1,135 +1,95 @@
-"""The file in a request: whole, or refused."""
+"""A file handed in over HTTP."""
 
 import hashlib
-import re
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from typing import BinaryIO, cast
+import json as plain_json
+from dataclasses import replace
+from uuid import uuid4
 
-from flask import Request
-from werkzeug.datastructures import EnvironHeaders, Headers
-from werkzeug.http import parse_options_header
+from flask import Blueprint, Response, request
+from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.api import received_body
-from bulkimport.api.received_body import ReceivedBody
-from bulkimport.problems import Problem
+from bulkimport.api.job_schemas import UploadOptionsSchema
+from bulkimport.api.new_job import ACCEPTED, accepted, limits, receipt
+from bulkimport.csvfile.template import template
+from bulkimport.jobs import intake
+from bulkimport.jobs.options import Asked
+from bulkimport.telemetry import metrics
+from bulkimport.web import access, idempotency, parameters
+from bulkimport.web.idempotency import Answer, Key
+from bulkimport.web.once import OF_A_KEY, request_key, responded
+from bulkimport.web.operations import CSV, Success, operation
+from bulkimport.web.responses import csv_attachment
+from bulkimport.web.upload import Upload, uploaded
 
-CSV_TYPES = ("text/csv", "application/csv", "application/vnd.ms-excel", "application/octet-stream")
-SPOOL_BYTES = 512 * 1024  # a larger body lies on disk, so that memory stays flat
-BLOCK_BYTES = 64 * 1024
-MAX_NAME_CHARS = 255
+UPLOAD_OPTIONS_SCHEMA = UploadOptionsSchema()
 
+REFUSALS = (
+    *("invalid-parameters", "malformed-request", "incomplete-body", "missing-file", "empty-file", "no-rows"),
+    *("missing-columns", "doubled-columns", "too-many-columns", "unreadable-header", "ambiguous-delimiter"),
+    *("ambiguous-dates", "not-csv", "unknown-charset", "unknown-parent", "ambiguous-parent"),
+    *("length-required", "too-large", "too-many-rows", "unsupported-media-type", "request-timeout"),
+)
+EXAMPLE = template().decode()
+BODY = {
+    CSV: {"schema": {"type": "string"}, "example": EXAMPLE},
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "properties": {"file": {"type": "string", "format": "binary"}},
+            "required": ["file"],
+        },
+        "example": {"file": EXAMPLE},
+    },
+}
 
-@dataclass(frozen=True)
-class Upload:
-    """A file at its first byte, what its sender declared of it, and the fields beside it.
-
-    `size` is in bytes.
-    """
-
-    file: BinaryIO
-    name: str | None
-    charset: str | None
-    fields: Mapping[str, Sequence[str]]
-    size: int = 0
-    sha256: bytes = b""
-
-
-@contextmanager
-def uploaded(request: Request, *, max_bytes: int) -> Iterator[Upload]:
-    """The upload: the multipart field "file", or the raw body.
-
-    Raises a Problem for what is no upload, is larger than `max_bytes`, or ended before its Content-Length.
-    """
-    if "Transfer-Encoding" in request.headers:
-        # A chunked body that ends early cannot be told from a whole one.
-        raise Problem("length-required", "Send the body with a Content-Length, not in chunks.")
-    _require_identity(request.headers)
-    received = received_body.of_request()
-    request.environ["wsgi.input"] = received
-    if request.mimetype == "multipart/form-data":
-        opened = _part(request, received)
-    elif request.mimetype in CSV_TYPES:
-        opened = _raw_body(request, received)
-    else:
-        raise Problem(
-            "unsupported-media-type",
-            f'The body is "{request.mimetype[:80]}"; '
-            'send multipart/form-data with a field "file", or text/csv.',
-        )
-    with opened as upload:
-        count = upload.file.seek(0, 2)
-        if count > max_bytes:
-            raise Problem("too-large", f"The file has more than {max_bytes} bytes; split it.")
-        upload.file.seek(0)
-        digest = _sha256(upload.file)
-        upload.file.seek(0)
-        yield replace(upload, size=count, sha256=digest)
+blueprint = Blueprint("hand_in", __name__, url_prefix="/api/v1/assets/bulk")
+blueprint.before_request(access.authenticate)
 
 
-def _require_identity(headers: Headers | EnvironHeaders) -> None:
-    encoding = headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in ("", "identity"):
-        raise Problem(
-            "unsupported-media-type",
-            f'Content-Encoding "{encoding[:40]}" is not supported; send the file as it is.',
-        )
+@blueprint.post("")
+@operation(
+    {202: ACCEPTED},
+    query=UploadOptionsSchema,
+    headers=("Idempotency-Key",),
+    body=BODY,
+    problems=(*REFUSALS, *OF_A_KEY, "too-many-jobs"),
+)
+def hand_in() -> Response:
+    """Take a file in: 202 and a job that will be finished, or a problem and nothing left behind."""
+    with uploaded(request, max_bytes=access.settings().max_upload_bytes) as upload:
+        asked: Asked = parameters.load(UPLOAD_OPTIONS_SCHEMA, upload.fields)
+        key = request_key(_fingerprint(upload))
+        account_id = access.principal().account_id
+        earlier = key and idempotency.earlier_answer(access.database(), account_id=account_id, key=key)
+        return responded(earlier or _store(upload, asked, key))
 
 
-@contextmanager
-def _part(request: Request, received: ReceivedBody) -> Iterator[Upload]:
-    parts = request.files.getlist("file")
-    _require_whole(request, received.count)
-    if len(parts) != 1:
-        found = "none" if not parts else str(len(parts))
-        raise Problem("missing-file", f'The form needs exactly one field "file" with a file; it has {found}.')
-    part = parts[0]
-    _require_identity(part.headers)
-    with part.stream as file:
-        charset = part.mimetype_params.get("charset")
-        yield Upload(cast(BinaryIO, file), _name(part.filename), charset, _fields(request))
+@blueprint.get("/template.csv")
+@operation({200: Success("The file", headers=("Content-Disposition",), media_type=CSV)})
+def template_csv() -> Response:
+    """A file to begin with."""
+    return csv_attachment(template(), "assets-template.csv")
 
 
-@contextmanager
-def _raw_body(request: Request, received: ReceivedBody) -> Iterator[Upload]:
-    with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as file:
-        while block := request.stream.read(BLOCK_BYTES):
-            file.write(block)
-        _require_whole(request, received.count)
-        _, disposition = parse_options_header(request.headers.get("Content-Disposition"))
-        charset = request.mimetype_params.get("charset")
-        yield Upload(cast(BinaryIO, file), _name(disposition.get("filename")), charset, _fields(request))
+def _store(upload: Upload, asked: Asked, key: Key | None) -> Answer:
+    """Make a job of the file."""
+    database, account_id, job_id = access.database(), access.principal().account_id, uuid4()
+    asked = replace(asked, charset=asked.charset or upload.charset)
+    of_file = replace(receipt(), file_name=upload.name, file_bytes=upload.size, file_sha256=upload.sha256)
+    with intake.cut(database, limits(), asked, account_id=account_id, file=upload.file) as file:
+
+        def act(cursor: Cursor) -> Answer:
+            intake.store(cursor, limits(), file, account_id=account_id, job_id=job_id, receipt=of_file)
+            return accepted(job_id, "The file was accepted")
+
+        answer = idempotency.once(database, act, account_id=account_id, key=key, creates_job=job_id)
+        if not answer.replayed:
+            metrics.UPLOADED_ROWS.inc(file.chunks.rows)
+            metrics.UPLOADED_BYTES.inc(upload.size)
+        return answer
 
 
-def _sha256(file: BinaryIO) -> bytes:
-    digest = hashlib.sha256()
-    while block := file.read(BLOCK_BYTES):
-        digest.update(block)
-    return digest.digest()
-
-
-def _name(given: str | None) -> str | None:
-    """A file name as far as it can be stored and shown, with no folders."""
-    name = re.split(r"[/\\]", given or "")[-1][:MAX_NAME_CHARS]
-    return (
-        "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)
-        or None
-    )
-
-
-def _fields(request: Request) -> dict[str, list[str]]:
-    """Form fields and query parameters alike."""
-    names = {*request.form, *request.args}
-    return {name: [*request.args.getlist(name), *request.form.getlist(name)] for name in names}
-
-
-def _require_whole(request: Request, received: int) -> None:
-    """A client that hangs up looks like one that has finished; only the count tells them apart."""
-    expected = request.content_length or 0
-    if received != expected:
-        raise Problem(
-            "incomplete-body",
-            f"The body ended after {received} of {expected} bytes; nothing was imported.",
-        )
+def _fingerprint(upload: Upload) -> bytes:
+    """Of the file and the fields, not of the form around them, whose boundary is another one each time."""
+    fields = plain_json.dumps({name: list(values) for name, values in upload.fields.items()}, sort_keys=True)
+    return hashlib.sha256(upload.sha256 + fields.encode() + repr(upload.charset).encode()).digest()

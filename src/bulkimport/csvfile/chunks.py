@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from bulkimport.csvfile import encoding, foreign, header
-from bulkimport.csvfile.dates import FormatEvidence
-from bulkimport.csvfile.header import Columns
+from bulkimport.csvfile import encoding, header, signatures
 from bulkimport.csvfile.records import (
     CHUNK_ENCODING,
     CHUNK_ERRORS,
@@ -18,7 +16,12 @@ from bulkimport.csvfile.records import (
 )
 from bulkimport.csvfile.refusal import RefusedFileError
 
-MAX_CHUNK_CHARS = 4 * 1024**2  # long records make a chunk of fewer rows, so that memory stays flat
+# Long and wide records make a chunk of fewer rows, so that memory stays flat and a chunk is done in about a
+# second even if every cell of it has an error to be stored.
+MAX_CHUNK_CHARS = 4 * 1024**2
+MAX_CHUNK_CELLS = 50_000
+
+OnRow = Callable[[Record], None]
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Chunk:
 class CsvFile:
     """A file whose header is read, and whose chunks are cut, once, as they are iterated.
 
-    `blank_rows` and `date_evidence` are complete when the chunks are.
+    `blank_rows` counts the blank records that were passed by.
     """
 
     def __init__(
@@ -46,7 +49,7 @@ class CsvFile:
         What is None is found out; the foreign names in `mapping` help to find the delimiter. Raises
         RefusedFileError where there is no CSV, or no header that can be read.
         """
-        foreign.refuse(stream.read(foreign.PEEK_BYTES))
+        signatures.refuse(stream.read(signatures.PEEK_BYTES))
         stream.seek(0)
         text = encoding.open_text(stream, charset)
         self.charset = text.encoding.removesuffix("-sig")
@@ -55,25 +58,25 @@ class CsvFile:
         self._records = RecordReader(text.readline, self.delimiter)
         self.header = self._read_header()
         self.blank_rows = 0
-        self.date_evidence = FormatEvidence()
-        self._date_columns: Sequence[int] = ()
 
     def first_record(self) -> Record | None:
-        """The first record below the header, which stays to be cut."""
-        record = self._records.next()
-        if record:
-            self._records.unread()
+        """The first record below the header that is not blank, which stays to be cut; None without any."""
+        while record := self._records.next():
+            if not is_blank(record.cells):
+                self._records.unread()
+                break
+            self.blank_rows += 1
+            self._records.take()
         return record
 
-    def look_at_dates(self, columns: Columns) -> None:
-        """Gather `date_evidence` from the dates in these columns while the chunks are cut."""
-        self._date_columns = [columns.index(name) for name in header.DATE_FIELDS if name in columns]
+    def chunks(self, *, chunk_rows: int, max_rows: int, on_row: Sequence[OnRow] = ()) -> Iterator[Chunk]:
+        """Slices of `chunk_rows` rows; each row is shown to each of `on_row`.
 
-    def chunks(self, *, chunk_rows: int, max_rows: int) -> Iterator[Chunk]:
-        """Slices of `chunk_rows` rows; RefusedFileError for no rows, or more than `max_rows` of them."""
+        Raises RefusedFileError for no rows, or more than `max_rows` of them, and what `on_row` raises.
+        """
         total = 0
         for number in itertools.count():
-            chunk = self._next_chunk(number, chunk_rows)
+            chunk = self._next_chunk(number, chunk_rows, on_row)
             if chunk is None:
                 break
             total += chunk.rows
@@ -87,13 +90,14 @@ class CsvFile:
         while record := self._records.next():
             if not is_blank(record.cells):
                 return header.require_readable(record)
+            self._records.take()
         raise RefusedFileError("empty-file", "The file is empty; it needs a header and at least one row.")
 
-    def _next_chunk(self, number: int, chunk_rows: int) -> Chunk | None:
+    def _next_chunk(self, number: int, chunk_rows: int, on_row: Sequence[OnRow]) -> Chunk | None:
         records = self._records
         records.take()
-        first_row, first_line, rows = records.next_row, records.next_line, 0
-        while rows < chunk_rows and records.taken_chars < MAX_CHUNK_CHARS:
+        first_row, first_line, rows, cells = records.next_row, records.next_line, 0, 0
+        while rows < chunk_rows and cells < MAX_CHUNK_CELLS and records.taken_chars < MAX_CHUNK_CHARS:
             record = records.next()
             if record is None:
                 if rows == 0:
@@ -103,12 +107,10 @@ class CsvFile:
                 self.blank_rows += 1
             else:
                 rows += 1
-                self._look_at(record.cells)
+                cells += len(record.cells)
+                for look in on_row:
+                    look(record)
         return Chunk(number, first_row, first_line, rows, records.take().encode(CHUNK_ENCODING, CHUNK_ERRORS))
-
-    def _look_at(self, cells: Sequence[str]) -> None:
-        if self._date_columns and len(cells) == len(self.header):
-            self.date_evidence.add(cells[column] for column in self._date_columns)
 
 
 def _first_line(readline: Callable[[int], str]) -> str:

@@ -1,43 +1,106 @@
-"""The file of a job's failed rows, which its owner mends and hands in again."""
+"""The file of a job's failed rows, which its owner fixes and uploads again."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
+from uuid import UUID
 
+from bulkimport.csvfile import encoding
 from bulkimport.csvfile.chunks import CsvFile
 from bulkimport.csvfile.header import HANDED_BACK
 from bulkimport.csvfile.records import Record, lenient_cells
+from bulkimport.csvfile.refusal import RefusedFileError
 from bulkimport.csvfile.writer import LineWriter
 
-ROW = HANDED_BACK[0]
+ROW, ERRORS, JOB = HANDED_BACK
+BETWEEN_ERRORS = "; "
 MAX_ROW_DIGITS = 9
+MAX_SHOWN_CHARS = 50
+WAY_OUT = (
+    "Name the job whose failed rows these are with parent_job_id=, or leave that and the columns "
+    f'"{ROW}", "{ERRORS}" and "{JOB}" out.'
+)
 
 
-class Origin(NamedTuple):
-    """What a file of failed rows tells of the file it came from: its header, and one row that failed."""
+class JobColumn:
+    """The column in which each row names the job that it failed in, or none; all of them the same one.
+
+    Options are inherited from that job, so a row of another one could be read with the wrong ones.
+    """
+
+    def __init__(self, place: int, width: int, named: str) -> None:
+        """`named`: what the first row says; rows of another width are not judged, for they will fail."""
+        self._place = place
+        self._width = width
+        self._named = named
+
+    def job_id(self) -> UUID | None:
+        """The job, or None where the first row names none; RefusedFileError for what cannot be a job."""
+        if not self._named:
+            return None
+        job_id = _job_id(self._named)
+        if job_id is None:
+            raise RefusedFileError("unknown-parent", f"There is no job {_shown(self._named)}. {WAY_OUT}")
+        return job_id
+
+    def require_same(self, record: Record) -> None:
+        """RefusedFileError for a row that names another job than the first one does."""
+        if len(record.cells) != self._width or record.cells[self._place] == self._named:
+            return
+        named = record.cells[self._place].strip()
+        if named and named.lower() != self._named.lower():
+            first = _shown(self._named) if self._named else "none"
+            raise RefusedFileError(
+                "ambiguous-parent",
+                f'In the column "{JOB}" row {record.row} names the job {_shown(named)}, and the first row '
+                f"{first}. Upload the rows of each job in a file of their own, or name one job for all rows "
+                "with parent_job_id=.",
+            )
+
+
+def job_column(csv_file: CsvFile) -> JobColumn | None:
+    """The column that names the job, or None."""
+    names = _names(csv_file)
+    if JOB not in names:
+        return None
+    place, record = names.index(JOB), csv_file.first_record()
+    cells = record.cells if record else []
+    named = cells[place].strip() if place < len(cells) else ""
+    if len(cells) != len(names) and not _job_id(named):
+        named = ""  # the cells are not in their places
+    return JobColumn(place, len(names), named)
+
+
+class FailedRow(NamedTuple):
+    """What a job must have for a row that names no job to be one of its failed rows."""
 
     header: list[str]
-    first_row: int
+    row: int
+    errors: str
 
 
-def origin(csv_file: CsvFile) -> Origin | None:
-    """Where a file of failed rows came from; None for any other file."""
-    names = [name.strip() for name in csv_file.header]
-    record = csv_file.first_record() if set(HANDED_BACK) <= set(names) else None
-    if record is None or len(record.cells) != len(names):
+def first_failed_row(csv_file: CsvFile) -> FailedRow | None:
+    """The first row of a file of failed rows that does not name its job; None for any other file."""
+    names = _names(csv_file)
+    record = csv_file.first_record() if {ROW, ERRORS} <= set(names) and JOB not in names else None
+    if record is None or len(record.cells) < len(names):
         return None
     row = record.cells[names.index(ROW)].strip()
     if not (row.isascii() and row.isdigit() and len(row) <= MAX_ROW_DIGITS):
         return None
-    return Origin([csv_file.header[place] for place in _original(csv_file.header)], int(row))
+    errors = encoding.printable(record.cells[names.index(ERRORS)])
+    return FailedRow([csv_file.header[place] for place in _original(csv_file.header)], int(row), errors)
 
 
 class FailedRowsWriter:
-    """Writes the original columns, then `_row` and `_errors`, with the original delimiter."""
+    """Writes the original columns, then `_row`, `_errors` and `_job`, with the original delimiter."""
 
-    def __init__(self, header: Sequence[str], delimiter: str, *, formula_safe: bool = False) -> None:
+    def __init__(
+        self, header: Sequence[str], delimiter: str, *, job_id: UUID, formula_safe: bool = False
+    ) -> None:
         self._header = header
         self._original = _original(header)
         self._delimiter = delimiter
+        self._job_id = str(job_id)
         self._writer = LineWriter(delimiter, formula_safe=formula_safe)
 
     def header(self) -> bytes:
@@ -45,17 +108,35 @@ class FailedRowsWriter:
         return self._writer.line([*(self._header[place] for place in self._original), *HANDED_BACK])
 
     def row(self, record: Record, messages: Sequence[str]) -> bytes:
-        """A failed row as it was, and what is wrong with it.
+        """A failed row as it was, what is wrong with it, and its job.
 
-        Cells that it lacks are empty, and those that it has too many stand behind `_errors`.
+        Cells that it lacks are empty, and extra ones follow the last column.
         """
         width = len(self._header)
         cells = lenient_cells(record.cells[0], self._delimiter) if record.fault else record.cells
         padded = [*cells, *[""] * (width - len(cells))]
         original = [padded[place] for place in self._original]
-        return self._writer.line([*original, str(record.row), "; ".join(messages), *padded[width:]])
+        own = (str(record.row), BETWEEN_ERRORS.join(messages), self._job_id)
+        return self._writer.line([*original, *own, *padded[width:]])
 
 
 def _original(header: Sequence[str]) -> list[int]:
     """The places of the columns that are not ours; a file of failed rows may itself have failed rows."""
     return [place for place, name in enumerate(header) if name.strip() not in HANDED_BACK]
+
+
+def _names(csv_file: CsvFile) -> list[str]:
+    return [name.strip() for name in csv_file.header]
+
+
+def _job_id(text: str) -> UUID | None:
+    """The UUID in its usual form; uuid.UUID alone also takes braces, urn:uuid: and no dashes at all."""
+    try:
+        job_id = UUID(text)
+    except ValueError:
+        return None
+    return job_id if str(job_id) == text.lower() else None
+
+
+def _shown(cell: str) -> str:
+    return f'"{encoding.printable(cell[:MAX_SHOWN_CHARS])}"'

@@ -9,15 +9,16 @@ from bulkimport.csvfile import encoding
 from bulkimport.csvfile.records import Record, lenient_cells
 from bulkimport.csvfile.refusal import RefusedFileError
 
+# The fields of an asset that have a column of their own, in the order of the template.
 FIELDS = ("identifier", "name", "type", "description", "valid_from", "valid_to", "is_active")
 DATE_FIELDS = ("valid_from", "valid_to")
 REQUIRED_FIELDS = ("identifier", "name", "type", "valid_from", "is_active")
 METADATA_PREFIX = "metadata."
 # The columns that a file of failed rows has beside the original ones.
-HANDED_BACK = ("_row", "_errors")
+HANDED_BACK = ("_row", "_errors", "_job")
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 MAX_COLUMNS = 500
-MAX_NAME_CHARS = 255
+MAX_COLUMN_NAME_CHARS = 255
 NEAR_MISS = 0.75  # difflib's ratio: "discription" is one of "description", "colour" is none
 SEPARATORS = re.compile(r"[\s_-]+")
 
@@ -43,9 +44,10 @@ def require_readable(record: Record) -> list[str]:
     if record.fault:
         shown = encoding.printable(names[0][:50])
         raise _unreadable(f'has a fault in its quotes or is too long: "{shown}"')
-    if len(names) > MAX_COLUMNS:
+    count = sum(name.strip() not in HANDED_BACK for name in names)
+    if count > MAX_COLUMNS:
         raise RefusedFileError(
-            "too-many-columns", f"The header has {len(names)} columns; at most {MAX_COLUMNS} are read."
+            "too-many-columns", f"The header has {count} columns; at most {MAX_COLUMNS} are read."
         )
     for name in names:
         if "\0" in name or encoding.undecoded(name):
@@ -53,8 +55,8 @@ def require_readable(record: Record) -> list[str]:
                 f'"{encoding.printable(name[:50])}" is not in the encoding it was read in; '
                 "say which it is with charset=, for example windows-1252 or utf-16"
             )
-        if len(name) > MAX_NAME_CHARS:
-            raise _unreadable(f'"{name[:50]}…" has more than {MAX_NAME_CHARS} characters')
+        if len(name) > MAX_COLUMN_NAME_CHARS:
+            raise _unreadable(f'"{name[:50]}…" has more than {MAX_COLUMN_NAME_CHARS} characters')
     return names
 
 

@@ -2,10 +2,17 @@
 
 Intake cuts a file with this and the worker reads the chunks with it, so both see the same records.
 
-A quoted cell that is not closed, or not followed by a delimiter, would swallow the lines behind it. So a
+A quoted cell that is not closed, or not followed by a delimiter, would swallow the lines below it. So a
 record of several lines counts only if it is well-formed (RFC 4180, section 2); otherwise its first line alone
-is a faulty record, and reading goes on at the next line. No line is read more than twice: a line on which
-such a quote begins would have ended the one before it.
+is a faulty record, and reading goes on at the next line.
+
+The time is linear in the text, whatever its quotes are. A line begins either outside quotes or inside them,
+and what it does inside does not depend on the line where they were opened. So where a record fails below its
+first line, every record that begins on a line in between and leaves a quote open fails there too, and only
+its first line is read. A record that is too long proves nothing about shorter ones that begin below it; from
+there on the lines inside the quotes are followed once, ahead of all records that begin before them. So a line
+is parsed at most three times: once as the first line of a record, once inside quotes to see where these end,
+and once more as part of a record that would end in time. Where `read` lets csv try first, that is a fourth.
 """
 
 import csv
@@ -79,10 +86,14 @@ class RecordReader:
     ) -> None:
         self._readline = readline
         self._delimiter = delimiter
-        self._again: deque[str] = deque()
+        self._ahead: deque[str] = deque()
         self._taken: list[str] = []
         self._begin = self._begin_chars = 0
         self.taken_chars = 0
+        # Positions, counted as taken_chars is. A quote that a line before the first leaves open never closes
+        # in time. One that a line before the second leaves open is still open at the second, where the last
+        # of the lines ahead begins.
+        self._hopeless_until = self._open_until = 0
         self.next_row = row
         self.next_line = line
         self._csv = self._reader()
@@ -96,6 +107,8 @@ class RecordReader:
             cells = next(self._csv, None)
         except csv.Error as error:
             fault = self._fault(error)
+            if len(self._taken) - begin > 1:
+                self._learn(error)
             self._put_back(begin + 1)
             cells = [self._taken[begin].rstrip("\r\n")]
         if cells is None:
@@ -115,6 +128,8 @@ class RecordReader:
         """The lines of the records that were read since the last time, as they stand."""
         lines = "".join(self._taken)
         self._taken.clear()
+        self._hopeless_until -= self.taken_chars
+        self._open_until -= self.taken_chars
         self.taken_chars = 0
         return lines
 
@@ -123,42 +138,85 @@ class RecordReader:
 
     def _lines(self) -> Iterator[str]:
         """Lines for csv, as far as one record may go."""
-        readline, taken, again = self._readline, self._taken, self._again
-        while line := again.popleft() if again else readline(MAX_RECORD_CHARS + 1):
-            if len(line) > MAX_RECORD_CHARS:
-                line = self._start_of(line)
+        taken, ahead = self._taken, self._ahead
+        while line := ahead.popleft() if ahead else self._read_line():
             taken.append(line)
             self.taken_chars += len(line)
             if self.taken_chars - self._begin_chars > MAX_RECORD_CHARS:
                 raise _RecordTooLongError
             yield line
+            if len(taken) - self._begin == 1 and not self._may_close():
+                return
 
-    def _start_of(self, line: str) -> str:
-        """Of a line that is too long this much; the rest is passed over."""
-        if line.endswith(("\n", "\r")):
+    def _read_line(self) -> str:
+        """The next line of the text. Of one that is too long the start; the rest is passed over."""
+        line = self._readline(MAX_RECORD_CHARS + 1)
+        if len(line) <= MAX_RECORD_CHARS or line.endswith(("\n", "\r")):
             return line
         while (rest := self._readline(MAX_RECORD_CHARS)) and not rest.endswith(("\n", "\r")):
             pass
         return line + "\n"
 
+    def _may_close(self) -> bool:
+        """Whether the quote that the record's first line leaves open may close in time."""
+        begin = self._begin_chars
+        while self._hopeless_until <= begin < self._open_until:
+            end = self._open_until + len(self._ahead[-1])
+            if end - begin > MAX_RECORD_CHARS:
+                return False
+            self._follow(end)
+        return self._hopeless_until <= begin
+
+    def _follow(self, end: int) -> None:
+        """See what the last line ahead, which ends here, does inside quotes."""
+        try:
+            next(csv.reader(['"' + self._ahead[-1]], delimiter=self._delimiter, strict=True))
+        except csv.Error as error:
+            if not _is_open(error):
+                self._hopeless_until = self._open_until
+            elif line := self._read_line():
+                self._ahead.append(line)
+                self._open_until = end
+            else:
+                self._hopeless_until = end
+        else:
+            self._open_until = 0  # the record is read as a whole, which shows whether a cell is too long
+
     def _fault(self, error: csv.Error) -> str:
-        if len(self._taken) - self._begin > 1 or "unexpected end" in str(error):
+        if len(self._taken) - self._begin > 1 or _is_open(error):
             return UNCLOSED_QUOTE
         if isinstance(error, _RecordTooLongError):
             return RECORD_TOO_LONG
         return CELL_TOO_LONG if "field larger" in str(error) else MISPLACED_QUOTE
+
+    def _learn(self, error: csv.Error) -> None:
+        """Keep what a record that failed below its first line tells about quotes that its lines leave open.
+
+        They share a cell that is too long, too: the lines inside it have their quotes in pairs, or they would
+        close it, and read as the first line of a record such a line leaves no quote open.
+        """
+        last = self.taken_chars - len(self._taken[-1])
+        if isinstance(error, _RecordTooLongError):
+            self._open_until = last
+        else:
+            self._hopeless_until = self.taken_chars if _is_open(error) else last
 
     def _put_back(self, begin: int) -> None:
         """The lines from here on are read again, by a new reader: an error or the end may have ended this."""
         lines = self._taken[begin:]
         del self._taken[begin:]
         self.taken_chars -= sum(map(len, lines))
-        self._again.extendleft(reversed(lines))
+        self._ahead.extendleft(reversed(lines))
         self._csv = self._reader()
 
 
 class _RecordTooLongError(csv.Error):
     pass
+
+
+def _is_open(error: csv.Error) -> bool:
+    """Whether the lines ended inside quotes."""
+    return "unexpected end" in str(error)
 
 
 def read(body: bytes, *, delimiter: str, first_row: int, first_line: int) -> Records:

@@ -1,14 +1,29 @@
-"""A file to begin with: every column, and two rows that can be imported."""
+"""The template file: the header and two rows that can be imported."""
 
 from bulkimport.csvfile.header import FIELDS
 from bulkimport.csvfile.writer import LineWriter
 
 EXAMPLES = (
-    ("LT-0001", "Laptop, 14 inch", "device", "Spare for the front desk", "2024-01-15", "2027-01-14", "true"),
-    ("VAN-07", "Delivery van", "asset", "", "2024-03-01", "", "yes"),
+    {
+        "identifier": "LT-0001",
+        "name": "Laptop, 14 inch",
+        "type": "device",
+        "description": "Spare for the front desk",
+        "valid_from": "2024-01-15",
+        "valid_to": "2027-01-14",
+        "is_active": "true",
+    },
+    {
+        "identifier": "VAN-07",
+        "name": "Delivery van",
+        "type": "asset",
+        "valid_from": "2024-03-01",
+        "is_active": "yes",
+    },
 )
 
 
 def template() -> bytes:
-    """UTF-8, commas, the header and two example rows."""
-    return b"".join(map(LineWriter().line, (FIELDS, *EXAMPLES)))
+    """A CSV file in UTF-8, separated by commas: a column for each field, and two example rows."""
+    examples = [[example.get(field, "") for field in FIELDS] for example in EXAMPLES]
+    return b"".join(map(LineWriter().line, (FIELDS, *examples)))

@@ -1,4 +1,4 @@
-"""What the service needs around it, made for development and tests: roles, a database, accounts, a secret."""
+"""What the service needs around it in development and tests: roles, a database, accounts, a secret."""
 
 import os
 import secrets
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg2
 
-from bulkimport import migrate
+from bulkimport.database import migrations
 from bulkimport.devserver.postgres import ADMIN, Server
 from bulkimport.settings import Settings
 
@@ -15,7 +15,7 @@ OWNER = "bulkimport_owner"
 WEB_LOGIN = "bulkimport_web_login"
 WORKER_LOGIN = "bulkimport_worker_login"
 
-# Roles as a real server has them: an owner that is no superuser, and logins that own nothing.
+# Roles as on a real server: an owner that is not a superuser, and logins that own nothing.
 CREATE_ROLES = f"""
 DO $$
 BEGIN
@@ -39,26 +39,26 @@ ON CONFLICT (id) DO NOTHING
 
 
 def prepare(server: Server) -> None:
-    """The development database: roles, migrations, and accounts 1 and 2. May be repeated."""
+    """Create the development database with roles, migrations, and accounts 1 and 2. Idempotent."""
     prepare_empty(server)
-    migrate.up(server.url(OWNER, DATABASE))
+    migrations.up(server.url(OWNER, DATABASE))
     grant_roles(server)
     execute(server.url(ADMIN, DATABASE), DEMO_ACCOUNTS)
 
 
 def prepare_empty(server: Server) -> None:
-    """The roles and the development database, with no migration applied. May be repeated."""
+    """Create the roles and the development database, without applying migrations. Idempotent."""
     create_roles(server)
     create_database(server, DATABASE)
 
 
 def create_roles(server: Server) -> None:
-    """The owner and the two logins."""
+    """Create the owner and the two logins, unless they exist."""
     execute(server.url(ADMIN, "postgres"), CREATE_ROLES)
 
 
 def create_database(server: Server, name: str) -> bool:
-    """A database that the owner owns; False if it is there already."""
+    """Create a database that belongs to the owner; False if it exists already."""
     if _exists(server, name):
         return False
     execute(server.url(ADMIN, "postgres"), f"CREATE DATABASE {name} OWNER {OWNER}")
@@ -66,14 +66,14 @@ def create_database(server: Server, name: str) -> bool:
 
 
 def grant_roles(server: Server) -> None:
-    """Put the logins into the group roles that the migrations made."""
+    """Make the logins members of the group roles that the migrations created."""
     execute(server.url(ADMIN, "postgres"), GRANT_ROLES)
 
 
 def signing_secret(settings: Settings) -> str:
-    """What signs tokens here: JWT_SECRET, or the development server's where nothing is set to verify them.
+    """The secret that signs tokens: JWT_SECRET, or the development server's if no key is configured.
 
-    Raises SettingsError where they are verified with a public key.
+    Raises SettingsError if tokens are verified with a public key, so that none can be signed here.
     """
     if settings.jwt_secret or settings.jwt_public_key or settings.jwt_jwks_url:
         return settings.require_jwt_secret()
@@ -81,7 +81,7 @@ def signing_secret(settings: Settings) -> str:
 
 
 def secret(data_dir: Path) -> str:
-    """The development server's JWT secret, made on first use and readable by its owner alone."""
+    """The development server's JWT secret, generated on first use, in a file that only its owner can read."""
     data_dir.mkdir(parents=True, exist_ok=True)
     path = data_dir / "jwt_secret"
     if not path.exists():
@@ -103,7 +103,7 @@ def _exists(server: Server, name: str) -> bool:
 
 
 def execute(url: str, sql: str) -> None:
-    """Run one statement outside of any transaction."""
+    """Run one statement outside of a transaction block."""
     connection = psycopg2.connect(url)
     connection.autocommit = True
     try:

@@ -1,9 +1,9 @@
-"""Runs a command that must not outlive whoever started it; a script of its own, so that it starts at once.
+"""Runs a command that must not outlive its parent; a script of its own, because it must start quickly.
 
 Usage: guard.py SIGNAL COMMAND [ARGUMENT...]
 
-Standard input is a pipe whose other end the starter alone holds. When it closes, even because the starter
-was killed, the command gets SIGNAL, and SIGKILL if it is still there GRACE_S later.
+Standard input is a pipe whose other end only the parent holds. When it closes, even because the parent was
+killed, the command gets SIGNAL, and SIGKILL if it is still running GRACE_S later.
 """
 
 import os
@@ -16,7 +16,7 @@ GRACE_S = 15
 
 
 def main() -> int:
-    """Run the command to its end; return its exit code."""
+    """Run the command until it exits; return its exit code, or 128 + the signal that ended it."""
     stop_signal = signal.Signals[sys.argv[1]]
     child = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL)
     ended = threading.Event()
@@ -24,7 +24,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def watch() -> None:
-        while os.read(0, 4096):  # not sys.stdin: at exit Python would wait for its lock, and give up noisily
+        while os.read(0, 4096):  # not sys.stdin: at exit Python would wait for its lock, and then abort
             pass
         _stop(child, stop_signal)
         if not ended.wait(GRACE_S):

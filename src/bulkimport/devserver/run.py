@@ -1,4 +1,4 @@
-"""make run, make demo and make psql: the whole service on one machine, from nothing."""
+"""make run, make demo and make psql: the whole service on one machine, with nothing to set up."""
 
 import os
 import signal
@@ -17,13 +17,13 @@ from typing import IO
 
 import click
 
-from bulkimport import migrate
-from bulkimport.auth import issue_token
+from bulkimport.auth.tokens import issue_token
 from bulkimport.client import EXIT_ROWS_FAILED
+from bulkimport.database import migrations
 from bulkimport.devserver import environment, guard, postgres
-from bulkimport.faults import OperatorError
-from bulkimport.processes import Command, keep_running
+from bulkimport.errors import OperatorError
 from bulkimport.settings import Settings
+from bulkimport.worker.processes import Command, keep_running
 
 CLUSTER = "postgres"  # below DATA_DIR
 EXAMPLES = (Path("examples/assets.csv"), Path("examples/assets-with-errors.csv"))
@@ -34,12 +34,12 @@ TOKEN_LIFETIME_S = 86_400
 
 
 class DevServerError(OperatorError):
-    """The development server cannot run; the message says why and names the way out."""
+    """The development server cannot run; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """The service on this machine: where it is, and what its processes are given."""
+    """The service on this machine: its settings and the environments of its processes."""
 
     settings: Settings
     environments: Mapping[str, Mapping[str, str]]
@@ -47,11 +47,11 @@ class Service:
 
     @property
     def url(self) -> str:
-        """The base URL."""
+        """The base URL, without a trailing slash."""
         return f"http://127.0.0.1:{self.settings.port}"
 
     def token(self, account_id: int) -> str:
-        """A token for an account."""
+        """A token for an account, valid for TOKEN_LIFETIME_S."""
         return issue_token(
             self.settings.require_jwt_secret(),
             account_id,
@@ -63,14 +63,14 @@ class Service:
 
 
 def run(settings: Settings, environ: Mapping[str, str]) -> None:
-    """Serve until SIGINT, SIGTERM or the end of the process that started this one."""
+    """Serve until SIGINT, SIGTERM or the end of the parent process."""
     stopping = _stopping()
     with service(settings, environ, stopping) as running:
         token = running.token(1)
         click.echo(
             f"\nbulkimport serves at {running.url} until Ctrl-C.\n\n"
             f"A token for account 1, valid for a day:\n\n  {token}\n\n"
-            f"Hand a file in:\n\n"
+            f"Upload a file:\n\n"
             f'  curl -H "Authorization: Bearer {token}" -F file=@{EXAMPLES[0]}'
             f" {running.url}/api/v1/assets/bulk\n"
         )
@@ -78,9 +78,9 @@ def run(settings: Settings, environ: Mapping[str, str]) -> None:
 
 
 def demo(settings: Settings, environ: Mapping[str, str]) -> int:
-    """Import the examples into a new database through the running service; return 0 if that worked.
+    """Import the examples into a new database through a running service; return 0 if that worked.
 
-    It has a folder of its own below DATA_DIR, so that it neither sees nor disturbs `make run`.
+    Everything is kept in a folder of its own below DATA_DIR, apart from that of `make run`.
     """
     port = settings.port if "PORT" in environ else free_port()
     settings = replace(settings, port=port, data_dir=settings.data_dir / "demo")
@@ -101,9 +101,9 @@ def service(
     output: IO[bytes] | None = None,
     fresh: bool = False,
 ) -> Iterator[Service]:
-    """The whole service, from database to workers, until `stopping` is set or the context ends.
+    """The whole service, from the database to the workers, until `stopping` is set or the context ends.
 
-    `output` takes what web and worker print; `fresh` begins with a new database.
+    `output` receives what web and worker print; `fresh` starts with a new database.
     """
     _require_free_port(settings.port)
     with (
@@ -114,8 +114,8 @@ def service(
 
 
 def psql(settings: Settings, environ: Mapping[str, str], arguments: Sequence[str]) -> int:
-    """psql as the administrator of the development database, or on DATABASE_URL; return its exit code."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is psql's
+    """Run psql as the administrator of the development database, or on DATABASE_URL; return its exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # psql handles Ctrl-C
     with _admin_url(settings) as url:
         command = [str(postgres.wheel_psql()), url, *arguments]
         return subprocess.run(command, env=dict(environ), check=False).returncode
@@ -123,7 +123,7 @@ def psql(settings: Settings, environ: Mapping[str, str], arguments: Sequence[str
 
 @contextmanager
 def migration_url(settings: Settings) -> Iterator[str]:
-    """The URL of the schema's owner: the environment's, or the development database's."""
+    """The URL of the schema's owner, from the environment or for the development database."""
     if settings.migration_database_url or settings.database_url:
         yield settings.require_migration_database_url()
         return
@@ -133,9 +133,9 @@ def migration_url(settings: Settings) -> Iterator[str]:
 
 @contextmanager
 def _admin_url(settings: Settings) -> Iterator[str]:
-    given = settings.migration_database_url or settings.database_url
-    if given:
-        yield given
+    configured = settings.migration_database_url or settings.database_url
+    if configured:
+        yield configured
         return
     with _development_url(settings, postgres.ADMIN, environment.prepare) as url:
         yield url
@@ -145,7 +145,7 @@ def _admin_url(settings: Settings) -> Iterator[str]:
 def _development_url(
     settings: Settings, user: str, prepare: Callable[[postgres.Server], None]
 ) -> Iterator[str]:
-    """The development database, of the server that runs or of one for as long as the context lasts."""
+    """The URL of the development database; its server is started for the context if it is not running."""
     cluster = settings.data_dir / CLUSTER
     running = postgres.attached_url(cluster, user, environment.DATABASE)
     if running:
@@ -166,10 +166,10 @@ def _import_example(running: Service, environ: Mapping[str, str], example: Path)
 
 @contextmanager
 def _prepared(settings: Settings, environ: Mapping[str, str], *, fresh: bool = False) -> Iterator[Service]:
-    """A database that is ready, and what the environment leaves unset filled in."""
+    """The service with a database that is ready, and with defaults for what the environment leaves unset."""
     settings = replace(settings, jwt_secret=environment.signing_secret(settings))
     common = {
-        "LOG_FORMAT": "text",  # for people, unless they want it otherwise
+        "LOG_FORMAT": "text",  # unless the environment says otherwise
         **environ,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', os.defpath)}",
         "JWT_SECRET": settings.require_jwt_secret(),
@@ -177,7 +177,7 @@ def _prepared(settings: Settings, environ: Mapping[str, str], *, fresh: bool = F
     }
     if settings.database_url:
         if settings.migration_database_url:
-            migrate.up(settings.migration_database_url)
+            migrations.up(settings.migration_database_url)
         yield Service(settings, {"web": common, "worker": common}, None)
         return
     with postgres.running(settings.data_dir / CLUSTER, fresh=fresh) as server:
@@ -190,7 +190,7 @@ def _prepared(settings: Settings, environ: Mapping[str, str], *, fresh: bool = F
 
 @contextmanager
 def _serving(service: Service, stopping: threading.Event, *, output: IO[bytes] | None) -> Iterator[None]:
-    """The Procfile's web and worker, kept running; entered when the service answers."""
+    """Keep the Procfile's web and worker running; the context is entered once the service answers."""
     commands = [
         Command(name, _guarded(line), service.environments[name], output)
         for name, line in _procfile().items()
@@ -207,7 +207,7 @@ def _serving(service: Service, stopping: threading.Event, *, output: IO[bytes] |
 
 
 def _guarded(line: str) -> list[str]:
-    """A line of the Procfile, so that it ends with this process even if that is killed."""
+    """The command of a line of the Procfile, wrapped so that it ends with this process even by SIGKILL."""
     return [sys.executable, "-I", guard.__file__, "SIGTERM", "/bin/sh", "-c", f"exec {line}"]
 
 
@@ -229,7 +229,7 @@ def _wait_until_live(url: str, stopping: threading.Event) -> None:
 
 
 def _stopping() -> threading.Event:
-    """Set by SIGINT and SIGTERM, and when whoever started this process is gone (make, killed)."""
+    """An event that SIGINT, SIGTERM and the end of the parent process (make, when it is killed) set."""
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
@@ -245,11 +245,11 @@ def _stopping() -> threading.Event:
 
 
 def _require_free_port(port: int) -> None:
-    """Wait for a server that is just ending; DevServerError if the port stays taken."""
+    """Wait for a server that is shutting down; DevServerError if the port stays in use."""
     deadline = time.monotonic() + PORT_TIMEOUT_S
     while not _is_free(port):
         if time.monotonic() > deadline:
-            raise DevServerError(f"port {port} is taken; stop what uses it, or set PORT to another")
+            raise DevServerError(f"port {port} is in use; stop the process that uses it, or set another PORT")
         time.sleep(LOOK_INTERVAL_S)
 
 
@@ -264,7 +264,7 @@ def _is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A TCP port that nothing uses now."""
+    """A TCP port that is not in use at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,7 +1,6 @@
-"""Assets one by one: read, in pages too, created, changed and deleted."""
+"""Assets: read one by one or in pages, created, changed and deleted."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -10,22 +9,17 @@ from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
+from bulkimport.store import pages
+from bulkimport.store.asset_columns import NAMES, NewAsset, sql_list
+
 BY_ID, NEWEST_FIRST, BY_IDENTIFIER = SORTS = ("id", "-id", "identifier")
 
 
 @dataclass(frozen=True)
-class Asset:
-    """A stored asset."""
+class Asset(NewAsset):
+    """A stored asset: what callers set, and what the service adds."""
 
     id: int
-    identifier: str
-    name: str
-    type: str
-    description: str | None
-    valid_from: datetime
-    valid_to: datetime | None
-    is_active: bool
-    metadata: dict[str, Any]
     created_at: datetime
     updated_at: datetime
     import_job_id: UUID | None
@@ -33,34 +27,31 @@ class Asset:
     version: int
 
 
-class NewAsset(NamedTuple):
-    """The fields that callers may set."""
-
-    identifier: str
-    name: str
-    type: str
-    description: str | None
-    valid_from: datetime
-    valid_to: datetime | None
-    is_active: bool
-    metadata: Mapping[str, Any]
+# The fields of Asset, in their order.
+COLUMNS = ", ".join(field.name for field in fields(Asset))
 
 
-class Key(NamedTuple):
-    """Where a page ended."""
+class PageKey(NamedTuple):
+    """The asset with which a page ended."""
 
     identifier: str
     id: int
+
+
+class Page(NamedTuple):
+    """A page of assets, and the key after which the next page begins: None on the last page."""
+
+    assets: list[Asset]
+    next_key: PageKey | None
 
 
 class IdentifierTakenError(Exception):
     """Another live asset of the account has the identifier."""
 
 
-GET = """
+GET = f"""
 /* assets.get */
-SELECT id, identifier, name, type, description, valid_from, valid_to, is_active, metadata,
-       created_at, updated_at, import_job_id, import_row, version
+SELECT {COLUMNS}
 FROM trakrf.assets
 WHERE account_id = %(account_id)s
   AND id         = %(asset_id)s
@@ -69,16 +60,15 @@ WHERE account_id = %(account_id)s
 
 
 def get(cursor: Cursor, *, account_id: int, asset_id: int) -> Asset | None:
-    """The account's live asset of this id, or None: absent and foreign are the same."""
+    """The account's live asset with this id; None if it does not exist or belongs to another account."""
     cursor.execute(GET, {"account_id": account_id, "asset_id": asset_id})
-    found = cursor.fetchone()
-    return Asset(*found) if found else None
+    row = cursor.fetchone()
+    return Asset(*row) if row else None
 
 
-LOCK = """
+LOCK = f"""
 /* assets.lock */
-SELECT id, identifier, name, type, description, valid_from, valid_to, is_active, metadata,
-       created_at, updated_at, import_job_id, import_row, version
+SELECT {COLUMNS}
 FROM trakrf.assets
 WHERE account_id = %(account_id)s
   AND id         = %(asset_id)s
@@ -88,65 +78,110 @@ FOR NO KEY UPDATE
 
 
 def lock(cursor: Cursor, *, account_id: int, asset_id: int) -> Asset | None:
-    """As get; others can change the asset when this transaction ends."""
+    """As get; until the transaction ends nobody else can change the asset."""
     cursor.execute(LOCK, {"account_id": account_id, "asset_id": asset_id})
-    found = cursor.fetchone()
-    return Asset(*found) if found else None
+    row = cursor.fetchone()
+    return Asset(*row) if row else None
 
 
-# What is not asked for is NULL, and then no condition; likewise below. The order walks the primary key.
-PAGE_BY_ID = """
+# A filter that is NULL matches every asset.
+MATCHES_JOB = "(%(import_job_id)s IS NULL OR import_job_id = %(import_job_id)s)"
+MATCHES_QUERY = (
+    "(%(type)s IS NULL OR type = %(type)s) AND (%(is_active)s IS NULL OR is_active = %(is_active)s)"
+    " AND (%(pattern)s IS NULL OR identifier ILIKE %(pattern)s OR name ILIKE %(pattern)s"
+    " OR description ILIKE %(pattern)s)"
+)
+
+# The innermost SELECT walks the primary key, and its LIMIT bounds what is read for a filter that matches
+# little. Deleted assets count, because they are read, too. The last row is kept even if it does not match:
+# the next page begins after it.
+PAGE_BY_ID = f"""
 /* assets.page_by_id */
-SELECT id, identifier, name, type, description, valid_from, valid_to, is_active, metadata,
-       created_at, updated_at, import_job_id, import_row, version
-FROM trakrf.assets
-WHERE account_id = %(account_id)s
-  AND deleted_at IS NULL
-  AND (%(identifier)s    IS NULL OR identifier    = %(identifier)s)
-  AND (%(type)s          IS NULL OR type          = %(type)s)
-  AND (%(is_active)s     IS NULL OR is_active     = %(is_active)s)
-  AND (%(import_job_id)s IS NULL OR import_job_id = %(import_job_id)s)
-  AND (%(pattern)s IS NULL OR identifier ILIKE %(pattern)s OR name ILIKE %(pattern)s
-                           OR description ILIKE %(pattern)s)
-  AND id > coalesce(%(after_id)s, 0)
+SELECT {COLUMNS}, matches, is_end_of_scan
+FROM (
+    SELECT *,
+           deleted_at IS NULL AND {MATCHES_JOB} AND {MATCHES_QUERY} AS matches,
+           row_number() OVER (ORDER BY id) = %(scan_rows)s AS is_end_of_scan
+    FROM (
+        SELECT *
+        FROM trakrf.assets
+        WHERE account_id = %(account_id)s
+          AND id > coalesce(%(after_id)s, 0)
+        ORDER BY id
+        LIMIT %(scan_rows)s
+    ) AS scanned
+) AS looked_at
+WHERE matches OR is_end_of_scan
 ORDER BY id
 LIMIT %(limit)s
 """
 
-PAGE_NEWEST_FIRST = """
+PAGE_NEWEST_FIRST = f"""
 /* assets.page_newest_first */
-SELECT id, identifier, name, type, description, valid_from, valid_to, is_active, metadata,
-       created_at, updated_at, import_job_id, import_row, version
-FROM trakrf.assets
-WHERE account_id = %(account_id)s
-  AND deleted_at IS NULL
-  AND (%(identifier)s    IS NULL OR identifier    = %(identifier)s)
-  AND (%(type)s          IS NULL OR type          = %(type)s)
-  AND (%(is_active)s     IS NULL OR is_active     = %(is_active)s)
-  AND (%(import_job_id)s IS NULL OR import_job_id = %(import_job_id)s)
-  AND (%(pattern)s IS NULL OR identifier ILIKE %(pattern)s OR name ILIKE %(pattern)s
-                           OR description ILIKE %(pattern)s)
-  AND id < coalesce(%(after_id)s, 9223372036854775807)
+SELECT {COLUMNS}, matches, is_end_of_scan
+FROM (
+    SELECT *,
+           deleted_at IS NULL AND {MATCHES_JOB} AND {MATCHES_QUERY} AS matches,
+           row_number() OVER (ORDER BY id DESC) = %(scan_rows)s AS is_end_of_scan
+    FROM (
+        SELECT *
+        FROM trakrf.assets
+        WHERE account_id = %(account_id)s
+          AND id < coalesce(%(after_id)s, 9223372036854775807)
+        ORDER BY id DESC
+        LIMIT %(scan_rows)s
+    ) AS scanned
+) AS looked_at
+WHERE matches OR is_end_of_scan
 ORDER BY id DESC
 LIMIT %(limit)s
 """
 
-# The order walks assets_live_identifier_idx.
-PAGE_BY_IDENTIFIER = """
+# The innermost SELECT walks assets_live_identifier_idx, which has no deleted assets.
+PAGE_BY_IDENTIFIER = f"""
 /* assets.page_by_identifier */
-SELECT id, identifier, name, type, description, valid_from, valid_to, is_active, metadata,
-       created_at, updated_at, import_job_id, import_row, version
-FROM trakrf.assets
-WHERE account_id = %(account_id)s
-  AND deleted_at IS NULL
-  AND (%(identifier)s    IS NULL OR identifier    = %(identifier)s)
-  AND (%(type)s          IS NULL OR type          = %(type)s)
-  AND (%(is_active)s     IS NULL OR is_active     = %(is_active)s)
-  AND (%(import_job_id)s IS NULL OR import_job_id = %(import_job_id)s)
-  AND (%(pattern)s IS NULL OR identifier ILIKE %(pattern)s OR name ILIKE %(pattern)s
-                           OR description ILIKE %(pattern)s)
-  AND identifier > coalesce(%(after_identifier)s, '')
+SELECT {COLUMNS}, matches, is_end_of_scan
+FROM (
+    SELECT *,
+           {MATCHES_JOB} AND {MATCHES_QUERY} AS matches,
+           row_number() OVER (ORDER BY identifier) = %(scan_rows)s AS is_end_of_scan
+    FROM (
+        SELECT *
+        FROM trakrf.assets
+        WHERE account_id = %(account_id)s
+          AND deleted_at IS NULL
+          AND identifier > coalesce(%(after_identifier)s, '')
+        ORDER BY identifier
+        LIMIT %(scan_rows)s
+    ) AS scanned
+) AS looked_at
+WHERE matches OR is_end_of_scan
 ORDER BY identifier
+LIMIT %(limit)s
+"""
+
+# Without OFFSET 0 the planner may walk the whole account in the order of the page, hoping to meet the assets
+# of the job soon. With it, the planner reads those that the index finds, and sorts them.
+PAGE_BY_INDEX = f"""
+/* assets.page_by_index */
+SELECT {COLUMNS}, true, false
+FROM (
+    SELECT *
+    FROM trakrf.assets
+    WHERE account_id = %(account_id)s
+      AND deleted_at IS NULL
+      AND (%(identifier)s IS NULL OR identifier = %(identifier)s)
+      AND {MATCHES_JOB}
+    OFFSET 0
+) AS named
+WHERE {MATCHES_QUERY}
+  AND (%(after_id)s IS NULL OR CASE %(sort)s
+                                   WHEN 'id'  THEN id > %(after_id)s
+                                   WHEN '-id' THEN id < %(after_id)s
+                                   ELSE identifier > %(after_identifier)s
+                               END)
+ORDER BY CASE %(sort)s WHEN 'id' THEN id WHEN '-id' THEN -id END,
+         CASE %(sort)s WHEN 'identifier' THEN identifier END
 LIMIT %(limit)s
 """
 
@@ -157,7 +192,7 @@ def page(
     cursor: Cursor,
     *,
     account_id: int,
-    after: Key | None = None,
+    after: PageKey | None = None,
     limit: int,
     sort: str = BY_ID,
     identifier: str | None = None,
@@ -165,38 +200,47 @@ def page(
     is_active: bool | None = None,
     import_job_id: UUID | None = None,
     q: str | None = None,
-) -> list[Asset]:
-    """Live assets, one of SORTS, from the first one behind `after`; `q` is somewhere in their texts."""
-    cursor.execute(
-        PAGES[sort],
-        {
-            "account_id": account_id,
-            "after_id": after.id if after else None,
-            "after_identifier": after.identifier if after else None,
-            "limit": limit,
-            "identifier": identifier,
-            "type": type,
-            "is_active": is_active,
-            "import_job_id": import_job_id,
-            "pattern": _containing(q) if q else None,
-        },
-    )
-    return [Asset(*found) for found in cursor]
+) -> Page:
+    """At most `limit` live assets after `after`, ordered by `sort`, one of SORTS.
+
+    `q` is a text that the identifier, name or description contains. A page looks at pages.SCAN_ROWS assets at
+    most, and is shorter than `limit` if fewer of those match. Assets that `identifier` or `import_job_id`
+    selects are found wherever they are.
+    """
+    parameters = {
+        "account_id": account_id,
+        "after_id": after.id if after else None,
+        "after_identifier": after.identifier if after else None,
+        "limit": limit + 1,
+        "scan_rows": pages.SCAN_ROWS,
+        "sort": sort,
+        "identifier": identifier,
+        "type": type,
+        "is_active": is_active,
+        "import_job_id": import_job_id,
+        "pattern": _containing(q) if q else None,
+    }
+    if identifier is None:
+        cursor.execute(PAGES[sort], parameters)
+        scanned = _page(cursor, limit)
+        # The assets of a job mostly lie together, and then need not all be read and sorted for each page.
+        if import_job_id is None or scanned.next_key is None or len(scanned.assets) == limit:
+            return scanned
+    cursor.execute(PAGE_BY_INDEX, parameters)
+    return _page(cursor, limit)
 
 
-INSERT = """
+PARAMETERS = sql_list("%({column})s")
+INSERT = f"""
 /* assets.insert */
-INSERT INTO trakrf.assets (account_id, identifier, name, type, description, valid_from, valid_to, is_active,
-                           metadata)
-VALUES (%(account_id)s, %(identifier)s, %(name)s, %(type)s, %(description)s, %(valid_from)s, %(valid_to)s,
-        %(is_active)s, %(metadata)s)
-RETURNING id, identifier, name, type, description, valid_from, valid_to, is_active, metadata,
-          created_at, updated_at, import_job_id, import_row, version
+INSERT INTO trakrf.assets (account_id, identifier, {NAMES}, metadata)
+VALUES (%(account_id)s, %(identifier)s, {PARAMETERS}, %(metadata)s)
+RETURNING {COLUMNS}
 """
 
 
 def insert(cursor: Cursor, *, account_id: int, asset: NewAsset) -> Asset:
-    """Create an asset, or raise IdentifierTakenError; then the transaction must be rolled back."""
+    """Create an asset. IdentifierTakenError if it exists: the transaction must then be rolled back."""
     try:
         cursor.execute(INSERT, {**_parameters(asset), "account_id": account_id})
     except UniqueViolation as error:
@@ -204,31 +248,26 @@ def insert(cursor: Cursor, *, account_id: int, asset: NewAsset) -> Asset:
     return Asset(*(cursor.fetchone() or ()))
 
 
-UPDATE = """
+SET_TO_PARAMETERS = sql_list("{column} = %({column})s")
+UPDATE = f"""
 /* assets.update */
 UPDATE trakrf.assets
-SET identifier  = %(identifier)s,
-    name        = %(name)s,
-    type        = %(type)s,
-    description = %(description)s,
-    valid_from  = %(valid_from)s,
-    valid_to    = %(valid_to)s,
-    is_active   = %(is_active)s,
-    metadata    = %(metadata)s,
-    updated_at  = now(),
-    version     = version + 1
+SET identifier = %(identifier)s,
+    {SET_TO_PARAMETERS},
+    metadata   = %(metadata)s,
+    updated_at = now(),
+    version    = version + 1
 WHERE account_id = %(account_id)s
   AND id         = %(asset_id)s
   AND deleted_at IS NULL
-RETURNING id, identifier, name, type, description, valid_from, valid_to, is_active, metadata,
-          created_at, updated_at, import_job_id, import_row, version
+RETURNING {COLUMNS}
 """
 
 
 def update(cursor: Cursor, *, account_id: int, asset_id: int, asset: NewAsset) -> Asset:
-    """Change every field, or raise IdentifierTakenError; then the transaction must be rolled back.
+    """Replace what callers set of an asset, which must be locked.
 
-    Needs the lock.
+    IdentifierTakenError if another asset has the identifier: the transaction must then be rolled back.
     """
     try:
         cursor.execute(UPDATE, {**_parameters(asset), "account_id": account_id, "asset_id": asset_id})
@@ -250,16 +289,22 @@ WHERE account_id = %(account_id)s
 
 
 def delete(cursor: Cursor, *, account_id: int, asset_id: int) -> None:
-    """The asset is there no more, and its identifier is free."""
+    """Delete an asset, which frees its identifier."""
     cursor.execute(DELETE, {"account_id": account_id, "asset_id": asset_id})
 
 
+def _page(cursor: Cursor, limit: int) -> Page:
+    rows, last_row = pages.cut(cursor.fetchall(), limit)
+    last = Asset(*last_row) if last_row else None
+    return Page([Asset(*row) for row in rows], PageKey(last.identifier, last.id) if last else None)
+
+
 def _parameters(asset: NewAsset) -> dict[str, Any]:
-    return {**asset._asdict(), "metadata": Json(dict(asset.metadata))}
+    return {**vars(asset), "metadata": Json(dict(asset.metadata))}
 
 
 def _containing(text: str) -> str:
-    """A pattern of LIKE for texts with this one in them, taken literally."""
+    """A LIKE pattern for texts that contain this one, taken literally."""
     for special in ("\\", "%", "_"):
         text = text.replace(special, "\\" + special)
     return f"%{text}%"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from psycopg2 import Binary
@@ -20,6 +21,13 @@ class Chunk:
     rows: int
     body: bytes
     only_rows: Sequence[int] | None = None
+
+
+class Undone(NamedTuple):
+    """How much of a finished job is still to be done: its kept slices, and the rows in them that count."""
+
+    chunks: int
+    rows: int
 
 
 INSERT = """
@@ -108,42 +116,86 @@ def set_handled(cursor: Cursor, *, account_id: int, job_id: UUID, number: int) -
     cursor.execute(SET_HANDLED, {"account_id": account_id, "job_id": job_id, "number": number})
 
 
-# What is still to be done of a job's kept slices: of one that was handled, the rows with errors; of any
-# other, all that counts. The errors from its first row on to the next kept slice are its own: slices with no
-# errors are not kept.
+# Of a slice that was handled, the rows that failed are still to be done; of any other, all that counts. Where
+# slices were handled, they have all of the job's failed rows; an all-or-nothing job may have failed rows, and
+# has no slice that was handled.
+UNDONE = """
+/* chunks.undone */
+SELECT count(*),
+       coalesce(sum(rows) FILTER (WHERE NOT handled), 0)::int
+       + CASE WHEN bool_or(handled) THEN %(failed_rows)s ELSE 0 END
+FROM trakrf.bulk_import_chunks
+WHERE account_id = %(account_id)s
+  AND job_id     = %(job_id)s
+"""
+
+
+def undone(cursor: Cursor, *, account_id: int, job_id: UUID, failed_rows: int) -> Undone:
+    """What copy_undone would copy, slice by slice, of a job that has so many failed rows."""
+    cursor.execute(UNDONE, {"account_id": account_id, "job_id": job_id, "failed_rows": failed_rows})
+    return Undone(*cursor.fetchone() or (0, 0))
+
+
+# The errors from a slice's first row on to the next kept slice are its own: slices with no errors are not
+# kept. lead() has a default, since with row-level security a coalesce() would not be a condition of the
+# index, and all later errors of the job would be read. MATERIALIZED, or they are read twice, for `undone` is
+# used twice.
 COPY_UNDONE = """
 /* chunks.copy_undone */
-INSERT INTO trakrf.bulk_import_chunks (account_id, job_id, number, first_row, first_line, rows, body,
-                                       only_rows)
-SELECT %(account_id)s, %(job_id)s, row_number() OVER (ORDER BY number) - 1, first_row, first_line,
-       coalesce(cardinality(undone), rows), body, undone
-FROM (
-    SELECT number, first_row, first_line, rows, body,
+WITH kept AS (
+    SELECT *, lead(first_row, 1, 2147483647) OVER (ORDER BY number) AS next_row
+    FROM (
+        SELECT *
+        FROM trakrf.bulk_import_chunks
+        WHERE account_id = %(account_id)s
+          AND job_id     = %(parent_id)s
+        ORDER BY number
+        LIMIT 2
+        OFFSET %(place)s
+    ) AS this_and_next
+    ORDER BY number
+    LIMIT 1
+), copied AS MATERIALIZED (
+    SELECT first_row, first_line, rows, body,
            CASE WHEN handled
                 THEN ARRAY(SELECT DISTINCT row_number
                            FROM trakrf.bulk_import_errors AS error
                            WHERE error.account_id  = %(account_id)s
                              AND error.job_id      = %(parent_id)s
                              AND error.row_number >= kept.first_row
-                             AND error.row_number <  coalesce(next_row, 2147483647)
+                             AND error.row_number <  kept.next_row
                            ORDER BY row_number)
                 ELSE only_rows
            END AS undone
-    FROM (
-        SELECT *, lead(first_row) OVER (ORDER BY number) AS next_row
-        FROM trakrf.bulk_import_chunks
-        WHERE account_id = %(account_id)s
-          AND job_id     = %(parent_id)s
-    ) AS kept
-) AS copied
-RETURNING rows
+    FROM kept
+)
+INSERT INTO trakrf.bulk_import_chunks (account_id, job_id, number, first_row, first_line, rows, body,
+                                       only_rows)
+SELECT %(account_id)s, %(job_id)s, %(number)s, first_row, first_line, coalesce(cardinality(undone), rows),
+       body, undone
+FROM copied
 """
 
 
-def copy_undone(cursor: Cursor, *, account_id: int, job_id: UUID, parent_id: UUID) -> list[int]:
-    """Give a job the slices of another one with what is still to be done; return the rows of each."""
-    cursor.execute(COPY_UNDONE, {"account_id": account_id, "job_id": job_id, "parent_id": parent_id})
-    return [rows for (rows,) in cursor]
+def copy_undone(
+    cursor: Cursor, *, account_id: int, job_id: UUID, number: int, parent_id: UUID | None, place: int
+) -> None:
+    """Give a job, under this number, what is still to be done of another one's kept slice.
+
+    `place` counts the kept slices from 0. Raises LookupError if there is no such slice.
+    """
+    cursor.execute(
+        COPY_UNDONE,
+        {
+            "account_id": account_id,
+            "job_id": job_id,
+            "number": number,
+            "parent_id": parent_id,
+            "place": place,
+        },
+    )
+    if cursor.rowcount != 1:
+        raise LookupError(f"job {parent_id} has no kept chunk {place} for job {job_id}")
 
 
 DELETE = """

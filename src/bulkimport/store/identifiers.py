@@ -48,14 +48,19 @@ def note(cursor: Cursor, *, account_id: int, job_id: UUID) -> list[Repeated]:
     return [Repeated(*found) for found in cursor]
 
 
-FORGET = """
-/* identifiers.forget */
+# By their places in the table: see row_errors.DELETE_SOME.
+FORGET_SOME = """
+/* identifiers.forget_some */
 DELETE FROM trakrf.bulk_import_identifiers
-WHERE account_id = %(account_id)s
-  AND job_id     = %(job_id)s
+WHERE ctid = ANY (ARRAY(SELECT ctid
+                        FROM trakrf.bulk_import_identifiers
+                        WHERE account_id = %(account_id)s
+                          AND job_id     = %(job_id)s
+                        LIMIT %(limit)s))
 """
 
 
-def forget(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """The job is finished."""
-    cursor.execute(FORGET, {"account_id": account_id, "job_id": job_id})
+def forget_some(cursor: Cursor, *, account_id: int, job_id: UUID, limit: int) -> int:
+    """Forget at most so many of a finished job's identifiers; return how many it was."""
+    cursor.execute(FORGET_SOME, {"account_id": account_id, "job_id": job_id, "limit": limit})
+    return cursor.rowcount

@@ -9,6 +9,8 @@ from uuid import UUID
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
+from bulkimport.store import pages
+
 PENDING, PROCESSING = "pending", "processing"
 COMPLETED, FAILED, CANCELLED = "completed", "failed", "cancelled"
 FINAL_STATUSES = (COMPLETED, FAILED, CANCELLED)
@@ -16,7 +18,7 @@ STATUSES = (PENDING, PROCESSING, *FINAL_STATUSES)
 
 IMPORT, REVERT = "import", "revert"
 
-MAX_ERRORS = 100  # in the job itself; all of them are in bulk_import_errors
+MAX_ERRORS = 100  # in the job itself; all that are kept are in bulk_import_errors
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,13 @@ class Job:
     def file(self) -> "Job | None":
         """The file's part of the receipt, where the job was made from one."""
         return self if self.file_sha256 is not None else None
+
+
+class Page(NamedTuple):
+    """Some jobs, and the key behind which the next page begins: None at the end."""
+
+    jobs: list[Job]
+    next_key: tuple[datetime, UUID] | None
 
 
 class State(NamedTuple):
@@ -139,11 +148,12 @@ SELECT id, kind, status, total_rows, processed_rows, failed_rows, created_rows, 
 FROM trakrf.bulk_import_jobs
 WHERE account_id = %(account_id)s
   AND id         = %(job_id)s
+  AND deleted_at IS NULL
 """
 
 
 def get(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job | None:
-    """The account's job of this id, or None: absent and foreign are the same."""
+    """The account's job of this id, or None: absent, deleted and foreign are the same."""
     cursor.execute(GET, {"account_id": account_id, "job_id": job_id})
     found = cursor.fetchone()
     return Job(*found) if found else None
@@ -156,30 +166,43 @@ SELECT status, xmin::text
 FROM trakrf.bulk_import_jobs
 WHERE account_id = %(account_id)s
   AND id         = %(job_id)s
+  AND deleted_at IS NULL
 """
 
 
 def get_state(cursor: Cursor, *, account_id: int, job_id: UUID) -> State | None:
-    """The status and the version of a job, or None: absent and foreign are the same."""
+    """The status and the version of a job, or None: absent, deleted and foreign are the same."""
     cursor.execute(GET_STATE, {"account_id": account_id, "job_id": job_id})
     found = cursor.fetchone()
     return State(*found) if found else None
 
 
-# What is not asked for is NULL, and then no condition. bulk_import_jobs_newest_idx gives the order.
+# What is not asked for is NULL, and then no condition. The order walks bulk_import_jobs_newest_idx, so far as
+# in assets.PAGE_BY_ID.
 PAGE = """
 /* jobs.page */
 SELECT id, kind, status, total_rows, processed_rows, failed_rows, created_rows, updated_rows, skipped_rows,
        removed_rows, blank_rows, errors, error_summary, failure, options, header, columns, ignored_columns,
        parent_job_id, created_by, request_id, traceparent, file_name, file_bytes, file_sha256, created_at,
-       started_at, advanced_at, cancel_requested_at, completed_at, xmin::text
-FROM trakrf.bulk_import_jobs
-WHERE account_id = %(account_id)s
-  AND (%(status)s         IS NULL OR status      = %(status)s)
-  AND (%(created_by)s     IS NULL OR created_by  = %(created_by)s)
-  AND (%(created_after)s  IS NULL OR created_at >  %(created_after)s)
-  AND (%(created_before)s IS NULL OR created_at <  %(created_before)s)
-  AND (%(before_time)s    IS NULL OR (created_at, id) < (%(before_time)s, %(before_id)s))
+       started_at, advanced_at, cancel_requested_at, completed_at, version, matches, is_end_of_scan
+FROM (
+    SELECT *,
+           (%(status)s IS NULL OR status = %(status)s)
+           AND (%(created_by)s IS NULL OR created_by = %(created_by)s) AS matches,
+           row_number() OVER (ORDER BY created_at DESC, id DESC) = %(scan_rows)s AS is_end_of_scan
+    FROM (
+        SELECT *, xmin::text AS version
+        FROM trakrf.bulk_import_jobs
+        WHERE account_id = %(account_id)s
+          AND deleted_at IS NULL
+          AND (%(created_after)s  IS NULL OR created_at >  %(created_after)s)
+          AND (%(created_before)s IS NULL OR created_at <  %(created_before)s)
+          AND (%(before_time)s    IS NULL OR (created_at, id) < (%(before_time)s, %(before_id)s))
+        ORDER BY created_at DESC, id DESC
+        LIMIT %(scan_rows)s
+    ) AS scanned
+) AS looked_at
+WHERE matches OR is_end_of_scan
 ORDER BY created_at DESC, id DESC
 LIMIT %(limit)s
 """
@@ -195,8 +218,11 @@ def page(
     created_by: str | None = None,
     created_after: datetime | None = None,
     created_before: datetime | None = None,
-) -> list[Job]:
-    """The account's jobs, newest first, from the first one older than `before`."""
+) -> Page:
+    """The account's jobs, newest first, from the first one older than `before`.
+
+    A page looks at pages.SCAN_ROWS jobs at most, and is shorter than `limit` where fewer of those match.
+    """
     before_time, before_id = before or (None, None)
     cursor.execute(
         PAGE,
@@ -204,14 +230,17 @@ def page(
             "account_id": account_id,
             "before_time": before_time,
             "before_id": before_id,
-            "limit": limit,
+            "limit": limit + 1,
+            "scan_rows": pages.SCAN_ROWS,
             "status": status,
             "created_by": created_by,
             "created_after": created_after,
             "created_before": created_before,
         },
     )
-    return [Job(*found) for found in cursor]
+    rows, last = pages.cut(cursor.fetchall(), limit)
+    ended = Job(*last) if last else None
+    return Page([Job(*row) for row in rows], (ended.created_at, ended.id) if ended else None)
 
 
 def require(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
@@ -222,32 +251,77 @@ def require(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
     return job
 
 
-# The newest one, where the same file was handed in more than once. It may itself have been a file of failed
-# rows, with the two columns that those have more.
-FIND_WITH_ERROR = """
-/* jobs.find_with_error */
+# The header of a job has our own columns where its file was one of failed rows itself. Two jobs are enough to
+# know that it is not one alone.
+WITH_FAILED_ROW = """
+/* jobs.with_failed_row */
 SELECT id
 FROM trakrf.bulk_import_jobs AS job
 WHERE account_id = %(account_id)s
-  AND array_remove(array_remove(header, '_row'), '_errors') = %(header)s
+  AND array_remove(array_remove(array_remove(header, '_row'), '_errors'), '_job') = %(header)s
   AND failed_rows > 0
-  AND EXISTS (SELECT FROM trakrf.bulk_import_errors AS error
-              WHERE error.account_id = %(account_id)s
-                AND error.job_id     = job.id
-                AND error.row_number = %(row)s)
-ORDER BY created_at DESC
-LIMIT 1
+  AND deleted_at IS NULL
+  AND %(row_errors)s = (SELECT string_agg(message, %(separator)s ORDER BY position)
+                        FROM trakrf.bulk_import_errors AS error
+                        WHERE error.account_id = %(account_id)s
+                          AND error.job_id     = job.id
+                          AND error.row_number = %(row)s)
+LIMIT 2
 """
 
 
-def find_with_error(cursor: Cursor, *, account_id: int, header: Sequence[str], row: int) -> UUID | None:
-    """The account's newest job with this header in which this row failed."""
-    cursor.execute(FIND_WITH_ERROR, {"account_id": account_id, "header": list(header), "row": row})
-    found = cursor.fetchone()
-    return found[0] if found else None
+def with_failed_row(
+    cursor: Cursor, *, account_id: int, header: Sequence[str], row: int, errors: str, separator: str
+) -> list[UUID]:
+    """Jobs of the account with this header in which this row failed with these messages; two at most."""
+    cursor.execute(
+        WITH_FAILED_ROW,
+        {
+            "account_id": account_id,
+            "header": list(header),
+            "row": row,
+            "row_errors": errors,
+            "separator": separator,
+        },
+    )
+    return [job_id for (job_id,) in cursor]
 
 
-# Its chunks, errors and the rest go with it.
+# A job that was deleted while another one was made of it would leave that one without its rows. Rows that
+# refer to the job may be added all the same.
+LOCK = """
+/* jobs.lock */
+SELECT 1
+FROM trakrf.bulk_import_jobs
+WHERE account_id = %(account_id)s
+  AND id         = %(job_id)s
+FOR NO KEY UPDATE
+"""
+
+
+def lock(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
+    """Wait for others that have locked the job, and keep it as it is until the transaction ends."""
+    cursor.execute(LOCK, {"account_id": account_id, "job_id": job_id})
+
+
+# Without a parent, or a deleted revert would keep the job that it reverted from being reverted again.
+HIDE = """
+/* jobs.hide */
+UPDATE trakrf.bulk_import_jobs
+SET deleted_at    = now(),
+    parent_job_id = NULL
+WHERE account_id = %(account_id)s
+  AND id         = %(job_id)s
+  AND deleted_at IS NULL
+"""
+
+
+def hide(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
+    """From here on the job is there for nobody; needs its lock."""
+    cursor.execute(HIDE, {"account_id": account_id, "job_id": job_id})
+
+
+# Whatever else is left of it goes with it.
 DELETE = """
 /* jobs.delete */
 DELETE FROM trakrf.bulk_import_jobs
@@ -257,7 +331,7 @@ WHERE account_id = %(account_id)s
 
 
 def delete(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """The job is forgotten; its assets stay."""
+    """Remove the job, of which nothing else should be left; its assets stay."""
     cursor.execute(DELETE, {"account_id": account_id, "job_id": job_id})
 
 

@@ -1,5 +1,8 @@
 """The queue: one row an unfinished job, with its checkpoint and its attempts.
 
+A retry begins with turns that copy its parent's chunks, one each. The copies are numbered from the first turn
+after those, so that the checkpoint counts copies and imports without a break.
+
 A claim counts the attempt and commits at once; the work then locks the row again, in the transaction that
 writes the chunk. (only_check, next_chunk, attempts) is the fencing token: a worker that slept through its
 turn finds another's token and stops. A claim that was released frees its token for the next claim of the
@@ -13,11 +16,14 @@ from psycopg2.extensions import cursor as Cursor
 
 CHANNEL = "bulkimport_queue"
 CLAIM_GRACE_S = 2  # from a claim to its lock nobody else claims the job; after that the lock protects it
+# No claim and no release puts a job off for as long as this. A not_before that lies further ahead was written
+# before the clock was set back.
+MAX_WAIT_S = 2 * CLAIM_GRACE_S
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A worker's turn at one chunk. `attempt` counts from 1.
+    """A worker's turn at one chunk. `attempt` counts from 1. The first `copies` of the `chunks` are copies.
 
     `only_check`: nothing of the job is imported any more, and its rows are checked to report what is wrong.
     """
@@ -28,6 +34,17 @@ class Claim:
     chunks: int
     attempt: int
     only_check: bool
+    copies: int = 0
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether a chunk of the job's parent is to be copied, and none imported."""
+        return self.next_chunk < self.copies
+
+    @property
+    def is_first_chunk(self) -> bool:
+        """Whether the import begins with this chunk."""
+        return self.next_chunk == self.copies
 
     @property
     def is_last_chunk(self) -> bool:
@@ -82,6 +99,28 @@ def position(cursor: Cursor, *, account_id: int, job_id: UUID) -> int:
     return found[0]
 
 
+# A revert reads what its parent did, to its end; a retry its parent's chunks, until it has copied them.
+FIND_DEPENDENT = """
+/* queue.find_dependent */
+SELECT job.id
+FROM trakrf.bulk_import_jobs AS job
+JOIN trakrf.bulk_import_queue AS queue
+  ON queue.account_id = job.account_id
+ AND queue.job_id     = job.id
+WHERE job.account_id    = %(account_id)s
+  AND job.parent_job_id = %(parent_id)s
+  AND (job.kind = 'revert' OR queue.next_chunk < queue.copies)
+LIMIT 1
+"""
+
+
+def find_dependent(cursor: Cursor, *, account_id: int, parent_id: UUID) -> UUID | None:
+    """An unfinished job that still needs what this one has kept, or None."""
+    cursor.execute(FIND_DEPENDENT, {"account_id": account_id, "parent_id": parent_id})
+    found = cursor.fetchone()
+    return found[0] if found else None
+
+
 # SKIP LOCKED: who wants to end a job must not wait for a chunk.
 HOLD = """
 /* queue.hold */
@@ -110,6 +149,27 @@ def is_in_hand(cursor: Cursor, *, account_id: int, job_id: UUID) -> bool:
     return cursor.fetchone() is not None
 
 
+# A row's xmax is the transaction that locked it last, which holds its own number in pg_locks until it ends.
+# FOR UPDATE SKIP LOCKED would show the same, but would lock the free rows for a moment, and a worker that is
+# about to lock one of them would lose its turn.
+IN_HAND = """
+/* queue.in_hand */
+SELECT job_id, xmax IN (SELECT transactionid
+                        FROM pg_locks
+                        WHERE locktype = 'transactionid'
+                          AND granted)
+FROM trakrf.bulk_import_queue
+WHERE account_id = %(account_id)s
+ORDER BY job_id
+"""
+
+
+def in_hand(cursor: Cursor, *, account_id: int) -> list[UUID]:
+    """The account's jobs that are in the hands of a worker at this moment."""
+    cursor.execute(IN_HAND, {"account_id": account_id})
+    return [job_id for job_id, is_in_hand in cursor if is_in_hand]
+
+
 LISTEN = """
 /* queue.listen */
 LISTEN bulkimport_queue
@@ -123,8 +183,8 @@ def listen(cursor: Cursor) -> None:
 
 ENQUEUE = """
 /* queue.enqueue */
-INSERT INTO trakrf.bulk_import_queue (account_id, job_id, chunks, ahead)
-VALUES (%(account_id)s, %(job_id)s, %(chunks)s, %(ahead)s)
+INSERT INTO trakrf.bulk_import_queue (account_id, job_id, chunks, copies, ahead)
+VALUES (%(account_id)s, %(job_id)s, %(chunks)s, %(copies)s, %(ahead)s)
 """
 
 NOTIFY = """
@@ -133,9 +193,17 @@ SELECT pg_notify(%(channel)s, '')
 """
 
 
-def enqueue(cursor: Cursor, *, account_id: int, job_id: UUID, chunks: int, ahead: int = 0) -> None:
-    """Queue a job behind so many of its account; idle workers hear of it when the transaction commits."""
-    cursor.execute(ENQUEUE, {"account_id": account_id, "job_id": job_id, "chunks": chunks, "ahead": ahead})
+def enqueue(
+    cursor: Cursor, *, account_id: int, job_id: UUID, chunks: int, copies: int = 0, ahead: int = 0
+) -> None:
+    """Queue a job behind so many of its account; idle workers hear of it when the transaction commits.
+
+    `chunks` counts its turns, and `copies` those of them that only copy.
+    """
+    cursor.execute(
+        ENQUEUE,
+        {"account_id": account_id, "job_id": job_id, "chunks": chunks, "copies": copies, "ahead": ahead},
+    )
     cursor.execute(NOTIFY, {"channel": CHANNEL})
 
 
@@ -149,6 +217,7 @@ WITH candidate AS MATERIALIZED (
     SELECT account_id, job_id
     FROM trakrf.bulk_import_queue
     WHERE not_before <= clock_timestamp()
+       OR not_before >  clock_timestamp() + make_interval(secs => %(max_wait_s)s)
     ORDER BY next_chunk + ahead, enqueued_at
     LIMIT 1
     FOR UPDATE SKIP LOCKED
@@ -160,7 +229,7 @@ FROM candidate
 WHERE queue.account_id = candidate.account_id
   AND queue.job_id     = candidate.job_id
 RETURNING queue.account_id, queue.job_id, queue.next_chunk, queue.chunks, queue.attempts,
-          queue.only_check
+          queue.only_check, queue.copies
 """
 
 
@@ -169,7 +238,7 @@ def claim(cursor: Cursor) -> Claim | None:
 
     Commit before working on it.
     """
-    cursor.execute(CLAIM, {"grace_s": CLAIM_GRACE_S})
+    cursor.execute(CLAIM, {"grace_s": CLAIM_GRACE_S, "max_wait_s": MAX_WAIT_S})
     found = cursor.fetchone()
     return Claim(*found) if found else None
 
@@ -253,7 +322,10 @@ WHERE account_id = %(account_id)s
 
 
 def release(cursor: Cursor, claim: Claim, *, delay_s: float) -> None:
-    """Give the claim back uncharged, to be claimed again after the delay; nothing if it is another's."""
+    """Give the claim back uncharged, to be claimed again after the delay, at most MAX_WAIT_S.
+
+    Does nothing if the claim is another's.
+    """
     cursor.execute(RELEASE, {**vars(claim), "delay_s": delay_s})
 
 
@@ -261,8 +333,8 @@ def release(cursor: Cursor, claim: Claim, *, delay_s: float) -> None:
 class Sample:
     """The queue of all accounts at one moment.
 
-    `pending` jobs wait for their first chunk, and the oldest of them for `oldest_pending_s` seconds (0 where
-    there is none); `processing` ones have begun. `chunks` are still to be imported.
+    `pending` jobs wait for the import of their first chunk, and the oldest of them for `oldest_pending_s`
+    seconds (0 where there is none); `processing` ones have begun. `chunks` are still to be done, copies too.
     """
 
     pending: int
@@ -276,10 +348,11 @@ SAMPLE = """
 SELECT count(*) FILTER (WHERE is_pending),
        count(*) FILTER (WHERE NOT is_pending),
        coalesce(sum(chunks - next_chunk), 0)::int,
-       coalesce(extract(epoch FROM clock_timestamp() - min(enqueued_at) FILTER (WHERE is_pending)), 0)::float8
+       greatest(extract(epoch FROM clock_timestamp() - min(enqueued_at) FILTER (WHERE is_pending)), 0)::float8
 FROM (
     SELECT next_chunk, chunks, enqueued_at,
-           next_chunk = 0 AND attempts = 0 AND NOT only_check AS is_pending
+           next_chunk < copies
+           OR (next_chunk = copies AND attempts = 0 AND NOT only_check) AS is_pending
     FROM trakrf.bulk_import_queue
 ) AS queue
 """

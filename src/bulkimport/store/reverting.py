@@ -1,4 +1,4 @@
-"""What a job did to the assets, and its undoing: a range of the file's rows at a time."""
+"""What a job changed is noted, so that it can be undone: a range of the file's rows at a time."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -6,17 +6,12 @@ from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
-
-class Extent(NamedTuple):
-    """How many assets a job created or changed, and the last row of its file that did."""
-
-    assets: int
-    last_row: int
+from bulkimport.store.asset_columns import NAMES, sql_list
 
 
 @dataclass(frozen=True)
 class Span:
-    """Rows of a job's file, both ends included."""
+    """A range of rows in the file of the job to undo, both ends included."""
 
     account_id: int
     parent_id: UUID
@@ -24,8 +19,8 @@ class Span:
     last_row: int
 
 
-class Kept(NamedTuple):
-    """An asset that was changed since, and is kept as it is."""
+class ChangedAsset(NamedTuple):
+    """An asset that was changed after the import, and the row that had created or changed it before."""
 
     row: int
     identifier: str
@@ -43,51 +38,33 @@ WHERE account_id    = %(account_id)s
 
 
 def find(cursor: Cursor, *, account_id: int, parent_id: UUID) -> UUID | None:
-    """The job that undoes this one, or has done so; there is at most one."""
+    """The job that is undoing or has undone this one, if any; there is at most one."""
     cursor.execute(FIND, {"account_id": account_id, "parent_id": parent_id})
-    found = cursor.fetchone()
-    return found[0] if found else None
+    row = cursor.fetchone()
+    return row[0] if row else None
 
 
-FIND_UNFINISHED = """
-/* reverting.find_unfinished */
-SELECT id
-FROM trakrf.bulk_import_jobs
-WHERE account_id    = %(account_id)s
-  AND parent_job_id = %(parent_id)s
-  AND kind          = 'revert'
-  AND status        IN ('pending', 'processing')
+# Each from the end of an index: assets_import_idx, and the primary key of the changes.
+LAST_ROW = """
+/* reverting.last_row */
+SELECT greatest(
+    (SELECT max(import_row)
+     FROM trakrf.assets
+     WHERE account_id    = %(account_id)s
+       AND import_job_id = %(parent_id)s),
+    (SELECT max(row_number)
+     FROM trakrf.bulk_import_changes
+     WHERE account_id = %(account_id)s
+       AND job_id     = %(parent_id)s),
+    2)
 """
 
 
-def find_unfinished(cursor: Cursor, *, account_id: int, parent_id: UUID) -> UUID | None:
-    """The job that is undoing this one, and still needs what it has kept."""
-    cursor.execute(FIND_UNFINISHED, {"account_id": account_id, "parent_id": parent_id})
-    found = cursor.fetchone()
-    return found[0] if found else None
-
-
-EXTENT = """
-/* reverting.extent */
-SELECT coalesce(sum(assets), 0)::int, coalesce(max(last_row), 0)
-FROM (
-    SELECT count(*) AS assets, max(import_row) AS last_row
-    FROM trakrf.assets
-    WHERE account_id    = %(account_id)s
-      AND import_job_id = %(parent_id)s
-    UNION ALL
-    SELECT count(*), max(row_number)
-    FROM trakrf.bulk_import_changes
-    WHERE account_id = %(account_id)s
-      AND job_id     = %(parent_id)s
-) AS touched
-"""
-
-
-def extent(cursor: Cursor, *, account_id: int, parent_id: UUID) -> Extent:
-    """What there is to undo."""
-    cursor.execute(EXTENT, {"account_id": account_id, "parent_id": parent_id})
-    return Extent(*(cursor.fetchone() or (0, 0)))
+def last_row(cursor: Cursor, *, account_id: int, parent_id: UUID) -> int:
+    """The last row of a job's file that created or changed an asset; the first row, 2, if nothing is left."""
+    cursor.execute(LAST_ROW, {"account_id": account_id, "parent_id": parent_id})
+    (row,) = cursor.fetchone() or (2,)
+    return int(row)
 
 
 # The header is row 1.
@@ -100,14 +77,14 @@ FROM generate_series(0, (%(last_row)s - 2) / %(chunk_rows)s) AS number
 
 
 def plan(cursor: Cursor, *, account_id: int, job_id: UUID, last_row: int, chunk_rows: int) -> int:
-    """Cut the rows of the file into ranges, a chunk with no body each; return how many chunks that is."""
+    """Cut the rows of the file into ranges, each a chunk without a body; return the number of chunks."""
     cursor.execute(
         PLAN, {"account_id": account_id, "job_id": job_id, "last_row": last_row, "chunk_rows": chunk_rows}
     )
     return cursor.rowcount
 
 
-# In order of the identifier, as imports lock them, so that nobody waits in a circle.
+# In order of the identifier, as imports lock them, so that there is no deadlock.
 LOCK = """
 /* reverting.lock */
 SELECT count(*)
@@ -144,10 +121,10 @@ CROSS JOIN LATERAL (
 
 
 def lock(cursor: Cursor, span: Span) -> int:
-    """Keep others from changing what these rows created or changed; return how many assets that is."""
+    """Lock the assets that these rows created or changed; return how many there are."""
     cursor.execute(LOCK, vars(span))
-    found: tuple[int] = cursor.fetchone() or (0,)
-    return found[0]
+    (count,) = cursor.fetchone() or (0,)
+    return int(count)
 
 
 # An asset is created with version 1.
@@ -166,26 +143,22 @@ WHERE account_id    = %(account_id)s
 
 
 def remove(cursor: Cursor, span: Span) -> int:
-    """Delete what these rows created and nobody has changed since; return how many assets that was."""
+    """Delete the assets that these rows created, unless changed since; return how many were deleted."""
     cursor.execute(REMOVE, vars(span))
     return cursor.rowcount
 
 
-# By their places in the tables, which cannot change: the assets are locked, and the changes are this job's
-# alone. LIMIT 1: see staged_assets.REFUSED.
-RESTORE = """
+# The rows of both tables are named by ctid, which cannot change: the assets are locked, and no other job
+# touches these changes. LIMIT 1: see staged_assets.REFUSED.
+SET_TO_BEFORE = sql_list("{column} = before.{column}")
+RESTORE = f"""
 /* reverting.restore */
 WITH restored AS (
     UPDATE trakrf.assets AS asset
-    SET name        = before.name,
-        type        = before.type,
-        description = before.description,
-        valid_from  = before.valid_from,
-        valid_to    = before.valid_to,
-        is_active   = before.is_active,
-        metadata    = before.metadata,
-        updated_at  = now(),
-        version     = asset.version + 1
+    SET {SET_TO_BEFORE},
+        metadata   = before.metadata,
+        updated_at = now(),
+        version    = asset.version + 1
     FROM trakrf.bulk_import_changes AS before
     CROSS JOIN LATERAL (
         SELECT ctid AS place
@@ -209,13 +182,13 @@ WHERE ctid = ANY (ARRAY(SELECT place FROM restored))
 
 
 def restore(cursor: Cursor, span: Span) -> int:
-    """Put back what these rows changed and nobody has since; return how many assets that was."""
+    """Put back the assets that these rows changed, unless changed since; return how many were put back."""
     cursor.execute(RESTORE, vars(span))
     return cursor.rowcount
 
 
-KEPT = """
-/* reverting.kept */
+CHANGED_SINCE = """
+/* reverting.changed_since */
 SELECT import_row, identifier
 FROM trakrf.assets
 WHERE account_id    = %(account_id)s
@@ -240,18 +213,19 @@ ORDER BY 1
 """
 
 
-def kept(cursor: Cursor, span: Span) -> list[Kept]:
-    """What remove and restore left, because somebody has changed it since."""
-    cursor.execute(KEPT, vars(span))
-    return [Kept(*found) for found in cursor]
+def changed_since(cursor: Cursor, span: Span) -> list[ChangedAsset]:
+    """The live assets that remove and restore left alone, because they were changed since, in file order."""
+    cursor.execute(CHANGED_SINCE, vars(span))
+    return [ChangedAsset(*row) for row in cursor]
 
 
-NOTE = """
+OF_ASSET = sql_list("asset.{column}")
+NOTE = f"""
 /* reverting.note */
-INSERT INTO trakrf.bulk_import_changes (account_id, job_id, row_number, asset_id, version_after, name, type,
-                                        description, valid_from, valid_to, is_active, metadata)
-SELECT %(account_id)s, %(job_id)s, staged.import_row, asset.id, asset.version + 1, asset.name, asset.type,
-       asset.description, asset.valid_from, asset.valid_to, asset.is_active, asset.metadata
+INSERT INTO trakrf.bulk_import_changes (account_id, job_id, row_number, asset_id, version_after, {NAMES},
+                                        metadata)
+SELECT %(account_id)s, %(job_id)s, staged.import_row, asset.id, asset.version + 1, {OF_ASSET},
+       asset.metadata
 FROM asset_staging AS staged
 CROSS JOIN LATERAL (
     SELECT *
@@ -265,11 +239,11 @@ CROSS JOIN LATERAL (
 
 
 def note(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """Keep the assets that what is staged is about to change; they must be locked."""
+    """Note the assets as they are before the staged rows change them; they must be locked."""
     cursor.execute(NOTE, {"account_id": account_id, "job_id": job_id})
 
 
-# By their places in the table: see row_errors.DELETE_SOME.
+# By ctid: see row_errors.DELETE_SOME.
 FORGET_SOME = """
 /* reverting.forget_some */
 DELETE FROM trakrf.bulk_import_changes
@@ -282,6 +256,6 @@ WHERE ctid = ANY (ARRAY(SELECT ctid
 
 
 def forget_some(cursor: Cursor, *, account_id: int, job_id: UUID, limit: int) -> int:
-    """Delete at most so many of a job's changes; return how many it was."""
+    """Delete at most `limit` of a job's changes; return how many were deleted."""
     cursor.execute(FORGET_SOME, {"account_id": account_id, "job_id": job_id, "limit": limit})
     return cursor.rowcount

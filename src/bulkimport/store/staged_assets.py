@@ -1,4 +1,4 @@
-"""Staged rows become assets, a chunk at a time."""
+"""The rows of a chunk become assets: all at once, or from the staging table."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -7,11 +7,12 @@ from uuid import UUID
 from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.store.staging import Staging
+from bulkimport.store.asset_columns import NAMES, REQUIRED, sql_list
+from bulkimport.store.staging import ROWS, Staging
 
 
 class Refused(NamedTuple):
-    """A staged row that was not inserted, and where the live asset with its identifier came from."""
+    """A staged row that was not inserted, and the job and row from which the asset in its way came."""
 
     row: int
     holder_job_id: UUID | None
@@ -19,34 +20,27 @@ class Refused(NamedTuple):
 
 
 class Incomplete(NamedTuple):
-    """A staged row for a new asset, and the required fields that it lacks."""
+    """A staged row that would create an asset, and the required columns that it lacks."""
 
     row: int
     fields: list[str]
 
 
 class Misordered(NamedTuple):
-    """A staged row after which its asset would end before it begins."""
+    """A staged row that would make its asset end before it begins, and the two dates."""
 
     row: int
     valid_from: datetime
     valid_to: datetime
 
 
-# Without ON CONFLICT, which makes each row dearer by a quarter (docs/performance.md), and without a staging
-# table. The savepoint lets the transaction go on where an identifier is taken.
-INSERT_ALL = """
+# Without ON CONFLICT, which would add a quarter to the cost of each row (docs/performance.md), and without a
+# staging table. The savepoint lets the transaction continue if an identifier is taken.
+INSERT_ALL = f"""
 /* staged_assets.insert_all */
-INSERT INTO trakrf.assets (account_id, identifier, name, type, description, valid_from, valid_to,
-                           is_active, metadata, import_job_id, import_row)
-SELECT %(account_id)s, identifier, name, type, description, valid_from, valid_to,
-       is_active, coalesce(metadata, '{}'), %(job_id)s, import_row
-FROM unnest(%(import_row)s::int[], %(identifier)s::text[], %(name)s::text[], %(description)s::text[],
-            %(alike)s::int[])
-     AS new (import_row, identifier, name, description, alike)
-JOIN unnest(%(type)s::text[], %(valid_from)s::timestamptz[], %(valid_to)s::timestamptz[],
-            %(is_active)s::boolean[], %(metadata)s::jsonb[]) WITH ORDINALITY
-     AS recurring (type, valid_from, valid_to, is_active, metadata, alike) USING (alike)
+INSERT INTO trakrf.assets (account_id, identifier, {NAMES}, metadata, import_job_id, import_row)
+SELECT %(account_id)s, identifier, {NAMES}, coalesce(metadata, '{{}}'), %(job_id)s, import_row
+FROM {ROWS}
 """
 
 SAVEPOINT = """
@@ -66,7 +60,7 @@ RELEASE SAVEPOINT insert_all
 
 
 def insert_all(cursor: Cursor, *, account_id: int, job_id: UUID, rows: Staging) -> bool:
-    """Insert every row, or none where an identifier is taken; return whether they were inserted."""
+    """Insert every row, or none if any identifier is taken; return whether they were inserted."""
     together = f"{SAVEPOINT};{INSERT_ALL};{RELEASE}"  # one round trip
     try:
         cursor.execute(together, {**rows, "account_id": account_id, "job_id": job_id})
@@ -76,14 +70,12 @@ def insert_all(cursor: Cursor, *, account_id: int, job_id: UUID, rows: Staging) 
     return True
 
 
-# In file order, so that the first of two rows with one identifier wins. DO NOTHING takes both conflicts with
-# rows that were there and those within the statement.
-INSERT_STAGED = """
+# In file order, so that the first of two rows with the same identifier wins. DO NOTHING covers conflicts with
+# existing assets as well as those between rows of the statement.
+INSERT_STAGED = f"""
 /* staged_assets.insert_staged */
-INSERT INTO trakrf.assets (account_id, identifier, name, type, description, valid_from, valid_to,
-                           is_active, metadata, import_job_id, import_row)
-SELECT %(account_id)s, identifier, name, type, description, valid_from, valid_to,
-       is_active, coalesce(metadata, '{}'), %(job_id)s, import_row
+INSERT INTO trakrf.assets (account_id, identifier, {NAMES}, metadata, import_job_id, import_row)
+SELECT %(account_id)s, identifier, {NAMES}, coalesce(metadata, '{{}}'), %(job_id)s, import_row
 FROM asset_staging
 ORDER BY import_row
 ON CONFLICT (account_id, identifier) WHERE deleted_at IS NULL DO NOTHING
@@ -91,15 +83,15 @@ ON CONFLICT (account_id, identifier) WHERE deleted_at IS NULL DO NOTHING
 
 
 def insert_staged(cursor: Cursor, *, account_id: int, job_id: UUID) -> int:
-    """Insert what is staged, but for identifiers that a live asset has; return how many rows that was."""
+    """Insert the staged rows except those whose identifier is taken; return how many were inserted."""
     cursor.execute(INSERT_STAGED, {"account_id": account_id, "job_id": job_id})
     return cursor.rowcount
 
 
-# A statement of its own, for the few chunks that need it. As a CTE of the one above, which sees the tables as
-# they were before it, it would miss conflicts within the chunk. The holder may be gone by now, deleted by
-# somebody else: LEFT JOIN. Here and below LIMIT 1 keeps one look-up in the index a row: without statistics,
-# which a young table does not have, a join reads all of the account's assets, or does so once a row.
+# A statement of its own, for the few chunks that need it. A CTE of the statement above would see the tables
+# as they were before it, and so miss conflicts within the chunk. The holder may have been deleted meanwhile:
+# LEFT JOIN. Here and below, LIMIT 1 makes it one index look-up per row: without statistics, which a new table
+# does not have yet, a join reads all of the account's assets, or even does so once per row.
 REFUSED = """
 /* staged_assets.refused */
 SELECT staged.import_row, holder.import_job_id, holder.import_row
@@ -118,9 +110,9 @@ ORDER BY staged.import_row
 
 
 def refused(cursor: Cursor, *, account_id: int, job_id: UUID) -> list[Refused]:
-    """The staged rows that insert_staged left out, each with the origin of the asset that is in its way."""
+    """The staged rows that insert_staged left out, in file order."""
     cursor.execute(REFUSED, {"account_id": account_id, "job_id": job_id})
-    return [Refused(*found) for found in cursor]
+    return [Refused(*row) for row in cursor]
 
 
 HELD = """
@@ -141,13 +133,13 @@ ORDER BY staged.import_row
 
 
 def held(cursor: Cursor, *, account_id: int) -> list[int]:
-    """The staged rows whose identifier a live asset has."""
+    """The numbers of the staged rows whose identifier a live asset has, in file order."""
     cursor.execute(HELD, {"account_id": account_id})
     return [row for (row,) in cursor]
 
 
-# In order of the identifier, so that two imports which change the same assets wait for each other and never
-# in a circle. The locks keep what was checked as it was until it is changed.
+# In order of the identifier, so that of two imports that change the same assets one waits for the other, and
+# they never deadlock. Until the assets are changed, the locks keep them as they were checked.
 LOCK_HELD = """
 /* staged_assets.lock_held */
 SELECT count(*)
@@ -169,17 +161,16 @@ CROSS JOIN LATERAL (
 
 
 def lock_held(cursor: Cursor, *, account_id: int) -> None:
-    """Keep others from changing the assets that update_staged will change."""
+    """Lock the assets that update_staged will change."""
     cursor.execute(LOCK_HELD, {"account_id": account_id})
 
 
-INCOMPLETE = """
+MISSING = sql_list("CASE WHEN staged.{column} IS NULL THEN '{column}' END", REQUIRED)
+ANY_IS_MISSING = sql_list("staged.{column} IS NULL", REQUIRED, " OR ")
+INCOMPLETE = f"""
 /* staged_assets.incomplete */
 SELECT staged.import_row,
-       array_remove(ARRAY[CASE WHEN staged.name       IS NULL THEN 'name'       END,
-                          CASE WHEN staged.type       IS NULL THEN 'type'       END,
-                          CASE WHEN staged.valid_from IS NULL THEN 'valid_from' END,
-                          CASE WHEN staged.is_active  IS NULL THEN 'is_active'  END], NULL)
+       array_remove(ARRAY[{MISSING}], NULL)
 FROM asset_staging AS staged
 LEFT JOIN LATERAL (
     SELECT id
@@ -190,15 +181,15 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS holder ON true
 WHERE holder.id IS NULL
-  AND (staged.name IS NULL OR staged.type IS NULL OR staged.valid_from IS NULL OR staged.is_active IS NULL)
+  AND ({ANY_IS_MISSING})
 ORDER BY staged.import_row
 """
 
 
 def incomplete(cursor: Cursor, *, account_id: int) -> list[Incomplete]:
-    """The staged rows that have no asset to change, and too little for a new one."""
+    """The staged rows that match no asset and lack what a new one needs, in file order."""
     cursor.execute(INCOMPLETE, {"account_id": account_id})
-    return [Incomplete(*found) for found in cursor]
+    return [Incomplete(*row) for row in cursor]
 
 
 MISORDERED = """
@@ -220,25 +211,21 @@ ORDER BY staged.import_row
 
 
 def misordered(cursor: Cursor, *, account_id: int) -> list[Misordered]:
-    """The staged rows that would make their asset end before it begins."""
+    """The staged rows that would make their asset end before it begins, in file order."""
     cursor.execute(MISORDERED, {"account_id": account_id})
-    return [Misordered(*found) for found in cursor]
+    return [Misordered(*row) for row in cursor]
 
 
-# What a row does not say stays as it is; its metadata is laid over what is there. By their places in the
-# table, which cannot change any more: the assets are locked.
-UPDATE_STAGED = """
+# An empty cell leaves the stored value as it is; metadata is merged into the stored metadata. The rows of the
+# table are named by ctid, which cannot change: the assets are locked.
+SET_TO_STAGED = sql_list("{column} = coalesce(staged.{column}, asset.{column})")
+UPDATE_STAGED = f"""
 /* staged_assets.update_staged */
 UPDATE trakrf.assets AS asset
-SET name        = coalesce(staged.name,        asset.name),
-    type        = coalesce(staged.type,        asset.type),
-    description = coalesce(staged.description, asset.description),
-    valid_from  = coalesce(staged.valid_from,  asset.valid_from),
-    valid_to    = coalesce(staged.valid_to,    asset.valid_to),
-    is_active   = coalesce(staged.is_active,   asset.is_active),
-    metadata    = asset.metadata || coalesce(staged.metadata, '{}'),
-    updated_at  = now(),
-    version     = asset.version + 1
+SET {SET_TO_STAGED},
+    metadata   = asset.metadata || coalesce(staged.metadata, '{{}}'),
+    updated_at = now(),
+    version    = asset.version + 1
 FROM asset_staging AS staged
 CROSS JOIN LATERAL (
     SELECT ctid AS place
@@ -255,6 +242,6 @@ RETURNING staged.import_row
 
 
 def update_staged(cursor: Cursor, *, account_id: int) -> list[int]:
-    """Change the assets whose identifiers are staged, which must be locked; return the rows that had one."""
+    """Change the assets whose identifiers are staged, which must be locked; return the rows that did so."""
     cursor.execute(UPDATE_STAGED, {"account_id": account_id})
     return [row for (row,) in cursor]

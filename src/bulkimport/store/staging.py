@@ -1,74 +1,60 @@
-"""Rows before they are assets: a temporary table that a chunk is put into."""
+"""Rows on their way to becoming assets: a temporary table that holds one chunk at a time."""
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.store import array_literal
+from bulkimport.store.asset_columns import DISTINCT, NAMES, RECURRING, sql_list
 
-# Row, line, identifier, name, type, description, valid_from, valid_to, is_active, metadata; None where
-# a partial row says nothing. The line is not staged.
-StagedRow = tuple[
-    int,
-    int,
-    str,
-    str | None,
-    str | None,
-    str | None,
-    datetime | None,
-    datetime | None,
-    bool | None,
-    Mapping[str, str],
-]
-
-# Array literals: a column each of what is another from row to row, and of the rest, which recurs, each
-# combination once. `alike` says for each row which one is its own, from 1. So PostgreSQL reads a fifth less.
+# Array literals: one for each column whose values are distinct, with an element per row, and one for each
+# column whose values recur, with an element per combination of them. `alike` says for each row which
+# combination is its own, counting from 1. This way PostgreSQL reads a fifth less.
 Staging = dict[str, str]
 
-# Rows are staged in a table of the session, so that one statement inserts them and another can ask which
-# of them were left out.
-CREATE = """
+ARRAY = "%({column})s::{type}[]"
+
+# The arrays as rows.
+ROWS = (
+    f"unnest(%(import_row)s::int[], %(identifier)s::text[], {sql_list(ARRAY, DISTINCT)}, %(alike)s::int[])"
+    f" AS new (import_row, identifier, {sql_list('{column}', DISTINCT)}, alike)"
+    f" JOIN unnest({sql_list(ARRAY, RECURRING)}, %(metadata)s::jsonb[]) WITH ORDINALITY"
+    f" AS recurring ({sql_list('{column}', RECURRING)}, metadata, alike) USING (alike)"
+)
+
+# A table of the session, so that one statement can insert the rows and another ask which ones were left out.
+# A row of a partial file may lack any column but its identifier.
+DEFINITIONS = sql_list("{column} {type}")
+CREATE = f"""
 /* staging.create */
 CREATE TEMPORARY TABLE IF NOT EXISTS asset_staging (
-    import_row  int  NOT NULL,
-    identifier  text NOT NULL,
-    name        text,
-    type        text,
-    description text,
-    valid_from  timestamptz,
-    valid_to    timestamptz,
-    is_active   boolean,
-    metadata    jsonb
+    import_row int  NOT NULL,
+    identifier text NOT NULL,
+    {DEFINITIONS},
+    metadata   jsonb
 ) ON COMMIT DELETE ROWS
 """
 
-# Not COPY FROM STDIN: a backend that waits for the rest of a COPY hears no time-out at all, so a worker that
-# is stopped in the middle of one would hold its job for ever. A statement is read whole before it runs, and
-# until then idle_in_transaction_session_timeout applies.
-STAGE = """
+# Not COPY FROM STDIN: while a backend waits for the rest of a COPY no time-out applies, so a worker that is
+# stopped halfway would hold its job forever. A statement is read whole before it runs, and until then
+# idle_in_transaction_session_timeout applies.
+STAGE = f"""
 /* staging.stage */
-INSERT INTO asset_staging (import_row, identifier, name, type, description, valid_from, valid_to, is_active,
-                           metadata)
-SELECT import_row, identifier, name, type, description, valid_from, valid_to, is_active, metadata
-FROM unnest(%(import_row)s::int[], %(identifier)s::text[], %(name)s::text[], %(description)s::text[],
-            %(alike)s::int[])
-     AS new (import_row, identifier, name, description, alike)
-JOIN unnest(%(type)s::text[], %(valid_from)s::timestamptz[], %(valid_to)s::timestamptz[],
-            %(is_active)s::boolean[], %(metadata)s::jsonb[]) WITH ORDINALITY
-     AS recurring (type, valid_from, valid_to, is_active, metadata, alike) USING (alike)
+INSERT INTO asset_staging (import_row, identifier, {NAMES}, metadata)
+SELECT import_row, identifier, {NAMES}, metadata
+FROM {ROWS}
 """
 
 
 def stage(cursor: Cursor, rows: Staging) -> None:
-    """Put rows before the database, to be inserted in the same transaction."""
+    """Put rows into the staging table, to be inserted in the same transaction."""
     cursor.execute(CREATE)
     cursor.execute(STAGE, rows)
 
 
-# Not DELETE: its dead rows would stay in the way until the transaction ends. The table need not be there.
+# Not DELETE: its dead rows would stay in the way until the transaction ends. The table need not exist.
 CLEAR = """
 /* staging.clear */
 DROP TABLE IF EXISTS pg_temp.asset_staging
@@ -76,7 +62,7 @@ DROP TABLE IF EXISTS pg_temp.asset_staging
 
 
 def clear(cursor: Cursor) -> None:
-    """Make room for the next chunk in a transaction that imports several; otherwise its end does that."""
+    """Make room for the next chunk of the same transaction; the end of a transaction does so by itself."""
     cursor.execute(CLEAR)
 
 
@@ -88,29 +74,27 @@ WHERE import_row = ANY (%(rows)s)
 
 
 def discard(cursor: Cursor, rows: Sequence[int]) -> None:
-    """Take these rows away again, by their numbers."""
+    """Remove rows from the staging table, by their numbers in the file."""
     cursor.execute(DISCARD, {"rows": list(rows)})
 
 
-def arrays(columns: Sequence[Sequence[Any]]) -> Staging:
-    """The columns of StagedRow as array literals."""
-    numbers, _, identifiers, names, types, descriptions, valid_from, valid_to, is_active, metadata = columns
-    documents = [json.dumps(found) if found else None for found in metadata]
+def arrays(rows: Sequence[int], columns: Mapping[str, Sequence[Any]]) -> Staging:
+    """The columns of rows as array literals; `rows` are the numbers of the rows in the file.
+
+    `columns` has a sequence for each column of NewAsset, with an element per row. Metadata is a mapping in
+    each row; in the other columns None stands for an empty cell.
+    """
+    documents = [json.dumps(metadata) if metadata else None for metadata in columns["metadata"]]
     places: dict[tuple[Any, ...], int] = {}
     alike = [
         places.setdefault(combination, len(places) + 1)
-        for combination in zip(types, valid_from, valid_to, is_active, documents, strict=True)
+        for combination in zip(*(columns[name] for name in RECURRING), documents, strict=True)
     ]
-    recurring = list(zip(*places, strict=True)) or [()] * 5
+    names = (*RECURRING, "metadata")
+    recurring = list(zip(*places, strict=True)) or [()] * len(names)
     return {
-        "import_row": array_literal.of_numbers(numbers),
-        "identifier": array_literal.of_texts(identifiers),
-        "name": array_literal.of_texts(names),
-        "description": array_literal.of_texts(descriptions),
+        "import_row": array_literal.of_numbers(rows),
         "alike": array_literal.of_numbers(alike),
-        "type": array_literal.of_recurring(recurring[0]),
-        "valid_from": array_literal.of_recurring(recurring[1]),
-        "valid_to": array_literal.of_recurring(recurring[2]),
-        "is_active": array_literal.of_recurring(recurring[3]),
-        "metadata": array_literal.of_recurring(recurring[4]),
+        **{name: array_literal.of_texts(columns[name]) for name in ("identifier", *DISTINCT)},
+        **{name: array_literal.of_recurring(values) for name, values in zip(names, recurring, strict=True)},
     }

@@ -10,7 +10,7 @@ ROWS = pytest.StashKey[list["Row"]]()
 
 @dataclass(frozen=True)
 class Row:
-    """What was done, how often, and what it came to."""
+    """What was done, how often, and the result."""
 
     fault: str
     times: int
@@ -19,14 +19,14 @@ class Row:
 
 @pytest.fixture
 def times(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
-    """How often: few times in a test run, many in a full one."""
+    """How often to repeat: a few times in a test run, many times in a full one."""
     full = bool(request.config.getoption("--full"))
     return lambda few, many: many if full else few
 
 
 @pytest.fixture
 def record(request: pytest.FixtureRequest) -> Callable[[str, int, str], None]:
-    """Put a line into the table; only reached where the oracle was content."""
+    """Add a line to the table; only called after the oracle has passed."""
     rows = request.config.stash.setdefault(ROWS, [])
     return lambda fault, count, result: rows.append(Row(fault, count, result))
 

@@ -6,35 +6,42 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from bulkimport import chunk_import, database, settings, worker
-from bulkimport.store import progress, queue, staged_assets
+from bulkimport import settings
+from bulkimport.database import connections
+from bulkimport.importing import chunk
+from bulkimport.store import chunks, progress, queue, staged_assets
+from bulkimport.worker import loop
 
-# Point → the function at whose call, or behind which, the process dies.
+# Point → the function before or after whose call the process dies.
 POINTS: dict[str, tuple[Any, str, bool]] = {
     "before claim": (queue, "claim", False),
     "after claim": (queue, "relock", False),
-    "before stage": (chunk_import, "_resolve", False),
+    "before stage": (chunk, "_resolve", False),
     "before insert": (staged_assets, "insert_all", False),
     "after insert": (staged_assets, "insert_all", True),
     "before checkpoint": (queue, "checkpoint", False),
     "after checkpoint": (queue, "checkpoint", True),
-    "before commit": (database, "_commit", False),
-    "after commit": (database, "_commit", True),
+    "before commit": (connections, "_commit", False),
+    "after commit": (connections, "_commit", True),
     "before finish": (progress, "set_status", False),
     "after finish": (progress, "set_status", True),
+}
+POINTS_OF_A_RETRY: dict[str, tuple[Any, str, bool]] = {
+    "before copy": (chunks, "copy_undone", False),
+    "after copy": (chunks, "copy_undone", True),
 }
 
 
 def main(point: str, nth: int) -> None:
-    """Be a worker until the point is reached for the nth time."""
-    module, name, after = POINTS[point]
+    """Run a worker until the point is reached for the nth time."""
+    module, name, after = (POINTS | POINTS_OF_A_RETRY)[point]
     setattr(module, name, dying(getattr(module, name), nth, after=after))
-    given = settings.load()
-    worker.serve(given.require_database_url(), retention_days=given.retention_days)
+    worker_settings = settings.load()
+    loop.serve(worker_settings.require_database_url(), retention_days=worker_settings.retention_days)
 
 
 def dying(function: Callable[..., Any], nth: int, *, after: bool) -> Callable[..., Any]:
-    """The function, and death at its nth call."""
+    """The function, which kills the process at its nth call."""
     calls = 0
 
     def wrapped(*arguments: Any, **keywords: Any) -> Any:

@@ -1,10 +1,10 @@
-"""A PostgreSQL of one test's own, to be broken in ways that the others would not survive."""
+"""A PostgreSQL server for a single test, which breaks it in ways that other tests would not survive."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bulkimport import migrate
+from bulkimport.database import migrations
 from bulkimport.devserver import environment, postgres
 from tests.conftest import TestDatabase
 
@@ -17,7 +17,7 @@ def own_server(cluster: Path, **options: str) -> Iterator[postgres.Server]:
     with postgres.running(cluster, options=options) as server:
         environment.create_roles(server)
         environment.create_database(server, DATABASE)
-        migrate.up(server.url(environment.OWNER, DATABASE))
+        migrations.up(server.url(environment.OWNER, DATABASE))
         environment.grant_roles(server)
         accounts = "INSERT INTO trakrf.accounts (id, name) VALUES (1, 'Own'), (2, 'Foreign')"
         environment.execute(server.url(postgres.ADMIN, DATABASE), accounts)

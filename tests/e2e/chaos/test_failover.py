@@ -32,7 +32,7 @@ def test_a_standby_is_promoted(
             job_id = pair.upload(csv)
             with uploading(pair, rows=300) as uploads:
                 wait_until(lambda: has_progressed(pair, job_id, 2_000), "the import is in the middle")
-                wait_until(lambda: uploads.has_more_than(2), "files are handed in")
+                wait_until(lambda: uploads.has_more_than(2), "files are uploaded")
                 accepted = len(uploads.accepted)
                 first.stop("immediate")
                 started = time.monotonic()
@@ -50,7 +50,7 @@ def test_a_standby_is_promoted(
 
 @contextmanager
 def standby(first: postgres.Server, folder: Path) -> Iterator[postgres.Server]:
-    """A copy that follows the primary, which from here on waits for it at each commit."""
+    """A standby of the primary, which from now on waits for it at each commit."""
     admin_url = first.url(postgres.ADMIN, DATABASE)
     dsn = parse_dsn(admin_url)
     cluster = folder / "standby"
@@ -65,7 +65,7 @@ def standby(first: postgres.Server, folder: Path) -> Iterator[postgres.Server]:
         check=True,
     )
     for path in (cluster, *cluster.rglob("*")):
-        if os.geteuid() == 0:  # as which PostgreSQL refuses to run
+        if os.geteuid() == 0:  # PostgreSQL refuses to run as root
             shutil.chown(path, postgres.UNPRIVILEGED_USER)
     with postgres.running(cluster, options={"fsync": "off"}) as server:
         environment.execute(admin_url, "ALTER SYSTEM SET synchronous_standby_names = '*'")
@@ -75,7 +75,7 @@ def standby(first: postgres.Server, folder: Path) -> Iterator[postgres.Server]:
 
 
 def both(first: postgres.Server, second: postgres.Server) -> TestDatabase:
-    """URLs of whichever of the two takes writes."""
+    """URLs that reach whichever of the two accepts writes."""
     hosts = ",".join(parse_dsn(server.url("x", DATABASE))["host"] for server in (first, second))
 
     def url(user: str) -> str:

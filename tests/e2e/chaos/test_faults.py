@@ -11,19 +11,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
-from psycopg2.extensions import parse_dsn
 
 from tests.conftest import FOREIGN, OWN
-from tests.e2e.chaos.dying_worker import POINTS
-from tests.e2e.chaos.proxy import cutting_commits
+from tests.e2e.chaos.dying_worker import POINTS, POINTS_OF_A_RETRY
 from tests.e2e.chaos.workload import Watch, has_progressed, require_all, uploading
-from tests.e2e.conftest import Service, csv_file, require_every_row_once, wait_until
+from tests.e2e.conftest import FINAL_STATUSES, Service, csv_file, require_every_row_once, wait_until
+from tests.support.proxy import CommitCutter, Proxy, Staller, running
 
 SEED = 20_240_115
 GOES_ON_WITHIN_S = 5.0
+HELD_FOR_S = 20.0  # at most, by a session whose client has stopped reading
 
 Times = Callable[[int, int], int]
 Record = Callable[[str, int, str], None]
@@ -67,6 +66,32 @@ def test_kill_9_at_a_named_point(service: Service, times: Times, record: Record,
         healthy.terminate()
         assert healthy.wait(10) == 0
     record(f"kill -9 {point}", count, f"done within {longest:.1f} s")
+
+
+@pytest.mark.parametrize("point", [*POINTS_OF_A_RETRY, "before checkpoint", "before commit", "after commit"])
+def test_kill_9_while_a_retry_is_copied(service: Service, times: Times, record: Record, point: str) -> None:
+    count, chance = times(1, 20), random.Random(SEED)
+    service.start_web(CHUNK_ROWS="100")
+    for number in range(count):
+        healthy = service.start_worker()
+        csv = csv_file(600, prefix=f"N{number}")
+        service.wait_for(service.upload(csv))
+        failed = service.wait_for(service.upload(csv))
+        assert failed["failed_rows"] == 600
+        healthy.terminate()
+        assert healthy.wait(10) == 0
+        service.db.rows("DELETE FROM trakrf.assets")
+        job_id = service.retry(failed["job_id"])
+        nth = chance.randint(1, 6)
+        dying = service.start(["-m", "tests.e2e.chaos.dying_worker", point, str(nth)])
+        assert dying.wait(30) == -signal.SIGKILL
+        assert service.job(job_id)["status"] == "pending"
+        healthy = service.start_worker()
+        service.wait_for(job_id)
+        require_every_row_once(service.db, job_id, csv)
+        healthy.terminate()
+        assert healthy.wait(10) == 0
+    record(f"kill -9 {point} of a retry", count, "every row once")
 
 
 def test_stopped_workers(service: Service, times: Times, record: Record) -> None:
@@ -166,21 +191,13 @@ def test_backends_terminated(service: Service, times: Times, record: Record) -> 
 
 
 def test_answers_to_commits_cut(service: Service, times: Times, record: Record) -> None:
-    """Of chunks, of claims and of uploads."""
+    """Commits of chunks, of claims and of uploads."""
     wanted = times(10, 200)
-    (server_socket,) = Path(parse_dsn(service.db.admin_url)["host"]).glob(".s.PGSQL.*[0-9]")
     with (
         tempfile.TemporaryDirectory() as folder,
-        cutting_commits(Path(folder), server_socket, chance=0.2, seed=SEED) as cutter,
+        running(CommitCutter(folder, service.db.admin_url, chance=0.2, seed=SEED)) as cutter,
     ):
-        cut = replace(
-            service,
-            db=replace(
-                service.db,
-                web_url=cutter.url(service.db.web_url),
-                worker_url=cutter.url(service.db.worker_url),
-            ),
-        )
+        cut = behind(cutter, service)
         cut.start_web(CHUNK_ROWS="100")
         cut.start_worker(single=False, WORKER_CONCURRENCY="2")
         with uploading(service, rows=300) as uploads:
@@ -192,7 +209,58 @@ def test_answers_to_commits_cut(service: Service, times: Times, record: Record) 
     record("the answer to COMMIT cut", cutter.cuts, f"{len(uploads.accepted)} uploads, each with one job")
 
 
-def test_a_chunk_that_kills_its_worker_each_time(service: Service, record: Record) -> None:
+@pytest.mark.parametrize("others", [1, 0], ids=["one of two workers", "the only worker"])
+def test_a_client_that_stops_reading(service: Service, record: Record, others: int) -> None:
+    """Its session holds the job for 20 s at most; then another worker goes on, or the same one."""
+    csv = csv_of_large_chunks()
+    service.start_web()
+    job_id = service.upload(csv)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(Staller(folder, service.db.admin_url, after_bytes=600_000)) as staller,
+    ):
+        behind(staller, service).start_worker()
+        wait_until(lambda: staller.stalls, "the worker's chunk is not read")
+        for _ in range(others):
+            service.start_worker()
+        longest_s = 0.0
+        while service.job(job_id)["status"] not in FINAL_STATUSES:
+            longest_s = max(longest_s, longest_transaction_s(service))
+            assert longest_s < HELD_FOR_S
+            time.sleep(0.05)  # between two checks
+        require_every_row_once(service.db, job_id, csv)
+        assert "ended a session whose client had stopped reading" in service.log.read_text()
+        if not others:
+            assert '"attempt": 2' not in service.log.read_text(), "the attempt was charged"
+    record(
+        f"a client that stops reading, {others} others", 1, f"its session kept the job for {longest_s:.1f} s"
+    )
+
+
+def csv_of_large_chunks() -> bytes:
+    """Three chunks, each larger than any buffer on the way to a worker."""
+    head, *lines = csv_file(15_000).splitlines(keepends=True)
+    return head + b"".join(line.replace(b",device,,", b",device," + b"x" * 800 + b",") for line in lines)
+
+
+def longest_transaction_s(service: Service) -> float:
+    """The age of the longest open transaction of the workers' sessions."""
+    longest = service.db.value(
+        "SELECT coalesce(extract(epoch FROM max(clock_timestamp() - xact_start)), 0)::float"
+        " FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name LIKE 'bulkimport-worker %'"
+    )
+    assert isinstance(longest, float)
+    return longest
+
+
+def behind(proxy: Proxy, service: Service) -> Service:
+    """The service, whose processes reach the server through a proxy."""
+    web_url, worker_url = proxy.url(service.db.web_url), proxy.url(service.db.worker_url)
+    return replace(service, db=replace(service.db, web_url=web_url, worker_url=worker_url))
+
+
+def test_a_chunk_that_always_kills_its_worker(service: Service, record: Record) -> None:
     service.start_web()
     doomed = service.upload(csv_file(10, prefix="DOOMED"))
     deaths = 0
@@ -217,7 +285,7 @@ def _died_or_gave_up(dying: "subprocess.Popen[bytes]", service: Service, job_id:
     return dying.poll() is not None or service.job(job_id)["status"] == "failed"
 
 
-def test_assets_locked_by_somebody_else(service: Service, times: Times, record: Record) -> None:
+def test_assets_locked_by_another_session(service: Service, times: Times, record: Record) -> None:
     seconds = times(7, 60)
     service.start_web()
     service.start_worker()

@@ -1,4 +1,4 @@
-"""What breaks below PostgreSQL: the network and the disk. Both need root, to make one of either."""
+"""Faults below PostgreSQL: the network and the disk. Both tests need root to create one."""
 
 import os
 import re
@@ -70,7 +70,7 @@ def test_packets_vanish(
 
 
 def interrupted(service: Service, times: int) -> bool:
-    """Whether workers lost their connection more often than that."""
+    """Whether workers lost their connection more than `times` times."""
     return len(INTERRUPTED.findall(service.log.read_text())) > times
 
 
@@ -79,7 +79,7 @@ def test_the_disk_is_full(service: Service, tmp_path: Path, record: Callable[[st
     with disk(tmp_path / "disk") as folder:
         with postgres.running(folder / "cluster"):
             pass
-        # The log of PostgreSQL has a disk of its own, as it should: without room for it the server stops.
+        # The write-ahead log has a disk of its own, as it should: without space for it the server stops.
         log, place = tmp_path / "wal", folder / "cluster" / "pg_wal"
         shutil.copytree(place, log, copy_function=shutil.copy2)
         for path in (tmp_path, log, *log.rglob("*")):
@@ -118,7 +118,7 @@ def fill_and_import(service: Service, filler: Path) -> None:
 
 @contextmanager
 def network() -> Iterator[list[str]]:
-    """A second network of this machine; what to put before a command to run it there."""
+    """A second network on this machine; yields the prefix of a command that runs there."""
     inside = ["ip", "netns", "exec", NAMESPACE]
     run("ip", "netns", "add", NAMESPACE)
     try:

@@ -67,7 +67,7 @@ def test_tenants_stay_apart_in_shared_sessions(
 def be_a_tenant(
     service: Service, number: int, rounds: int, jobs: list[tuple[str, bytes, int]], faults: list[str]
 ) -> None:
-    """Hand files in and read assets, and note every asset that is another tenant's."""
+    """Upload files and read assets, and note every asset of another tenant."""
     account_id, name, other = ((OWN, "OWN", "FOREIGN"), (FOREIGN, "FOREIGN", "OWN"))[number % 2]
     for turn in range(rounds):
         csv = csv_file(3, prefix=f"{name}-{number}-{turn}")
@@ -87,7 +87,7 @@ def pgbouncer(service: Service, folder: Path) -> Iterator[str]:
     )
     (folder / "users").write_text(f'"{environment.WEB_LOGIN}" ""\n')
     command = ["pgbouncer", str(configuration)]
-    if os.geteuid() == 0:  # as which it refuses to run
+    if os.geteuid() == 0:  # PgBouncer refuses to run as root
         shutil.chown(folder, postgres.UNPRIVILEGED_USER)
         command[1:1] = ["-u", postgres.UNPRIVILEGED_USER]
     with (folder / "log").open("wb") as log:

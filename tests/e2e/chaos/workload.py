@@ -12,7 +12,7 @@ from tests.e2e.conftest import FINAL_STATUSES, Service, csv_file, require_every_
 
 @dataclass
 class Uploads:
-    """Files that are handed in one after the other, and the jobs that were accepted."""
+    """Files uploaded one after the other, and the jobs that were accepted."""
 
     accepted: list[tuple[str, bytes]] = field(default_factory=list)
     refused: int = 0
@@ -23,7 +23,7 @@ class Uploads:
 
 @contextmanager
 def uploading(service: Service, rows: int) -> Iterator[Uploads]:
-    """Hand in small files for as long as the context lasts, whatever the answers are."""
+    """Upload small files for as long as the context lasts, whatever the answers are."""
     uploads, stopping = Uploads(), threading.Event()
 
     def run() -> None:
@@ -60,12 +60,12 @@ def require_all(service: Service, uploads: Uploads) -> None:
 
 
 def has_progressed(service: Service, job_id: str, beyond: int = 0) -> bool:
-    """Whether more rows were handled than that."""
+    """Whether more than `beyond` rows have been processed."""
     return bool(service.job(job_id)["processed_rows"] > beyond)
 
 
 class Watch:
-    """Follows a job: it may stand still for so long, and never goes back."""
+    """Follows a job: it may stand still only for a limited time, and must never go back."""
 
     def __init__(self, service: Service, job_id: str) -> None:
         self._service = service

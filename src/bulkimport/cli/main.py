@@ -1,0 +1,162 @@
+"""The command line: parses arguments and prints, nothing else."""
+
+import os
+import sys
+
+import click
+
+from bulkimport import settings
+from bulkimport.auth.tokens import issue_token
+from bulkimport.cli.jobs import import_file, jobs
+from bulkimport.database import migrations
+from bulkimport.database.migrations import Migration
+from bulkimport.errors import OperatorError
+from bulkimport.telemetry import logs
+from bulkimport.worker import loop, supervisor
+
+
+def main() -> None:
+    """Run the console script; an error that the operator can fix ends it with one line."""
+    try:
+        commands()
+    except OperatorError as fault:
+        raise SystemExit(f"bulkimport: {fault}") from fault
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def commands() -> None:
+    """Bulk import of assets over HTTP."""
+
+
+@commands.group("migrate")
+@click.pass_context
+def migrate_group(context: click.Context) -> None:
+    """Migrate the database in MIGRATION_DATABASE_URL."""
+    context.obj = settings.load().require_migration_database_url()
+
+
+@migrate_group.command("up")
+@click.pass_obj
+def migrate_up(url: str) -> None:
+    """Apply the missing migrations."""
+    _show_migrations("applied", migrations.up(url))
+
+
+@migrate_group.command("down")
+@click.argument("steps", type=click.IntRange(min=1), default=1)
+@click.pass_obj
+def migrate_down(url: str, steps: int) -> None:
+    """Undo the last STEPS migrations."""
+    _show_migrations("undone", migrations.down(url, steps))
+
+
+@migrate_group.command("status")
+@click.pass_obj
+def migrate_status(url: str) -> None:
+    """Show which migrations are applied and which are pending."""
+    status = migrations.status(url)
+    for migration in status.applied:
+        click.echo(f"applied  {migration.name}")
+    for migration in status.pending:
+        click.echo(f"pending  {migration.name}")
+    click.echo(f"version {status.version}{', dirty' if status.dirty else ''}")
+
+
+@migrate_group.command("force")
+@click.argument("version", type=click.IntRange(min=0))
+@click.pass_obj
+def migrate_force(url: str, version: int) -> None:
+    """Record VERSION (0: none) as applied and clean, without running anything."""
+    migrations.force(url, version)
+    click.echo(f"version {version}")
+
+
+@commands.group()
+def dev() -> None:
+    """Run the whole service on this machine; `make` calls these commands."""
+
+
+@dev.command("run")
+def dev_run() -> None:
+    """Serve until Ctrl-C."""
+    from bulkimport.devserver import run
+
+    run.run(settings.load(), os.environ)
+
+
+@dev.command("demo")
+def dev_demo() -> None:
+    """Import the example files into a new database."""
+    from bulkimport.devserver import run
+
+    sys.exit(run.demo(settings.load(), os.environ))
+
+
+@dev.command("psql")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def dev_psql(arguments: tuple[str, ...]) -> None:
+    """Open psql on the development database as its administrator."""
+    from bulkimport.devserver import run
+
+    sys.exit(run.psql(settings.load(), os.environ, arguments))
+
+
+@dev.group("migrate")
+@click.pass_context
+def dev_migrate(context: click.Context) -> None:
+    """Migrate the development database, or the one in MIGRATION_DATABASE_URL if that is set."""
+    from bulkimport.devserver import run
+
+    context.obj = context.with_resource(run.migration_url(settings.load()))
+
+
+for command in (migrate_up, migrate_down, migrate_status, migrate_force):
+    dev_migrate.add_command(command)
+
+
+@commands.command()
+@click.option("--single", is_flag=True, hidden=True, help="Run one worker, until standard input ends.")
+def worker(single: bool) -> None:
+    """Import queued jobs in WORKER_CONCURRENCY processes."""
+    config = settings.load()
+    logs.configure(config.log_level, config.log_format)
+    url = config.require_database_url()
+    if single:
+        loop.serve(url, retention_days=config.retention_days)
+    else:
+        supervisor.supervise(
+            url, config.worker_concurrency, os.environ, host=config.host, port=config.worker_http_port
+        )
+
+
+@commands.command()
+@click.option("--account", type=click.IntRange(min=1), default=1, show_default=True, help="Account number.")
+@click.option(
+    "--lifetime", type=click.IntRange(min=1), default=86_400, show_default=True, help="Validity in seconds."
+)
+def token(account: int, lifetime: int) -> None:
+    """Print a token for an account, signed with JWT_SECRET or the development server's secret."""
+    from bulkimport.devserver import environment
+
+    config = settings.load()
+    click.echo(
+        issue_token(
+            environment.signing_secret(config),
+            account,
+            account_claim=config.jwt_account_claim,
+            lifetime_s=lifetime,
+            issuer=config.jwt_issuer,
+            audience=config.jwt_audience,
+        )
+    )
+
+
+def _show_migrations(action: str, changed: list[Migration]) -> None:
+    for migration in changed:
+        click.echo(f"{action}  {migration.name}")
+    if not changed:
+        click.echo("nothing to do")
+
+
+commands.add_command(import_file)
+commands.add_command(jobs)

@@ -1,0 +1,67 @@
+"""A chunk becomes assets and row errors, in the caller's transaction."""
+
+from psycopg2.extensions import cursor as Cursor
+
+from bulkimport.assets.rows import occurrences
+from bulkimport.importing import conflicts
+from bulkimport.importing.check import CheckedChunk, Lookahead, check
+from bulkimport.importing.outcome import Outcome
+from bulkimport.jobs.options import SKIP, UPDATE, Options
+from bulkimport.store import chunks, row_errors
+from bulkimport.store.jobs import Job
+from bulkimport.store.queue import Claim
+from bulkimport.telemetry import metrics
+
+
+def import_chunk(cursor: Cursor, job: Job, claim: Claim, options: Options, lookahead: Lookahead) -> Outcome:
+    """Import the claimed chunk, whose job must be locked."""
+    columns = tuple(job.columns)
+    checked = lookahead.take(claim.job_id, claim.next_chunk)
+    if checked is None:
+        checked = check(_read(cursor, claim, claim.next_chunk), columns, options)
+    following = None if claim.is_last_chunk else _read(cursor, claim, claim.next_chunk + 1)
+    if following:
+        lookahead.begin(claim.job_id, claim.next_chunk + 1, following, columns, options)
+    resolution = _resolve(cursor, job, claim, options, checked)
+    _store_errors(cursor, claim, checked, resolution)
+    errors = sorted([*checked.errors, *resolution.errors], key=lambda error: error.row)
+    return Outcome(
+        resolution.created,
+        resolution.updated,
+        resolution.skipped,
+        len({error.row for error in errors}),
+        errors,
+        occurrences(resolution.errors, checked.occurrences),
+    )
+
+
+@metrics.stage("errors")
+def _store_errors(
+    cursor: Cursor, claim: Claim, checked: CheckedChunk, resolution: conflicts.Resolution
+) -> None:
+    """Store the errors of the check, which are prepared already, and those found in the database."""
+    account_id, job_id = claim.account_id, claim.job_id
+    if checked.errors:
+        row_errors.insert(cursor, account_id=account_id, job_id=job_id, errors=checked.stored_errors)
+    if resolution.errors:
+        errors = sorted(resolution.errors, key=lambda error: error.row)
+        row_errors.insert(cursor, account_id=account_id, job_id=job_id, errors=row_errors.arrays(errors))
+
+
+@metrics.stage("read")
+def _read(cursor: Cursor, claim: Claim, number: int) -> chunks.Chunk:
+    return chunks.require(cursor, account_id=claim.account_id, job_id=claim.job_id, number=number)
+
+
+@metrics.stage("insert")
+def _resolve(
+    cursor: Cursor, job: Job, claim: Claim, options: Options, checked: CheckedChunk
+) -> conflicts.Resolution:
+    if options.dry_run or claim.only_check:
+        return conflicts.rehearse(cursor, claim, checked, options.on_conflict)
+    if options.on_conflict == SKIP:
+        return conflicts.insert_or_skip(cursor, claim, checked)
+    if options.on_conflict == UPDATE:
+        return conflicts.insert_or_update(cursor, claim, checked)
+    met_conflicts = any(entry["code"] in conflicts.CODES for entry in job.error_summary)
+    return conflicts.insert(cursor, claim, checked, hopeful=not met_conflicts)

@@ -1,0 +1,89 @@
+"""What was wrong with a job's file, as CSV: piece by piece, with no connection held in between."""
+
+from collections.abc import Iterator
+from itertools import groupby
+from uuid import UUID
+
+from bulkimport.csvfile import records
+from bulkimport.csvfile.failed_rows import FailedRowsWriter
+from bulkimport.csvfile.writer import LineWriter
+from bulkimport.database.connections import Database
+from bulkimport.jobs.options import Options
+from bulkimport.store import chunks, row_errors
+from bulkimport.store.chunks import Chunk
+from bulkimport.store.jobs import Job
+from bulkimport.store.row_errors import StoredError
+
+PAGE_ERRORS = 1000
+BEFORE_ALL = (0, 0)
+MAX_POSITION = 32767
+ERROR_COLUMNS = ("row", "line", "field", "code", "message", "value")
+
+
+def errors_csv(database: Database, *, account_id: int, job_id: UUID, formula_safe: bool) -> Iterator[bytes]:
+    """All row errors that are kept, a line each."""
+    writer = LineWriter(formula_safe=formula_safe)
+    yield writer.line(ERROR_COLUMNS)
+    after = BEFORE_ALL
+    while errors := _errors_behind(database, account_id, job_id, after, PAGE_ERRORS):
+        yield b"".join(writer.line(_cells(error)) for error in errors)
+        after = errors[-1].row, errors[-1].position
+
+
+def failed_rows_csv(database: Database, *, account_id: int, job: Job, formula_safe: bool) -> Iterator[bytes]:
+    """The failed rows of a job as they were, each with its errors."""
+    options = Options.from_stored(job.options)
+    writer = FailedRowsWriter(job.header, options.delimiter, job_id=job.id, formula_safe=formula_safe)
+    yield writer.header()
+    row = 0
+    while first := _errors_behind(database, account_id, job.id, (row, MAX_POSITION), 1):
+        chunk = _chunk(database, account_id, job.id, first[0].row)
+        found = list(
+            records.read(
+                chunk.body,
+                delimiter=options.delimiter,
+                first_row=chunk.first_row,
+                first_line=chunk.first_line,
+            )
+        )
+        row = found[-1].row
+        messages = _messages(database, account_id, job.id, chunk.first_row, row)
+        yield b"".join(writer.row(record, messages[record.row]) for record in found if record.row in messages)
+
+
+def _errors_behind(
+    database: Database, account_id: int, job_id: UUID, after: tuple[int, int], limit: int
+) -> list[StoredError]:
+    with database.tenant_read(account_id) as cursor:
+        return row_errors.page(cursor, account_id=account_id, job_id=job_id, after=after, limit=limit)
+
+
+def _chunk(database: Database, account_id: int, job_id: UUID, row: int) -> Chunk:
+    with database.tenant_read(account_id) as cursor:
+        chunk = chunks.holding(cursor, account_id=account_id, job_id=job_id, row=row)
+    if chunk is None:
+        raise LookupError(f"job {job_id} has no chunk with row {row}")
+    return chunk
+
+
+def _messages(
+    database: Database, account_id: int, job_id: UUID, first_row: int, last_row: int
+) -> dict[int, list[str]]:
+    """The messages of each failed row."""
+    with database.tenant_read(account_id) as cursor:
+        errors = row_errors.between(
+            cursor, account_id=account_id, job_id=job_id, first_row=first_row, last_row=last_row
+        )
+    grouped = groupby(errors, key=lambda error: error.row)
+    return {row: [error.message for error in errors_of_row] for row, errors_of_row in grouped}
+
+
+def _cells(error: StoredError) -> list[str]:
+    return [
+        str(error.row),
+        str(error.line),
+        error.field or "",
+        error.code,
+        error.message,
+        error.value or "",
+    ]

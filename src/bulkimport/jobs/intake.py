@@ -1,0 +1,183 @@
+"""An upload becomes a job: first it is read and cut, then stored in one transaction, all of it or nothing."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import BinaryIO
+from uuid import UUID
+
+from psycopg2.errors import ForeignKeyViolation
+from psycopg2.extensions import cursor as Cursor
+
+from bulkimport.csvfile import dates, failed_rows, header
+from bulkimport.csvfile.chunks import CsvFile
+from bulkimport.csvfile.dates import FormatEvidence
+from bulkimport.csvfile.failed_rows import JobColumn
+from bulkimport.csvfile.header import Columns
+from bulkimport.csvfile.records import Record
+from bulkimport.csvfile.refusal import RefusedFileError
+from bulkimport.csvfile.spooled_chunks import SpooledChunks, spooled
+from bulkimport.database.connections import Database
+from bulkimport.jobs.options import Asked, Options
+from bulkimport.store import accounts, chunks, jobs, queue
+from bulkimport.store.jobs import Receipt
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How a file is cut, how many rows it may have, and how many unfinished jobs an account."""
+
+    chunk_rows: int
+    max_rows: int
+    max_active_jobs: int
+
+
+class TooManyJobsError(Exception):
+    """The account has as many unfinished jobs as it may have."""
+
+
+@dataclass(frozen=True)
+class CutFile:
+    """A file that was read to its end and may be stored: its chunks, and what its job will be like."""
+
+    options: Options
+    header: Sequence[str]
+    columns: Columns
+    parent_job_id: UUID | None
+    blank_rows: int
+    chunks: SpooledChunks
+
+
+@contextmanager
+def cut(
+    database: Database, limits: Limits, asked: Asked, *, account_id: int, file: BinaryIO
+) -> Iterator[CutFile]:
+    """The file, read once as a stream, with no transaction open: how long that takes is up to the file.
+
+    Raises RefusedFileError, InactiveAccountError or TooManyJobsError.
+    """
+    with database.tenant_read(account_id) as cursor:
+        accounts.require_active(cursor, account_id=account_id)
+        require_room(cursor, limits, account_id=account_id)
+    csv_file = CsvFile(file, charset=asked.charset, delimiter=asked.delimiter, mapping=asked.columns or {})
+    job_column = None if asked.parent_job_id else failed_rows.job_column(csv_file)
+    parent_id = asked.parent_job_id or _parent_id(database, account_id, csv_file, job_column)
+    inherited = _options_of(database, account_id, parent_id) if parent_id else Options()
+    options = asked.in_force(inherited, charset=csv_file.charset, delimiter=csv_file.delimiter)
+    columns = header.map_columns(csv_file.header, options.columns, options.required_fields)
+    on_row: list[Callable[[Record], None]] = [job_column.require_same] if job_column else []
+    evidence = FormatEvidence() if options.date_format == dates.AUTO else None
+    if evidence:
+        on_row.append(_adding_dates(evidence, columns))
+    cutting = csv_file.chunks(chunk_rows=limits.chunk_rows, max_rows=limits.max_rows, on_row=on_row)
+    with spooled(cutting) as chunks_cut:
+        if evidence:
+            options = replace(options, date_format=evidence.decide())
+        yield CutFile(options, csv_file.header, columns, parent_id, csv_file.blank_rows, chunks_cut)
+
+
+def store(
+    cursor: Cursor,
+    limits: Limits,
+    file: CutFile,
+    *,
+    account_id: int,
+    job_id: UUID,
+    receipt: Receipt = Receipt(),  # noqa: B008 - frozen
+) -> None:
+    """Store a file as a job that will be finished whatever happens next.
+
+    In the caller's transaction, which must be rolled back after RefusedFileError or TooManyJobsError.
+    """
+    for chunk in file.chunks:
+        chunks.insert(cursor, account_id=account_id, job_id=job_id, **vars(chunk))
+    try:
+        jobs.create(
+            cursor,
+            account_id=account_id,
+            job_id=job_id,
+            total_rows=file.chunks.rows,
+            blank_rows=file.blank_rows,
+            options=file.options.stored(),
+            header=file.header,
+            columns=file.columns,
+            ignored_columns=[asdict(column) for column in header.ignored_columns(file.header, file.columns)],
+            parent_job_id=file.parent_job_id,
+            receipt=receipt,
+        )
+    except ForeignKeyViolation as error:  # the parent was deleted while the file was read
+        raise _unknown_parent(file.parent_job_id) from error
+    enqueue(cursor, limits, account_id=account_id, job_id=job_id, chunks=len(file.chunks))
+
+
+def enqueue(
+    cursor: Cursor, limits: Limits, *, account_id: int, job_id: UUID, chunks: int, copies: int = 0
+) -> None:
+    """Queue a job that is stored, or begins with so many copies.
+
+    Raises TooManyJobsError where the account has no room for it.
+    """
+    queue.lock_account(cursor, account_id=account_id)
+    ahead = require_room(cursor, limits, account_id=account_id)
+    queue.enqueue(cursor, account_id=account_id, job_id=job_id, chunks=chunks, copies=copies, ahead=ahead)
+
+
+def require_room(cursor: Cursor, limits: Limits, *, account_id: int) -> int:
+    """How many unfinished jobs the account has; TooManyJobsError where that is all that it may have."""
+    count = queue.count(cursor, account_id=account_id)
+    if count >= limits.max_active_jobs:
+        raise TooManyJobsError(
+            f"the account has {count} unfinished jobs, and may have {limits.max_active_jobs}; "
+            "wait until one is finished, or cancel one"
+        )
+    return count
+
+
+def _parent_id(
+    database: Database, account_id: int, csv_file: CsvFile, job_column: JobColumn | None
+) -> UUID | None:
+    """The job whose failed rows these are, as far as the file itself shows it beyond doubt."""
+    if job_column:
+        return job_column.job_id()
+    failed_row = failed_rows.first_failed_row(csv_file)
+    if failed_row is None:
+        return None
+    with database.tenant_read(account_id) as cursor:
+        candidates = jobs.with_failed_row(
+            cursor,
+            account_id=account_id,
+            header=failed_row.header,
+            row=failed_row.row,
+            errors=failed_row.errors,
+            separator=failed_rows.BETWEEN_ERRORS,
+        )
+    if len(candidates) > 1:
+        raise RefusedFileError(
+            "ambiguous-parent",
+            "These may be failed rows of more than one job. Name the job with parent_job_id=, or download "
+            "its failed rows again: each row then names it.",
+        )
+    return candidates[0] if candidates else None
+
+
+def _options_of(database: Database, account_id: int, job_id: UUID) -> Options:
+    with database.tenant_read(account_id) as cursor:
+        job = jobs.get(cursor, account_id=account_id, job_id=job_id)
+    if job is None:
+        raise _unknown_parent(job_id)
+    return Options.from_stored(job.options)
+
+
+def _unknown_parent(job_id: UUID | None) -> RefusedFileError:
+    return RefusedFileError("unknown-parent", f'There is no job "{job_id}". {failed_rows.WAY_OUT}')
+
+
+def _adding_dates(evidence: FormatEvidence, columns: Columns) -> Callable[[Record], None]:
+    """Adds the dates of each row that has the columns."""
+    places = [columns.index(field) for field in header.DATE_FIELDS if field in columns]
+
+    def add(record: Record) -> None:
+        if len(record.cells) == len(columns):
+            evidence.add(record.cells[place] for place in places)
+
+    return add

@@ -1,0 +1,54 @@
+"""The columns of an asset that callers set: defined once, for statements, rows and JSON alike."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import NoneType
+from typing import Annotated, Any, get_args, get_type_hints
+
+
+@dataclass(frozen=True)
+class Column:
+    """How PostgreSQL stores a column of text, or of any type whose values recur.
+
+    `recurs` says that many rows share a value, as they do a type or a date: a chunk then sends each
+    combination of such values once.
+    """
+
+    sql_type: str
+    recurs: bool = False
+
+
+@dataclass(frozen=True)
+class NewAsset:
+    """What callers set of an asset. A column that cannot be None is required.
+
+    Statements spell out `identifier`, by which they find an asset, and `metadata`, which an import merges.
+    The columns between the two go into statements through sql_list.
+    """
+
+    identifier: str
+    name: Annotated[str, Column("text")]
+    type: Annotated[str, Column("text", recurs=True)]
+    description: Annotated[str | None, Column("text")]
+    valid_from: Annotated[datetime, Column("timestamptz", recurs=True)]
+    valid_to: Annotated[datetime | None, Column("timestamptz", recurs=True)]
+    is_active: Annotated[bool, Column("boolean", recurs=True)]
+    metadata: Mapping[str, Any]
+
+
+_HINTS = get_type_hints(NewAsset, include_extras=True)
+COLUMNS: Mapping[str, Column] = {
+    name: column for name, hint in _HINTS.items() for column in getattr(hint, "__metadata__", ())
+}
+REQUIRED = tuple(name for name in COLUMNS if NoneType not in get_args(get_args(_HINTS[name])[0]))
+RECURRING = tuple(name for name, column in COLUMNS.items() if column.recurs)
+DISTINCT = tuple(name for name, column in COLUMNS.items() if not column.recurs)
+
+
+def sql_list(template: str, names: Iterable[str] = COLUMNS, separator: str = ", ") -> str:
+    """The template for each of these columns; `{column}` stands for the name, `{type}` for the SQL type."""
+    return separator.join(template.format(column=name, type=COLUMNS[name].sql_type) for name in names)
+
+
+NAMES = sql_list("{column}")

@@ -1,0 +1,135 @@
+"""The file in a request: whole, or refused."""
+
+import hashlib
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import BinaryIO, cast
+
+from flask import Request
+from werkzeug.datastructures import EnvironHeaders, Headers
+from werkzeug.http import parse_options_header
+
+from bulkimport.web import body
+from bulkimport.web.body import ReceivedBody
+from bulkimport.web.problems import Problem
+
+CSV_TYPES = ("text/csv", "application/csv", "application/vnd.ms-excel", "application/octet-stream")
+SPOOL_BYTES = 512 * 1024  # a larger body lies on disk, so that memory stays flat
+BLOCK_BYTES = 64 * 1024
+MAX_NAME_CHARS = 255
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file at its first byte, what its sender declared of it, and the fields beside it.
+
+    `size` is in bytes.
+    """
+
+    file: BinaryIO
+    name: str | None
+    charset: str | None
+    fields: Mapping[str, Sequence[str]]
+    size: int = 0
+    sha256: bytes = b""
+
+
+@contextmanager
+def uploaded(request: Request, *, max_bytes: int) -> Iterator[Upload]:
+    """The upload: the multipart field "file", or the raw body.
+
+    Raises a Problem for what is no upload, is larger than `max_bytes`, or ended before its Content-Length.
+    """
+    if "Transfer-Encoding" in request.headers:
+        # A chunked body that ends early cannot be told from a whole one.
+        raise Problem("length-required", "Send the body with a Content-Length, not in chunks.")
+    _require_identity(request.headers)
+    received = body.of_request()
+    request.environ["wsgi.input"] = received
+    if request.mimetype == "multipart/form-data":
+        opened = _part(request, received)
+    elif request.mimetype in CSV_TYPES:
+        opened = _raw_body(request, received)
+    else:
+        raise Problem(
+            "unsupported-media-type",
+            f'The body is "{request.mimetype[:80]}"; '
+            'send multipart/form-data with a field "file", or text/csv.',
+        )
+    with opened as upload:
+        count = upload.file.seek(0, 2)
+        if count > max_bytes:
+            raise Problem("too-large", f"The file has more than {max_bytes} bytes; split it.")
+        upload.file.seek(0)
+        digest = _sha256(upload.file)
+        upload.file.seek(0)
+        yield replace(upload, size=count, sha256=digest)
+
+
+def _require_identity(headers: Headers | EnvironHeaders) -> None:
+    encoding = headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise Problem(
+            "unsupported-media-type",
+            f'Content-Encoding "{encoding[:40]}" is not supported; send the file as it is.',
+        )
+
+
+@contextmanager
+def _part(request: Request, received: ReceivedBody) -> Iterator[Upload]:
+    parts = request.files.getlist("file")
+    _require_whole(request, received.count)
+    if len(parts) != 1:
+        found = "none" if not parts else str(len(parts))
+        raise Problem("missing-file", f'The form needs exactly one field "file" with a file; it has {found}.')
+    part = parts[0]
+    _require_identity(part.headers)
+    with part.stream as file:
+        charset = part.mimetype_params.get("charset")
+        yield Upload(cast(BinaryIO, file), _name(part.filename), charset, _fields(request))
+
+
+@contextmanager
+def _raw_body(request: Request, received: ReceivedBody) -> Iterator[Upload]:
+    with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as file:
+        while block := request.stream.read(BLOCK_BYTES):
+            file.write(block)
+        _require_whole(request, received.count)
+        _, disposition = parse_options_header(request.headers.get("Content-Disposition"))
+        charset = request.mimetype_params.get("charset")
+        yield Upload(cast(BinaryIO, file), _name(disposition.get("filename")), charset, _fields(request))
+
+
+def _sha256(file: BinaryIO) -> bytes:
+    digest = hashlib.sha256()
+    while block := file.read(BLOCK_BYTES):
+        digest.update(block)
+    return digest.digest()
+
+
+def _name(given: str | None) -> str | None:
+    """A file name as far as it can be stored and shown, with no folders."""
+    name = re.split(r"[/\\]", given or "")[-1][:MAX_NAME_CHARS]
+    return (
+        "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)
+        or None
+    )
+
+
+def _fields(request: Request) -> dict[str, list[str]]:
+    """Form fields and query parameters alike."""
+    names = {*request.form, *request.args}
+    return {name: [*request.args.getlist(name), *request.form.getlist(name)] for name in names}
+
+
+def _require_whole(request: Request, received: int) -> None:
+    """A client that hangs up looks like one that has finished; only the count tells them apart."""
+    expected = request.content_length or 0
+    if received != expected:
+        raise Problem(
+            "incomplete-body",
+            f"The body ended after {received} of {expected} bytes; nothing was imported.",
+        )
