@@ -43,7 +43,7 @@ MEMORY = Path("/dev/shm")  # a file system in memory, where Linux has one
 CLUSTER_BYTES = 512 * 1024**2  # the most that the databases of one process's tests take at a time
 CLUSTER_PREFIX = "bulkimport-tests-"
 
-# How long an example takes says more about what else runs on the machine.
+# No deadline: how long an example takes depends on what else the machine is doing.
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.register_profile("fuzz", max_examples=5_000, deadline=None)
 hypothesis.settings.load_profile("tests")
