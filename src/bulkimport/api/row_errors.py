@@ -32,7 +32,7 @@ blueprint.before_request(access.authenticate)
     problems=("invalid-id", "invalid-parameters", "not-found"),
 )
 def errors(job_id: str) -> Response:
-    """The row errors of a job, at most 20 of each row: pages of JSON, or one CSV file."""
+    """List the row errors of a job, at most 20 per row: as pages of JSON, or as one CSV file."""
     query = parameters.of_request(ErrorQuerySchema())
     job = require_job(job_id)
     format_ = query.get("format") or _preferred_format()
