@@ -119,12 +119,14 @@ class CsvFile:
 
     def _skip_blank(self) -> Record | None:
         """Drop blank records; the record at which this stops will be the next one, None at the end."""
+        self._records.take()
+        self.blank_rows += self._records.skip_empty_lines()
         while record := self._records.next():
             if not is_blank(record.cells):
                 self._records.unread()
                 break
-            self.blank_rows += 1
             self._records.take()
+            self.blank_rows += 1 + self._records.skip_empty_lines()
         return record
 
 

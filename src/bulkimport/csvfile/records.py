@@ -124,6 +124,23 @@ class RecordReader:
         self.next_line -= len(self._taken) - self._begin
         self._put_back(self._begin)
 
+    def skip_empty_lines(self) -> int:
+        """Drop the lines up to the next one with text, each a blank record; return how many there were.
+
+        Needs everything to be taken. Without csv, which makes a list of each: several times as fast.
+        """
+        count = chars = 0
+        while line := self._ahead.popleft() if self._ahead else self._read_line():
+            if line.strip("\r\n"):
+                self._ahead.appendleft(line)
+                break
+            count, chars = count + 1, chars + len(line)
+        self.next_row += count
+        self.next_line += count
+        self._hopeless_until -= chars
+        self._open_until -= chars
+        return count
+
     def take(self) -> str:
         """The text of the records that were read since the last call, unchanged."""
         lines = "".join(self._taken)
