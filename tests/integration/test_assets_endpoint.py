@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from bulkimport.store.asset_columns import COLUMNS
 from tests.conftest import FOREIGN, INACTIVE, OWN, TestDatabase, bearer
 
 URL = "/api/v1/assets"
@@ -86,8 +87,8 @@ def test_it_shows_one(client: FlaskClient) -> None:
     assert status == 200
     assert asset == listed
     assert set(asset) == {
-        *("id", "identifier", "name", "type", "description", "valid_from", "valid_to", "is_active"),
-        *("metadata", "created_at", "updated_at", "import_job_id", "import_row"),
+        *("identifier", *COLUMNS, "metadata"),
+        *("id", "created_at", "updated_at", "import_job_id", "import_row"),
     }
     assert asset["valid_from"] == "2024-01-15T00:00:00.000000Z"
 
