@@ -167,6 +167,16 @@ def test_waiting_with_an_etag_ends_with_the_next_step(importer: Importer) -> Non
     assert seconds < 15
 
 
+def test_an_outdated_etag_is_not_waited_with(importer: Importer) -> None:
+    job_id = upload(importer, csv_of(*"ABCDEFG"))
+    importer.worker.work_once()
+    etag = importer.get(job_id).headers["ETag"]
+    importer.worker.work_once()
+    response, seconds = waited(importer, job_id, 20, **{"If-None-Match": etag})
+    assert (response.status_code, response.get_json()["processed_rows"]) == (200, 6)
+    assert seconds < 10
+
+
 def test_waiting_requests_leave_threads_for_others_and_hold_no_connection(importer: Importer) -> None:
     job_id = upload(importer, csv_of("A"))
     places = importer.client.application.extensions["waiting_places"]

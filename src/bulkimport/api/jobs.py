@@ -24,6 +24,7 @@ JOB_PAGE_SCHEMA = JobPageSchema()
 JOB_QUERY_SCHEMA = JobQuerySchema()
 JOB_PROBLEMS = ("invalid-id", "not-found")
 CACHING = {"Cache-Control": "private, no-cache", "Vary": "Prefer"}
+OUTDATED = ""  # a version that no job has
 REPRESENTATION = "2"  # part of every ETag: increase it when the JSON form of a job changes
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/v1/assets/bulk")
@@ -64,7 +65,7 @@ def status(job_id: str) -> Response:
     """Get a job: its progress, counts and first row errors; 304 if its ETag is in If-None-Match."""
     parsed_id = ids.job_id(job_id)
     known_etag = _known_etag(parsed_id)
-    waited = long_polling.wait_for_change(parsed_id, known_version=_version(known_etag))
+    waited = long_polling.wait_for_change(parsed_id, known_version=_known_version(known_etag))
     headers = dict(CACHING)
     if waited is not None:
         headers["Preference-Applied"] = f"wait={waited}"
@@ -207,5 +208,8 @@ def _etag(version: str, position: int | None) -> str:
     return f'"{version}.{position or 0}.{REPRESENTATION}"'
 
 
-def _version(etag: str | None) -> str | None:
-    return etag.strip('"').partition(".")[0] if etag else None
+def _known_version(etag: str | None) -> str | None:
+    """The version that the caller has: that of a current ETag, or OUTDATED for any other, or None."""
+    if etag:
+        return etag.strip('"').partition(".")[0]
+    return OUTDATED if request.if_none_match else None
