@@ -23,11 +23,11 @@ SORT = Enumeration(
     "AssetSort",
     "The order of a list of assets: oldest first, newest first, or by identifier.",
     assets.SORTS,
-    {"id": "OLDEST_FIRST", "-id": "NEWEST_FIRST", "identifier": "BY_IDENTIFIER"},
+    {"id": "oldest_first", "-id": "newest_first", "identifier": "by_identifier"},
 )
 NOT_BLANK = r"^[^\x00]*\S[^\x00]*$"
-# One pattern, because generators make nothing useful of a choice between two formats of a string.
-DATE_OR_TIME = f"^{re.sub(r'[(][?](P<[a-z]+>|:)', '(', dates.ISO_PATTERN.pattern)}$"
+# One pattern: generators make nothing useful of a choice between two formats of a string.
+DATE_OR_TIME = f"^{re.sub('[?](P<[a-z]+>|:)', '', dates.ISO_PATTERN.pattern)}$"  # without names of groups
 WHEN = "An ISO 8601 date, which is its midnight in UTC, or a time with Z or an offset."
 
 

@@ -24,8 +24,8 @@ JOB_KIND = Enumeration(
 )
 JOB_STATUS = Enumeration(
     "JobStatus",
-    "The state of a job. `completed`, `failed` and `cancelled` are final. `completed` jobs have processed every "
-    "row, though rows may have failed; `failed` ones stopped before.",
+    "The state of a job. `completed`, `failed` and `cancelled` are final: a completed job has processed "
+    "every row, though rows may have failed; the others stopped before that.",
     jobs.STATUSES,
 )
 BY_HAND = "null for a job that was not created through this API"

@@ -13,22 +13,24 @@ from bulkimport.web.schemas import AnswerSchema, Choice, Enumeration, TextField,
 
 MAX_MAPPED_COLUMNS = 500
 DEFAULTS = Options()
+DELIMITER_PATTERN = rf"^([{''.join(DELIMITERS.values())}]|{'|'.join(DELIMITERS)})$".replace("\t", r"\t")
 
 DATE_FORMAT = Enumeration(
     "DateFormat",
     "How the dates of a file are written; `auto` takes the one format that all of its dates fit.",
     (*dates.FORMATS, dates.AUTO),
     {
-        "YYYY-MM-DD": "ISO",
-        "DD/MM/YYYY": "DAY_MONTH_YEAR_SLASHES",
-        "MM/DD/YYYY": "MONTH_DAY_YEAR_SLASHES",
-        "DD-MM-YYYY": "DAY_MONTH_YEAR_DASHES",
-        "DD.MM.YYYY": "DAY_MONTH_YEAR_DOTS",
+        "YYYY-MM-DD": "iso",
+        "DD/MM/YYYY": "day_month_year_slashes",
+        "MM/DD/YYYY": "month_day_year_slashes",
+        "DD-MM-YYYY": "day_month_year_dashes",
+        "DD.MM.YYYY": "day_month_year_dots",
     },
 )
 ON_CONFLICT_CHOICE = Enumeration(
     "OnConflict",
-    "What becomes of a row whose identifier an asset has already: it fails, is skipped, or updates the asset.",
+    "What becomes of a row whose identifier an asset has already: it fails, is skipped, or updates the "
+    "asset.",
     ON_CONFLICT,
 )
 ON_ERROR_CHOICE = Enumeration(
@@ -70,46 +72,57 @@ class ColumnMapping(TextField[dict[str, str]]):
 class UploadOptionsSchema(Schema):
     """The options of an upload."""
 
+    # Their defaults are in words: generated clients send a `default` as if the caller had set it, which would
+    # hide the parent's options, and set an option twice if it stands in the form.
     charset = fields.String(
         validate=validate.Length(min=1, max=40),
         metadata=about(
-            "The file's encoding, such as windows-1252. By default the charset of the content type, or else "
-            "UTF-8 or UTF-16, whichever is detected."
+            "The file's encoding. By default the charset of its content type, or else UTF-8 or UTF-16, "
+            "whichever is detected.",
+            examples=["windows-1252"],
         ),
     )
     delimiter = Delimiter(
         metadata=about(
-            "What separates cells: `,` `;` `|` or a tab, or one of comma, semicolon, pipe and tab. By default "
-            "it is detected.",
-            examples=[";"],
+            "What separates cells, as a character or by its name. By default it is detected.",
+            pattern=DELIMITER_PATTERN,
+            examples=["semicolon"],
         )
     )
     columns = ColumnMapping(
         metadata=about(
-            "A JSON object of at most 500 entries that maps column names of the file to fields, or to "
-            "`metadata.` and a key. By default each column has the name of its field.",
+            f"A JSON object of at most {MAX_MAPPED_COLUMNS} entries that maps column names of the file to "
+            "fields, or to `metadata.` and a key. By default the parent's, or else every column is mapped by "
+            "its name.",
             examples=['{"Asset Tag": "identifier"}'],
         )
     )
-    date_format = Choice(DATE_FORMAT, metadata=about("How dates are written.", default=DEFAULTS.date_format))
+    date_format = Choice(
+        DATE_FORMAT,
+        metadata=about(f"How dates are written. By default the parent's, or else `{DEFAULTS.date_format}`."),
+    )
     dry_run = fields.Boolean(
         truthy={"true"},
         falsy={"false"},
-        metadata=about("Whether to check the file without importing it.", default=DEFAULTS.dry_run),
+        metadata=about("Whether to check the file without importing it. By default `false`."),
     )
     on_conflict = Choice(
         ON_CONFLICT_CHOICE,
         metadata=about(
-            "What becomes of a row whose identifier an asset has already.", default=DEFAULTS.on_conflict
+            "What becomes of a row whose identifier an asset has already. By default the parent's, or else "
+            f"`{DEFAULTS.on_conflict}`."
         ),
     )
     on_error = Choice(
-        ON_ERROR_CHOICE, metadata=about("What a failed row does to the others.", default=DEFAULTS.on_error)
+        ON_ERROR_CHOICE,
+        metadata=about(
+            f"What a failed row does to the others. By default the parent's, or else `{DEFAULTS.on_error}`."
+        ),
     )
     parent_job_id = fields.UUID(
         metadata=about(
-            "The job whose failed rows these are; its options become the defaults. By default the file's "
-            "column `_job` names it."
+            "The parent: the job whose failed rows these are. By default the one that the file's column "
+            "`_job` names, if it has that column."
         )
     )
 

@@ -8,8 +8,9 @@ from importlib.metadata import version
 from typing import Any
 
 from apispec import APISpec
-from apispec.ext.marshmallow import MarshmallowPlugin, OpenAPIConverter
+from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.common import resolve_schema_cls
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from flask import Flask
 from marshmallow import Schema, fields
 from werkzeug.routing import Rule
@@ -92,7 +93,8 @@ def description(app: Flask) -> dict[str, Any]:
         plugins=[plugin],
     )
     converter = plugin.converter
-    assert converter
+    if converter is None:
+        raise AssertionError("unreachable")
     converter.map_to_openapi_type(TextField, "string", None)  # type: ignore[no-untyped-call]
     converter.map_to_openapi_type(InstantField, "string", "date-time")  # type: ignore[no-untyped-call]
     converter.add_attribute_function(_enumeration)  # type: ignore[no-untyped-call]
@@ -123,7 +125,7 @@ def _enumeration(
     component = {"type": ret.pop("type"), "enum": ret.pop("enum"), "description": enumeration.description}
     if enumeration.member_names:
         component["x-enum-varnames"] = [
-            enumeration.member_names.get(text, text.upper()) for text in enumeration.texts
+            enumeration.member_names.get(text, text) for text in enumeration.texts
         ]
     if enumeration.name not in schemas.schemas:
         schemas.schema(enumeration.name, component)
@@ -227,7 +229,7 @@ def _success(status: int, success: Success) -> dict[str, Any]:
 
 
 def _problem(names: Sequence[str], spec: APISpec) -> str | dict[str, Any]:
-    """The response with these types of problems, which have one status; the name of a component if it has one."""
+    """The response for these types of problems, all of one status, or the name of its component."""
     status = PROBLEM_TYPES[names[0]].status
     challenge = ("WWW-Authenticate",)
     extra = {401: challenge, 403: challenge, 412: ("ETag",)}.get(status, ())

@@ -1,7 +1,8 @@
 """The fields and schemas that jobs and assets share, and the schema of a problem."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -24,15 +25,15 @@ def about(description: str, **keywords: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Enumeration:
-    """A closed list of texts; in OpenAPI a component of its own, which generators make a type of this name.
+    """A closed list of texts; in OpenAPI a component, which generators turn into a type of this name.
 
-    `member_names` names the members where their texts are no names.
+    `member_names` replaces texts from which generators make unreadable names of members.
     """
 
     name: str
     description: str
     texts: Iterable[str]
-    member_names: Mapping[str, str] = field(default_factory=dict)
+    member_names: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 class Choice(fields.String):
