@@ -3,7 +3,7 @@
 from marshmallow import Schema, fields, validate
 
 from bulkimport.api.row_error_schemas import JobRowErrorSchema, SummaryEntrySchema
-from bulkimport.api.upload_schemas import OptionsSchema
+from bulkimport.api.upload_schemas import JobOptionsSchema
 from bulkimport.jobs import estimates
 from bulkimport.store import jobs
 from bulkimport.web.pagination import INSTANT, UNIQUE_ID, CursorField
@@ -41,7 +41,7 @@ class IgnoredColumnSchema(AnswerSchema):
     )
 
 
-class FileSchema(AnswerSchema):
+class JobFileSchema(AnswerSchema):
     """The uploaded file."""
 
     name = fields.String(allow_none=True, metadata=about("Its name; null if the upload did not name it."))
@@ -137,7 +137,7 @@ class JobSchema(AnswerSchema):
     failure = fields.String(
         allow_none=True, metadata=about("Why the job stopped; null unless it has failed.")
     )
-    options = fields.Nested(OptionsSchema, metadata=about("The options in force."))
+    options = fields.Nested(JobOptionsSchema, metadata=about("The options in force."))
     ignored_columns = fields.List(
         fields.Nested(IgnoredColumnSchema), metadata=about("The columns that are not imported.")
     )
@@ -153,7 +153,7 @@ class JobSchema(AnswerSchema):
         metadata=about("The token's `sub`; null if it has none of 1 to 255 printable characters."),
     )
     file = fields.Nested(
-        FileSchema,
+        JobFileSchema,
         allow_none=True,
         metadata=about("The uploaded file; null for a retry or a revert."),
     )

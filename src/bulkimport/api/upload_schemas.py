@@ -141,7 +141,7 @@ class UploadFormSchema(UploadOptionsSchema):
     )
 
 
-class OptionsSchema(AnswerSchema):
+class JobOptionsSchema(AnswerSchema):
     """The options that a job uses."""
 
     charset = fields.String(metadata=about("The file's encoding."))
