@@ -150,7 +150,9 @@ def db(server: postgres.Server, template: str) -> Iterator[TestDatabase]:
     """A database with all migrations and three accounts, and logins that see past no policy."""
     name = f"test_{next(_numbers)}"
     admin_url = server.url("postgres", "postgres")
-    environment.execute(admin_url, f"CREATE DATABASE {name} TEMPLATE {template} OWNER {environment.OWNER}")
+    # By default, CREATE DATABASE writes each page to the WAL, which takes twice the processor time.
+    how = f"TEMPLATE {template} STRATEGY file_copy OWNER {environment.OWNER}"
+    environment.execute(admin_url, f"CREATE DATABASE {name} {how}")
     yield _urls(server, name)
     environment.execute(admin_url, f"DROP DATABASE {name} WITH (FORCE)")
 
