@@ -31,7 +31,7 @@ from bulkimport.database.connections import Database
 from bulkimport.database.connections import connect as connect_as_the_service
 from bulkimport.devserver import environment, postgres
 from bulkimport.jobs import intake
-from bulkimport.jobs.options import Asked
+from bulkimport.jobs.options import RequestedOptions
 from bulkimport.settings import Settings
 from bulkimport.web import idempotency
 from bulkimport.web.idempotency import Answer
@@ -245,14 +245,14 @@ def submit(
     file: bytes | BinaryIO,
     account_id: int = OWN,
     chunk_rows: int = 3,
-    asked: Asked = Asked(),  # noqa: B008 - frozen
+    requested: RequestedOptions = RequestedOptions(),  # noqa: B008 - frozen
 ) -> UUID:
     """Accept a file as an upload would, without HTTP."""
     limits = intake.Limits(chunk_rows=chunk_rows, max_rows=1_000, max_active_jobs=1_000)
     job_id = uuid4()
     stream = io.BytesIO(file) if isinstance(file, bytes) else file
 
-    with intake.cut(database, limits, asked, account_id=account_id, file=stream) as cut_file:
+    with intake.cut(database, limits, requested, account_id=account_id, file=stream) as cut_file:
 
         def act(cursor: Cursor) -> Answer:
             intake.store(cursor, limits, cut_file, account_id=account_id, job_id=job_id)

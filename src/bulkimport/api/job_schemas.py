@@ -8,7 +8,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from bulkimport.csvfile import dates
 from bulkimport.csvfile.header import DELIMITERS, is_target
 from bulkimport.jobs import estimates
-from bulkimport.jobs.options import ON_CONFLICT, ON_ERROR, Asked
+from bulkimport.jobs.options import ON_CONFLICT, ON_ERROR, RequestedOptions
 from bulkimport.store import jobs
 from bulkimport.web.pagination import INSTANT, NUMBER, UNIQUE_ID, CursorField
 from bulkimport.web.schemas import (
@@ -66,8 +66,8 @@ class UploadOptionsSchema(Schema):
     parent_job_id = fields.UUID()
 
     @post_load
-    def _asked(self, data: dict[str, Any], **kwargs: Any) -> Asked:
-        return Asked(**data)
+    def _requested(self, data: dict[str, Any], **kwargs: Any) -> RequestedOptions:
+        return RequestedOptions(**data)
 
 
 class OptionsSchema(AnswerSchema):
