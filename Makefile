@@ -3,6 +3,8 @@ BIN := .venv/bin
 RUN := $(BIN)/python -m bulkimport
 ACCOUNT ?= 1
 .DEFAULT_GOAL := help
+# Tests start dozens of processes, each of which would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Show this help

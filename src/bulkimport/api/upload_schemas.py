@@ -8,7 +8,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from bulkimport.csvfile import dates
 from bulkimport.csvfile.header import DELIMITERS, is_target
-from bulkimport.jobs.options import ON_CONFLICT, ON_ERROR, Asked, Options
+from bulkimport.jobs.options import ON_CONFLICT, ON_ERROR, RequestedOptions, Options
 from bulkimport.web.schemas import AnswerSchema, Choice, Enumeration, TextField, about
 
 MAX_MAPPED_COLUMNS = 500
@@ -127,8 +127,8 @@ class UploadOptionsSchema(Schema):
     )
 
     @post_load
-    def _asked(self, data: dict[str, Any], **kwargs: Any) -> Asked:
-        return Asked(**data)
+    def _asked(self, data: dict[str, Any], **kwargs: Any) -> RequestedOptions:
+        return RequestedOptions(**data)
 
 
 class UploadFormSchema(UploadOptionsSchema):
