@@ -217,7 +217,13 @@ class ErrorQuerySchema(Schema):
     formula_safe = fields.Boolean(load_default=False, truthy={"true"}, falsy={"false"})
 
 
-class FailedRowsQuerySchema(Schema):
+class TemplateQuerySchema(Schema):
+    """The query parameters of the template."""
+
+    bom = fields.Boolean(load_default=True, truthy={"true"}, falsy={"false"})
+
+
+class FailedRowsQuerySchema(TemplateQuerySchema):
     """The query parameters of a file of failed rows."""
 
     formula_safe = fields.Boolean(load_default=False, truthy={"true"}, falsy={"false"})

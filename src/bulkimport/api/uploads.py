@@ -8,7 +8,7 @@ from uuid import uuid4
 from flask import Blueprint, Response, request
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.api.job_schemas import UploadOptionsSchema
+from bulkimport.api.job_schemas import TemplateQuerySchema, UploadOptionsSchema
 from bulkimport.api.new_job import ACCEPTED, accepted, limits, receipt
 from bulkimport.csvfile.template import template
 from bulkimport.jobs import intake
@@ -65,10 +65,16 @@ def upload() -> Response:
 
 
 @blueprint.get("/template.csv")
-@operation("downloadTemplate", {200: Success("The file", headers=("Content-Disposition",), media_type=CSV)})
+@operation(
+    "downloadTemplate",
+    {200: Success("The file", headers=("Content-Disposition",), media_type=CSV)},
+    query=TemplateQuerySchema,
+    problems=("invalid-parameters",),
+)
 def template_csv() -> Response:
     """Download a CSV file to start from."""
-    return csv_attachment(template(), "assets-template.csv")
+    query = parameters.of_request(TemplateQuerySchema())
+    return csv_attachment(template(), "assets-template.csv", bom=query["bom"])
 
 
 def _store(upload: Upload, asked: Asked, key: Key | None) -> Answer:
