@@ -216,7 +216,9 @@ def test_a_job_without_a_file_has_no_failed_rows(importer: Importer, db: TestDat
     assert importer.get(f"{ID}/errors").get_json() == {"errors": [], "next_cursor": None}
 
 
-@pytest.mark.parametrize(("query", "start"), [("", b"\xef\xbb\xbfidentifier,"), ("?bom=false", b"identifier,")])
+@pytest.mark.parametrize(
+    ("query", "start"), [("", b"\xef\xbb\xbfidentifier,"), ("?bom=false", b"identifier,")]
+)
 def test_the_template_can_be_uploaded(importer: Importer, query: str, start: bytes) -> None:
     response = importer.get(f"template.csv{query}")
     assert response.content_type == "text/csv; charset=utf-8"

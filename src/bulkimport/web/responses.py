@@ -15,7 +15,7 @@ def register(app: Flask) -> None:
 def csv_attachment(body: bytes | Iterator[bytes], name: str, *, bom: bool = False) -> Response:
     """A CSV file in UTF-8, which browsers save instead of showing it.
 
-    With `bom` it begins with a byte order mark, without which Excel reads UTF-8 as the system's ANSI encoding.
+    With `bom` it begins with a byte order mark, without which Excel reads UTF-8 as ANSI text.
     """
     if bom:
         body = BOM_UTF8 + body if isinstance(body, bytes) else chain([BOM_UTF8], body)
