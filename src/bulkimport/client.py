@@ -20,9 +20,9 @@ ATTEMPTS, RETRY_DELAY_S = 4, 0.5
 BLOCK_BYTES = 64 * 1024
 JOBS = "/api/v1/assets/bulk"
 FINAL_STATUSES = ("completed", "failed", "cancelled")
-# Exit codes of `bulkimport import` other than 0: the job is completed but has failed rows; anything else.
-EXIT_ROWS_FAILED = 1
-EXIT_FAILED = 2
+# Exit codes of `bulkimport import` other than 0.
+EXIT_ROWS_FAILED = 1  # the job is completed
+EXIT_FAILED = 2  # the job failed or was cancelled, or a request was refused
 
 Document = dict[str, Any]
 

@@ -146,8 +146,13 @@ def test_scripts_get_json_and_exit_codes_and_terminals_get_colours(
     listed = json.loads(run(client, "jobs", "list", "--json").stdout)
     assert [document["status"] for document in listed] == ["completed", "failed"]
     assert json.loads(run(client, "jobs", "show", job["job_id"], "--json").stdout) == job
+    file.write_bytes(file.read_bytes().replace(b"description", b"Colour"))
+    assert run(client, "import", str(file), "--no-wait").stdout.endswith('\nignored columns: "Colour"\n')
     accepted = json.loads(run(client, "import", str(file), "--no-wait", "--json").stdout)
     assert accepted["file"]["name"] == "a.csv"
+    full = run(client, "import", "--job", job["job_id"], "--failed-rows", "/dev/full")
+    assert (full.exit_code, "1 of 2 rows imported" in full.stdout) == (2, True)
+    assert "the failed rows could not be saved in /dev/full: [Errno 28]" in full.stderr
     refused = run(client, "jobs", "cancel", job["job_id"], "--json")
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert (

@@ -1,6 +1,7 @@
 """The command line without a service: its options, what it refuses before a request, and its reports."""
 
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def test_the_options_of_an_upload_are_those_of_the_service() -> None:
 
 
 def test_the_version_is_shown() -> None:
-    assert run("--version").stdout == "bulkimport, version 0.1.0\n"
+    assert run("--version").stdout == f"bulkimport, version {version('bulkimport')}\n"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from bulkimport.cli import terminal
 from bulkimport.cli.connection import EXIT_INTERRUPTED
-from bulkimport.cli.job_report import print_ignored_columns, print_job, print_json
+from bulkimport.cli.job_report import print_ignored_columns, print_job
 from bulkimport.client import EXIT_FAILED, EXIT_ROWS_FAILED, Client, Document
 
 
@@ -37,7 +37,7 @@ def follow_new(client: Client, job_id: str, *, as_json: bool) -> None:
     if not as_json:
         click.echo(f"job {job_id}")
     job = follow(client, job_id, as_json=as_json)
-    print_json(job) if as_json else print_job(job)
+    print_job(job, as_json=as_json)
     exit_for(job)
 
 

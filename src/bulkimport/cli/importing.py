@@ -8,9 +8,9 @@ import click
 
 from bulkimport.cli.connection import calling
 from bulkimport.cli.following import exit_for, follow
-from bulkimport.cli.job_report import json_option, print_job, print_json
+from bulkimport.cli.job_report import json_option, print_ignored_columns, print_job, print_json
 from bulkimport.cli.upload_options import parameters, upload_options
-from bulkimport.client import Client, Document
+from bulkimport.client import Client
 
 
 def _require_folder(_context: click.Context, _parameter: click.Parameter, file: Path | None) -> Path | None:
@@ -61,6 +61,8 @@ def import_file(
         _finish(client, followed_id, failed_rows, as_json=as_json)
     elif as_json:
         print_json(client.job(followed_id))
+    else:
+        print_ignored_columns(client.job(followed_id))
 
 
 def _require_consistent(
@@ -78,20 +80,12 @@ def _require_consistent(
 
 
 def _finish(client: Client, job_id: str, failed_rows: Path | None, *, as_json: bool) -> None:
-    """Follow the job, save its failed rows, print it, and exit with its code."""
+    """Follow the job, print it, save its failed rows, and exit with its code."""
     job = follow(client, job_id, as_json=as_json)
+    print_job(job, as_json=as_json, failed_rows=failed_rows)
     if failed_rows and job["failed_rows"]:
         client.save_failed_rows(job_id, failed_rows)
-    if as_json:
-        print_json(job)
-    else:
-        print_job(job, failed_rows=failed_rows)
-        _report_saved(job, failed_rows)
+    if failed_rows and not as_json:
+        saved = "failed rows: {}" if job["failed_rows"] else "no row failed, so {} was not written"
+        click.echo(saved.format(failed_rows))
     exit_for(job)
-
-
-def _report_saved(job: Document, failed_rows: Path | None) -> None:
-    if failed_rows and job["failed_rows"]:
-        click.echo(f"failed rows: {failed_rows}")
-    elif failed_rows:
-        click.echo(f"no row failed, so {failed_rows} was not written")

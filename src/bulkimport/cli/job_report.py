@@ -77,11 +77,14 @@ def print_ignored_columns(job: Document) -> None:
         output.print(f"ignored columns: {', '.join(others)}")
 
 
-def print_job(job: Document, *, failed_rows: Path | None = None) -> None:
-    """Print how far the job is, its errors by code and field, and the first of them.
+def print_job(job: Document, *, as_json: bool = False, failed_rows: Path | None = None) -> None:
+    """Print how far the job is, its errors by code and field, and the first of them; or all of it as JSON.
 
     `failed_rows` is the file in which the failed rows are saved, if there is one.
     """
+    if as_json:
+        print_json(job)
+        return
     output = terminal.console()
     output.print(_sentence(job))
     if job["failure"]:

@@ -80,8 +80,6 @@ def revert_job(client: Client, job_id: str, as_json: bool) -> None:
 
 
 def _print(job: Document, *, as_json: bool) -> None:
-    if as_json:
-        print_json(job)
-    else:
+    if not as_json:
         print_ignored_columns(job)
-        print_job(job)
+    print_job(job, as_json=as_json)
