@@ -140,6 +140,20 @@ def test_the_first_errors_follow_the_summary_and_the_rest_is_counted(
     assert capsys.readouterr().out.endswith(f"2 more: GET /api/v1/assets/bulk/{JOB_ID}/errors\n")
 
 
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_a_list_of_jobs_fits_the_terminal_and_leaves_ids_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setattr(terminal, "PIPE_COLUMNS", columns)
+    sizes = {"total_rows": 1_000_000, "processed_rows": 999_999, "failed_rows": 999_999}
+    job_report.print_jobs([_job(status="processing", file={"name": "x" * 255}, **sizes)])
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= columns
+    assert JOB_ID in shown
+    assert shown.count("x") == 255
+    assert "999999/1000000" in shown
+
+
 def test_an_error_names_its_field_once(capsys: pytest.CaptureFixture[str]) -> None:
     errors = [
         _error(2, "name", 'name "" must not be empty'),

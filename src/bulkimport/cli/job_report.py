@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from rich.table import Table
@@ -17,6 +17,7 @@ from bulkimport.client import JOBS, Document
 SHOWN_ERRORS = 10
 SHOWN_KINDS = 25  # of errors: a file with many columns can have hundreds
 COLUMNS_FOR_ROWS = 60  # with less, the summary has no room for the first rows of each kind
+ID_CHARS = 36  # an id is never broken, so that it can be copied
 STYLES = {"completed": "green", "failed": "red", "cancelled": "yellow"}
 # The columns of a list of jobs and what is in them, for terminals with at least so many columns.
 LAYOUTS = {
@@ -55,7 +56,9 @@ def print_jobs(jobs: Sequence[Document]) -> None:
     layout = next(layout for columns, layout in LAYOUTS.items() if output.width >= columns)
     table = terminal.table(spaced=any("\n" in header for header in layout))
     for header in layout:
-        table.add_column(header, justify="right" if header.startswith(("rows", "failed")) else "left")
+        justify: Literal["right", "left"] = "right" if header.startswith(("rows", "failed")) else "left"
+        width = ID_CHARS if header.startswith("job") else None
+        table.add_column(header, justify=justify, overflow="fold", width=width)
     for job in jobs:
         table.add_row(*(cell.format_map(_cells(job)) for cell in layout.values()))
     output.print(table)
