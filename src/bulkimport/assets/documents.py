@@ -8,12 +8,14 @@ from bulkimport.assets import fields
 from bulkimport.assets.fields import METADATA, FieldError
 from bulkimport.assets.rows import MAX_VALUE_CHARS, quoted
 from bulkimport.csvfile import dates
-from bulkimport.csvfile.header import FIELDS, METADATA_PREFIX
+from bulkimport.csvfile.header import DATE_FIELDS, FIELDS, METADATA_PREFIX
 from bulkimport.errors import Refusal
 from bulkimport.store.asset_columns import NewAsset
 
 MAX_METADATA_KEYS = 500
 MAX_METADATA_KEY_CHARS = 255
+ISO_DATES = dict.fromkeys(DATE_FIELDS, dates.ISO)
+METADATA_RULE = fields.metadata_rule()
 WRITABLE = (*FIELDS, METADATA)
 READ_ONLY = ("id", "created_at", "updated_at", "import_job_id", "import_row")
 
@@ -28,7 +30,7 @@ def asset_of(document: Document) -> NewAsset:
     """
     faults = _unknown_fields(document)
     values: dict[str, Any] = {}
-    for field, rule in fields.rules(dates.ISO, partial=False).items():
+    for field, rule in fields.rules(ISO_DATES).items():
         try:
             values[field] = rule(_text(field, document.get(field)))
         except FieldError as fault:
@@ -111,7 +113,7 @@ def _metadata(document: object, faults: Faults) -> dict[str, str]:
                 raise FieldError(
                     "invalid_key", f"needs a key of 1 to {MAX_METADATA_KEY_CHARS} printable characters"
                 )
-            text = fields.METADATA_VALUE(_text(field, value))
+            text = METADATA_RULE(_text(field, value))
         except FieldError as fault:
             faults.append(_fault(field, fault.code, fault.reason, value))
         else:

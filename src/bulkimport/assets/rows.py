@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from bulkimport.assets import fields
 from bulkimport.assets.fields import METADATA, FieldError, Rule
-from bulkimport.csvfile import dates, encoding, records
+from bulkimport.csvfile import encoding, records
 from bulkimport.csvfile.header import FIELDS, METADATA_PREFIX, Columns
 from bulkimport.csvfile.records import Record, Records
 
@@ -67,6 +67,17 @@ class CheckedRows:
 
 NO_ROWS = CheckedRows((), (), dict.fromkeys((*FIELDS, METADATA), ()))
 
+
+class Identified(NamedTuple):
+    """Rows by number, the lines on which they begin, and their identifiers."""
+
+    rows: Sequence[int]
+    lines: Sequence[int]
+    identifiers: Sequence[str]
+
+
+NO_IDENTIFIED = Identified((), (), ())
+
 # The rows that have an error, by the error's code and field.
 Occurrences = Mapping[tuple[str, str | None], Sequence[int]]
 
@@ -75,27 +86,38 @@ class CheckResult(NamedTuple):
     """The good rows, and what is wrong with the others.
 
     `errors` has the first MAX_ERRORS_PER_ROW of each row, in the order of the rows; `occurrences` has all.
+    `identified` are the others whose identifier is valid.
     """
 
     good: CheckedRows
     errors: list[RowError]
     occurrences: Occurrences
+    identified: "Identified"
 
 
 class RowRules:
-    """The rules for files with these columns, and dates of this format.
+    """The rules for files with these columns, and dates of these formats, by their fields.
 
-    A row of a `partial` file needs no more than its identifier.
+    A row of a `partial` file needs no more than its identifier. `accept_numbers`: whether an identifier or
+    metadata may look like a number that a spreadsheet has shortened.
     """
 
-    def __init__(self, columns: Columns, *, date_format: str = dates.ISO, partial: bool = False) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        *,
+        date_formats: Mapping[str, str],
+        partial: bool = False,
+        accept_numbers: bool = False,
+    ) -> None:
         self._width = len(columns)
         self._metadata = [
             (target.removeprefix(METADATA_PREFIX), place)
             for place, target in enumerate(columns)
             if target and target.startswith(METADATA_PREFIX)
         ]
-        self._rules = fields.rules(date_format, partial)
+        self._rules = fields.rules(date_formats, partial=partial, accept_numbers=accept_numbers)
+        self._metadata_rule = fields.metadata_rule(accept_numbers=accept_numbers)
         # A field without a column reads an empty cell that is added at the end of the row.
         self._places = {
             field: columns.index(field) if field in columns else self._width for field in self._rules
@@ -107,27 +129,40 @@ class RowRules:
         The errors of a row are in the order of FIELDS, followed by those of its metadata and of the order of
         its dates.
         """
-        broken = {
-            place
-            for place, cells in enumerate(read.cells)
-            if len(cells) != self._width or place in read.faults
-        }
+        cells, broken = self._fitted(read)
         errors = (
             [_error_of_row(record, self._width) for place, record in enumerate(read) if place in broken]
             if broken
             else []
         )
         if len(broken) == len(read.cells):
-            return CheckResult(NO_ROWS, errors, occurrences(errors))
-        rows, lines, cells = _without(broken, read.rows, read.lines, read.cells)
+            return CheckResult(NO_ROWS, errors, occurrences(errors), NO_IDENTIFIED)
+        rows, lines, cells = _without(broken, read.rows, read.lines, cells)
         faults = _Faults(rows, lines)
         columns = self._columns(cells, faults)
+        identified = _identified(faults, rows, lines, columns["identifier"])
         rows, lines, *good = _without(faults.places, rows, lines, *columns.values())
         return CheckResult(
             CheckedRows(rows, lines, dict(zip(columns, good, strict=True))),
             sorted([*errors, *faults.errors], key=_row),
             occurrences(errors, faults.occurrences),
+            identified,
         )
+
+    def _fitted(self, read: Records) -> tuple[Sequence[list[str]], Set[int]]:
+        """The cells of each row, as many as the header has, and the places of rows where that cannot be."""
+        width = self._width
+        odd = [place for place, cells in enumerate(read.cells) if len(cells) != width]
+        if not odd:
+            return read.cells, read.faults.keys()
+        all_cells, broken = [*read.cells], {*read.faults}
+        for place in odd:
+            cells = records.fitted(read.cells[place], width)
+            if cells is None:
+                broken.add(place)
+            else:
+                all_cells[place] = cells
+        return all_cells, broken
 
     def _columns(self, cells: Sequence[Sequence[str]], faults: "_Faults") -> dict[str, Sequence[Any]]:
         """The columns of CheckedRows for rows of the right width; adds what is wrong to `faults`."""
@@ -140,9 +175,7 @@ class RowRules:
             return values
 
         columns = {field: check(field, rule, self._places[field]) for field, rule in self._rules.items()}
-        metadata = [
-            check(METADATA_PREFIX + key, fields.METADATA_VALUE, place) for key, place in self._metadata
-        ]
+        metadata = [check(METADATA_PREFIX + key, self._metadata_rule, place) for key, place in self._metadata]
         columns[METADATA] = self._documents(metadata) if metadata else [{}] * len(cells)
         misordered = dict(_misordered(columns["valid_from"], columns["valid_to"]))
         order_codes = {at: fault.code for at, fault in misordered.items()}
@@ -184,6 +217,15 @@ class _Faults:
             if count < MAX_ERRORS_PER_ROW:
                 kept[at] = count + 1
                 self.errors.append(row_error(row, self._lines[at], field, code, explain(at), cells[at]))
+
+
+def _identified(
+    faults: _Faults, rows: Sequence[int], lines: Sequence[int], identifiers: Sequence[str]
+) -> Identified:
+    """The rows that have faults, but none in their identifier."""
+    unknown = {row for (_, field), at in faults.occurrences.items() if field == "identifier" for row in at}
+    places = [place for place in sorted(faults.places) if rows[place] not in unknown]
+    return Identified(*([column[place] for place in places] for column in (rows, lines, identifiers)))
 
 
 def occurrences(errors: Iterable[RowError], others: Occurrences | None = None) -> Occurrences:

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from uuid import UUID
 
-from bulkimport.assets.rows import CheckedRows, Occurrences, RowError, RowRules
+from bulkimport.assets.rows import CheckedRows, Identified, Occurrences, RowError, RowRules
 from bulkimport.csvfile import records
 from bulkimport.csvfile.header import Columns
 from bulkimport.jobs.options import UPDATE, Options
@@ -23,7 +23,7 @@ from bulkimport.telemetry import metrics
 class CheckedChunk:
     """The good rows and the kept errors of the others, each also in the form that the statements take.
 
-    `occurrences` has all errors.
+    `occurrences` has all errors; `identified` are the others whose identifier is valid.
     """
 
     good: CheckedRows
@@ -31,20 +31,26 @@ class CheckedChunk:
     errors: Sequence[RowError]
     stored_errors: row_errors.NewErrors
     occurrences: Occurrences
+    identified: Identified
 
 
 @metrics.stage("check")
 def check(chunk: StoredChunk, columns: Columns, options: Options) -> CheckedChunk:
     """Check every row of a chunk of a file with these columns."""
-    rules = RowRules(columns, date_format=options.date_format, partial=options.on_conflict == UPDATE)
+    rules = RowRules(
+        columns,
+        date_formats=options.date_formats,
+        partial=options.on_conflict == UPDATE,
+        accept_numbers=options.accept_numbers,
+    )
     read = records.read(
         chunk.body, delimiter=options.delimiter, first_row=chunk.first_row, first_line=chunk.first_line
     )
     if chunk.only_rows is not None:
         read = read.only(set(chunk.only_rows))
-    good, errors, occurrences = rules.check(read)
+    good, errors, occurrences, identified = rules.check(read)
     staged = staging.arrays(good.rows, good.columns)
-    return CheckedChunk(good, staged, errors, row_errors.arrays(errors), occurrences)
+    return CheckedChunk(good, staged, errors, row_errors.arrays(errors), occurrences, identified)
 
 
 class Lookahead:

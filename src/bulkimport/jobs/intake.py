@@ -1,6 +1,6 @@
 """An upload becomes a job: first it is read and cut, then it is stored, in one transaction."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import BinaryIO
@@ -14,11 +14,11 @@ from bulkimport.csvfile.chunks import CsvFile, OnRow
 from bulkimport.csvfile.dates import FormatEvidence
 from bulkimport.csvfile.failed_rows import JobColumn
 from bulkimport.csvfile.header import Columns
-from bulkimport.csvfile.records import Record
+from bulkimport.csvfile.records import Record, fitted
 from bulkimport.csvfile.spooled_chunks import SpooledChunks, spooled
 from bulkimport.database.connections import Database
 from bulkimport.errors import Refusal
-from bulkimport.jobs.options import Options, RequestedOptions
+from bulkimport.jobs.options import DateFormat, Options, RequestedOptions, date_format
 from bulkimport.store import accounts, chunks, jobs, queue
 from bulkimport.store.jobs import Receipt
 
@@ -55,13 +55,22 @@ def cut(
         accounts.require_active(cursor, account_id=account_id)
         require_room(cursor, limits, account_id=account_id)
     csv_file = CsvFile(
-        file, charset=requested.charset, delimiter=requested.delimiter, mapping=requested.columns or {}
+        file,
+        charset=requested.charset,
+        delimiter=requested.delimiter,
+        mapping=requested.columns or {},
+        header_row=requested.header_row,
     )
     job_column = None if requested.parent_job_id else failed_rows.job_column(csv_file)
     parent_id = requested.parent_job_id or _parent_id(database, account_id, csv_file, job_column)
     inherited = _options_of(database, account_id, parent_id) if parent_id else Options()
-    options = requested.in_force(inherited, charset=csv_file.charset, delimiter=csv_file.delimiter)
-    columns = header.map_columns(csv_file.header, options.columns, options.required_fields)
+    options = requested.in_force(
+        inherited,
+        charset=csv_file.charset,
+        delimiter=csv_file.delimiter,
+        header_row=csv_file.header_row,
+    )
+    columns = csv_file.map_columns(options.columns, options.required_fields)
     on_row, decide_date_format = _date_format(options, columns)
     if job_column:
         on_row.append(job_column.require_same)
@@ -169,23 +178,27 @@ def _unknown_parent(job_id: UUID | None) -> Refusal:
     return Refusal("unknown-parent", f'There is no job "{job_id}". {failed_rows.WAY_OUT}')
 
 
-def _date_format(options: Options, columns: Columns) -> tuple[list[OnRow], Callable[[], str]]:
-    """What to call with each row, and what returns the format once all rows were read.
+def _date_format(options: Options, columns: Columns) -> tuple[list[OnRow], Callable[[], DateFormat]]:
+    """What to call with each row, and what returns the date format once all rows were read.
 
-    That is the format of the options, or for `auto` the only one that all dates have.
+    That is the format of the options, or for `auto` the only one that all dates of the column have.
     """
-    if options.date_format != dates.AUTO:
+    formats = options.date_formats
+    evidence = {field: FormatEvidence() for field, name in formats.items() if name == dates.AUTO}
+    if not evidence:
         return [], lambda: options.date_format
-    evidence = FormatEvidence()
-    return [_adding_dates(evidence, columns)], evidence.decide
+    return [_adding_dates(evidence, columns)], lambda: date_format({**formats, **dates.decide(evidence)})
 
 
-def _adding_dates(evidence: FormatEvidence, columns: Columns) -> OnRow:
-    """Returns a function that adds the dates of a row, if it has as many cells as the header."""
-    places = [columns.index(field) for field in header.DATE_FIELDS if field in columns]
+def _adding_dates(evidence: Mapping[str, FormatEvidence], columns: Columns) -> OnRow:
+    """Returns a function that adds the dates of a row, if its cells are in their columns."""
+    width = len(columns)
+    adds = [(columns.index(field), seen.add) for field, seen in evidence.items() if field in columns]
 
     def add(record: Record) -> None:
-        if len(record.cells) == len(columns):
-            evidence.add(record.cells[place] for place in places)
+        cells = record.cells if len(record.cells) == width else fitted(record.cells, width)
+        if cells and not record.fault:
+            for place, add_cell in adds:
+                add_cell(record.row, cells[place])
 
     return add
