@@ -8,7 +8,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from bulkimport.csvfile import dates
 from bulkimport.csvfile.header import DELIMITERS, is_target
-from bulkimport.jobs.options import ON_CONFLICT, ON_ERROR, Asked, Options
+from bulkimport.jobs.options import ON_CONFLICT, ON_ERROR, Options, RequestedOptions
 from bulkimport.web.schemas import AnswerSchema, Choice, Enumeration, TextField, about
 
 MAX_MAPPED_COLUMNS = 500
@@ -127,8 +127,8 @@ class UploadOptionsSchema(Schema):
     )
 
     @post_load
-    def _asked(self, data: dict[str, Any], **kwargs: Any) -> Asked:
-        return Asked(**data)
+    def _asked(self, data: dict[str, Any], **kwargs: Any) -> RequestedOptions:
+        return RequestedOptions(**data)
 
 
 class UploadFormSchema(UploadOptionsSchema):
@@ -174,3 +174,14 @@ class AcceptedSchema(AnswerSchema):
     job_id = fields.UUID(metadata=about("The new job's id."))
     status_url = fields.String(metadata=about("The path at which to follow the job.", format="uri-reference"))
     message = fields.String(metadata=about("The same for people."))
+
+
+class TemplateQuerySchema(Schema):
+    """The query parameters of a CSV file for spreadsheets."""
+
+    bom = fields.Boolean(
+        load_default=True,
+        truthy={"true"},
+        falsy={"false"},
+        metadata=about("Whether the file begins with a byte order mark, without which Excel misreads UTF-8."),
+    )

@@ -44,11 +44,9 @@ class ContentDigests:
 
 
 def is_gzip(file: IO[bytes]) -> bool:
-    """Whether the file begins as gzip does; it is then at its first byte again."""
+    """Whether the file begins as gzip does."""
     file.seek(0)
-    start = file.read(len(GZIP_START))
-    file.seek(0)
-    return start == GZIP_START
+    return file.read(len(GZIP_START)) == GZIP_START
 
 
 def inflated(file: IO[bytes], *, max_bytes: int) -> BinaryIO:
@@ -82,6 +80,7 @@ def _declared(member: str) -> tuple[str, bytes]:
 
 def _inflate(file: IO[bytes], output: BinaryIO, max_bytes: int) -> None:
     inflater, members = zlib.decompressobj(GZIP), 1
+    file.seek(0)
     block = file.read(BLOCK_BYTES)
     while block:
         output.write(inflater.decompress(block, BLOCK_BYTES))

@@ -62,6 +62,14 @@ REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         "wait=N: answer when the job changes, or after N seconds (at most 30)",
         {"type": "string", "examples": ["wait=30"]},
     ),
+    "Content-Encoding": (
+        "gzip, if the body is a gzip file (not a form); a gzip file in a form needs no header",
+        {"type": "string", "examples": ["gzip"]},
+    ),
+    "Content-Digest": (
+        "A digest of the body as it is sent (RFC 9530); 400 if another body arrives",
+        {"type": "string", "examples": ["sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"]},
+    ),
 }
 ANSWER_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "ETag": ("The current version", {"type": "string"}),

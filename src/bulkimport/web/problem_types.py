@@ -35,13 +35,20 @@ PROBLEM_TYPES = {
     "malformed-request": ProblemType(
         400,
         "The request is malformed",
-        "The request cannot be parsed: its form, its JSON or its character encoding is broken. Correct it.",
+        "The request cannot be parsed: its form, its JSON, its gzip or its character encoding is broken. "
+        "Correct it.",
     ),
     "incomplete-body": ProblemType(
         400,
         "The body ended early",
-        "The connection ended before the number of bytes in Content-Length had arrived. Nothing was "
-        "imported; send the request again.",
+        "The connection ended before the number of bytes in Content-Length had arrived, or a gzip file ends "
+        "early. Nothing was imported; send the request again.",
+    ),
+    "digest-mismatch": ProblemType(
+        400,
+        "The body is not the one that was sent",
+        "The body that arrived does not have the digest in Content-Digest (RFC 9530), or that header is not "
+        "of the form sha-256=:BASE64:. Nothing was imported; send the request again.",
     ),
     "missing-file": ProblemType(
         400,
@@ -226,8 +233,8 @@ PROBLEM_TYPES = {
     "unsupported-media-type": ProblemType(
         415,
         "The media type is not supported",
-        "The Content-Type of the body is not accepted here, or the body has a Content-Encoding. `detail` "
-        "says what to send.",
+        "The Content-Type or the Content-Encoding of the body is not accepted here. `detail` says what to "
+        "send.",
     ),
     "invalid-asset": ProblemType(
         422,

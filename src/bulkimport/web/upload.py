@@ -18,7 +18,7 @@ from bulkimport.web.content import BLOCK_BYTES, SPOOL_BYTES
 from bulkimport.web.problems import Problem
 
 CSV_TYPES = ("text/csv", "application/csv", "application/vnd.ms-excel", "application/octet-stream")
-MAX_NAME_CHARS = 255
+MAX_FILE_NAME_CHARS = 255
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Upload:
     file: BinaryIO
     name: str | None
     charset: str | None
+    coding: str
     fields: Mapping[str, Sequence[str]]
     size: int = 0
     sha256: bytes = b""
@@ -40,8 +41,8 @@ class Upload:
 def uploaded(request: Request, *, max_bytes: int) -> Iterator[Upload]:
     """The upload: the multipart field "file", or the raw body.
 
-    Raises a Problem if the request has no file, the file is larger than `max_bytes`, the body ended before its
-    Content-Length, or its Content-Digest is another one.
+    Raises a Problem if the request has no file, the file is larger than `max_bytes`, or the body ended before
+    its Content-Length, is damaged or does not have its Content-Digest.
     """
     if "Transfer-Encoding" in request.headers:
         # A chunked body that ends early looks like a complete one.
@@ -70,32 +71,35 @@ def uploaded(request: Request, *, max_bytes: int) -> Iterator[Upload]:
 
 @contextmanager
 def _part(request: Request, received: ReceivedBody) -> Iterator[Upload]:
-    _require_coding(request.headers, "identity")
+    _coding(request.headers, "identity")
     parts = request.files.getlist("file")
     _require_whole(request, received)
     if len(parts) != 1:
         count = str(len(parts)) if parts else "none"
         raise Problem("missing-file", f'The form needs exactly one field "file" with a file; it has {count}.')
     part = parts[0]
-    _require_coding(part.headers, "identity", "gzip")
+    coding = _coding(part.headers, "identity", "gzip")
     with part.stream as file:
         charset = part.mimetype_params.get("charset")
-        yield Upload(cast(BinaryIO, file), _name(part.filename), charset, _fields(request))
+        yield Upload(cast(BinaryIO, file), _name(part.filename), charset, coding, _fields(request))
 
 
 @contextmanager
 def _raw_body(request: Request, received: ReceivedBody) -> Iterator[Upload]:
-    _require_coding(request.headers, "identity", "gzip")
+    coding = _coding(request.headers, "identity", "gzip")
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as file:
         while block := request.stream.read(BLOCK_BYTES):
             file.write(block)
         _require_whole(request, received)
         _, disposition = parse_options_header(request.headers.get("Content-Disposition"))
         charset = request.mimetype_params.get("charset")
-        yield Upload(cast(BinaryIO, file), _name(disposition.get("filename")), charset, _fields(request))
+        yield Upload(
+            cast(BinaryIO, file), _name(disposition.get("filename")), charset, coding, _fields(request)
+        )
 
 
-def _require_coding(headers: Headers | EnvironHeaders, *codings: str) -> None:
+def _coding(headers: Headers | EnvironHeaders, *codings: str) -> str:
+    """The Content-Encoding, which must be one of these."""
     coding = headers.get("Content-Encoding", "").strip().lower() or "identity"
     if coding not in codings:
         raise Problem(
@@ -104,12 +108,13 @@ def _require_coding(headers: Headers | EnvironHeaders, *codings: str) -> None:
             "itself, not the form, as gzip.",
             headers={"Accept-Encoding": "gzip"},  # RFC 9110, section 12.5.3
         )
+    return coding
 
 
 @contextmanager
 def _decompressed(upload: Upload, max_bytes: int) -> Iterator[Upload]:
     """The upload, or if it is gzip what is in it; its first bytes count, as for every format."""
-    if not content.is_gzip(upload.file):
+    if upload.coding != "gzip" and not content.is_gzip(upload.file):
         yield upload
         return
     with content.inflated(upload.file, max_bytes=max_bytes) as file:
@@ -125,7 +130,7 @@ def _sha256(file: BinaryIO) -> bytes:
 
 def _name(text: str | None) -> str | None:
     """The file name without folders, with unprintable characters replaced; None if nothing is left."""
-    name = re.split(r"[/\\]", text or "")[-1][:MAX_NAME_CHARS]
+    name = re.split(r"[/\\]", text or "")[-1][:MAX_FILE_NAME_CHARS]
     return (
         "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)
         or None
