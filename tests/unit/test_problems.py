@@ -61,7 +61,7 @@ def test_an_error_is_a_problem_document(client: FlaskClient, path: str, status: 
 
     assert (response.status_code, response.content_type) == (status, "application/problem+json")
     document = response.get_json()
-    assert document["type"] == f"/problems/{type_}"
+    assert (document["type"], document["code"]) == (f"/problems/{type_}", type_)
     assert document["title"] == PROBLEM_TYPES[type_].title
     assert (document["status"], document["instance"], document["request_id"]) == (status, path, "r-1")
     assert ("errors" in document) == (path == "/problem")

@@ -2,8 +2,8 @@
 
 from flask import Blueprint, Response, request
 
-from bulkimport.api.job_schemas import ErrorPageSchema, ErrorQuerySchema, FailedRowsQuerySchema
 from bulkimport.api.jobs import require_job
+from bulkimport.api.row_error_schemas import ErrorPageSchema, ErrorQuerySchema, FailedRowsQuerySchema
 from bulkimport.jobs import exports
 from bulkimport.store import row_errors
 from bulkimport.store.jobs import Job

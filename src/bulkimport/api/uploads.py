@@ -8,8 +8,8 @@ from uuid import uuid4
 from flask import Blueprint, Response, request
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.api.job_schemas import UploadOptionsSchema
 from bulkimport.api.new_job import ACCEPTED, accepted, limits, receipt
+from bulkimport.api.upload_schemas import UploadFormSchema, UploadOptionsSchema
 from bulkimport.csvfile.template import template
 from bulkimport.jobs import intake
 from bulkimport.jobs.options import Asked
@@ -30,15 +30,8 @@ FILE_PROBLEMS = (
 )
 EXAMPLE = template().decode()
 BODY = {
-    CSV: {"schema": {"type": "string"}, "example": EXAMPLE},
-    "multipart/form-data": {
-        "schema": {
-            "type": "object",
-            "properties": {"file": {"type": "string", "format": "binary"}},
-            "required": ["file"],
-        },
-        "example": {"file": EXAMPLE},
-    },
+    "multipart/form-data": {"schema": UploadFormSchema, "example": {"file": EXAMPLE}},
+    CSV: {"schema": {"type": "string", "format": "binary"}, "example": EXAMPLE},
 }
 
 blueprint = Blueprint("uploads", __name__, url_prefix="/api/v1/assets/bulk")
