@@ -42,25 +42,26 @@ async function main() {
 /** Upload the file with options; the id of its job. */
 async function upload(file: string): Promise<string> {
   const content = await openAsBlob(file);
+  const body: Schemas["UploadForm"] = {
+    file: basename(file), // the types take its content for a string
+    columns: '{"Label": "name"}',
+    date_format: "DD/MM/YYYY",
+    on_conflict: "update",
+    dry_run: false,
+  };
   const { data: accepted, error } = await client.POST("/api/v1/assets/bulk", {
     params: { header: { "Idempotency-Key": crypto.randomUUID() } },
-    body: {
-      file: "", // its place; the serializer sends the content
-      columns: '{"Label": "name"}',
-      date_format: "DD/MM/YYYY",
-      on_conflict: "update",
-      dry_run: false,
-    },
-    bodySerializer: (body) => form(body, content, basename(file)),
+    body,
+    bodySerializer: () => form(body, content),
   });
   if (error) throw new Error(error.detail);
   return accepted.job_id;
 }
 
-function form(options: object, content: Blob, name: string): FormData {
+function form({ file, ...options }: Schemas["UploadForm"], content: Blob): FormData {
   const data = new FormData();
   for (const [option, value] of Object.entries(options)) data.set(option, String(value));
-  data.set("file", content, name);
+  data.set("file", content, file);
   return data;
 }
 
@@ -89,13 +90,14 @@ async function rename(identifier: string) {
 /** The problems of a wrong token, a job that does not exist and a file that lacks columns. */
 async function refusals(job_id: string): Promise<Schemas["ProblemCode"][]> {
   const stranger: Client<paths> = createClient({ baseUrl, headers: { Authorization: "Bearer no-token" } });
+  const body = { file: "assets.csv" };
   const absent = { params: { path: { job_id: crypto.randomUUID() } } };
   const refused = [
     await stranger.GET("/api/v1/assets/bulk/{job_id}", { params: { path: { job_id } } }),
     await client.GET("/api/v1/assets/bulk/{job_id}", absent),
     await client.POST("/api/v1/assets/bulk", {
-      body: { file: "" },
-      bodySerializer: (body) => form(body, new Blob(["identifier\nTV-1\n"]), "assets.csv"),
+      body,
+      bodySerializer: () => form(body, new Blob(["identifier\nTV-1\n"])),
     }),
   ];
   return refused.map(({ error }) => error!.code);
