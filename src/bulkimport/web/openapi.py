@@ -104,9 +104,7 @@ def description(app: Flask) -> dict[str, Any]:
         view = app.view_functions[rule.endpoint]
         described = operations.of_view(view)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            paths[_path(rule)][method.lower()] = _operation(
-                rule, described, view.__doc__ or "", spec, converter
-            )
+            paths[_path(rule)][method.lower()] = _operation(rule, described, view.__doc__, converter)
     for path, operations_by_method in sorted(paths.items()):
         spec.path(path=path, operations=operations_by_method)
     document: dict[str, Any] = spec.to_dict()
@@ -154,15 +152,15 @@ def _path(rule: Rule) -> str:
 
 
 def _operation(
-    rule: Rule, described: Operation, docstring: str, spec: APISpec, converter: OpenAPIConverter
+    rule: Rule, described: Operation, docstring: str | None, converter: OpenAPIConverter
 ) -> dict[str, Any]:
     document: dict[str, Any] = {
         "operationId": described.operation_id,
         "tags": [rule.endpoint.partition(".")[0].replace("_", " ")],
         "summary": _one_line(docstring).partition(". ")[0].removesuffix("."),
         "description": _one_line(docstring),
-        "parameters": _parameters(rule, described, spec, converter),
-        "responses": _responses(described, spec),
+        "parameters": _parameters(rule, described, converter),
+        "responses": _responses(described, converter.spec),
         "security": [] if described.public else [{SECURITY: []}],
     }
     if described.body:
@@ -174,12 +172,10 @@ def _one_line(docstring: str | None) -> str:
     return " ".join((docstring or "").split())
 
 
-def _parameters(
-    rule: Rule, described: Operation, spec: APISpec, converter: OpenAPIConverter
-) -> list[str | dict[str, Any]]:
+def _parameters(rule: Rule, described: Operation, converter: OpenAPIConverter) -> list[str | dict[str, Any]]:
     """The parameters; those that operations share are names of components."""
     parameters: list[str | dict[str, Any]] = [
-        _segment(rule, name, converter_name, spec)
+        _segment(rule, name, converter_name, converter.spec)
         for converter_name, name in PATH_PARAMETER.findall(rule.rule)
     ]
     if described.query:
@@ -245,17 +241,14 @@ def _problem(names: Sequence[str], spec: APISpec) -> str | dict[str, Any]:
         },
     }
     component = _response_name(names)
-    if component is None:
-        return response
-    if component not in spec.components.responses:
+    if component and component not in spec.components.responses:
         spec.components.response(component, response)
-    return component
+    return component or response
 
 
 def _response_name(names: Sequence[str]) -> str | None:
-    """The name of the component for these types of problems: theirs, or that of their status.
-
-    None for a combination that one operation alone has.
+    """The name of the component for these types of problems: theirs, or their status's if most operations
+    have them; None if they are too many for a name.
     """
     if len(names) > 1 and set(names) <= {*EVERYWHERE, *WITH_A_TOKEN}:
         return _component_name(HTTPStatus(PROBLEM_TYPES[names[0]].status).phrase)
@@ -276,8 +269,8 @@ def _example(name: str) -> dict[str, Any]:
 
 
 def _headers(names: Sequence[str]) -> dict[str, str]:
-    """The headers by name, each the name of its component."""
-    return {name: name for name in names}
+    """The headers, each with the name of its component, which is its own."""
+    return dict(zip(names, names, strict=True))
 
 
 def _schema_name(schema: type[Schema]) -> str:

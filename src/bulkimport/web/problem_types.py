@@ -198,8 +198,9 @@ PROBLEM_TYPES = {
     "length-required": ProblemType(
         411,
         "Content-Length is required",
-        "The body was sent in chunks, where one that was cut off looks complete. Send the body with a "
-        "Content-Length.",
+        "The body was sent in chunks, where one that was cut off looks complete. Send it with a "
+        "Content-Length: build the whole body in memory or in a file first, which clients that send a stream "
+        "of unknown length do not do by themselves.",
     ),
     "precondition-failed": ProblemType(
         412,

@@ -172,9 +172,7 @@ class ProblemSchema(Schema):
     )
     status = fields.Integer(required=True, metadata=about("The HTTP status.", minimum=400, maximum=599))
     detail = fields.String(required=True, metadata=about("What is wrong with this request."))
-    instance = fields.String(
-        required=True, metadata=about("The path of the request.", format="uri-reference")
-    )
+    instance = fields.String(required=True, metadata=about("The path of the request, decoded."))
     request_id = fields.String(
         required=True, metadata=about("The request's X-Request-ID, under which the service has logged it.")
     )
