@@ -1,14 +1,14 @@
 """Clients that are generated from the OpenAPI description, as the callers of the service generate theirs."""
 
-import json
 import os
 import re
 import shlex
 import shutil
 import subprocess
+import textwrap
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,12 +22,11 @@ __all__ = ("service",)  # a fixture
 
 HERE = Path(__file__).parent
 TIMEOUT_S = 900  # for Go, which compiles its tools and their libraries the first time
-# The table of docs/api.md: tool → its version and the command that generates a client from openapi.json.
-GENERATORS = {
+SECTION = SECTIONS["Generated clients"]
+# Tool → its version, and the command that reads openapi.json.
+TOOLS = {
     name: (version, command)
-    for name, version, command in re.findall(
-        r"^\| `(\S+)` (\S+) \| `(.+?)` \|", SECTIONS["Generated clients"], re.MULTILINE
-    )
+    for name, version, command in re.findall(r"^\| `(\S+)` \| (\S+) \| `(.+?)` \|", SECTION, re.MULTILINE)
 }
 # What npm, uv and go print if the network or the registry is to blame.
 UNREACHABLE = re.compile(
@@ -35,6 +34,7 @@ UNREACHABLE = re.compile(
     "|error sending request|dns error|Connection refused"
     "|dial tcp|no such host|i/o timeout|TLS handshake timeout"
 )
+QUIET = {"NO_COLOR": "1", "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
 # What each client prints: what it has read from the service, and the codes of its problems.
 SUMMARY = {
     "job": {
@@ -54,22 +54,40 @@ SUMMARY = {
 
 @dataclass(frozen=True)
 class Workshop:
-    """A temporary folder with a client's source, its pinned tools and the description as openapi.json."""
+    """A temporary copy of a folder with a client's source, to which its tools are added."""
 
     folder: Path
-    path: str
 
     def run(self, *command: str, **environment: str) -> str:
-        """What a command prints on standard output; fails if it fails."""
-        completed = self.completed(*command, **environment)
+        """What a command prints; fails if it fails."""
+        completed = self._completed(command, environment)
         assert completed.returncode == 0, completed.stdout + completed.stderr
         return completed.stdout
 
-    def completed(self, *command: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    def install(self, *command: str) -> None:
+        """Run a command that downloads; skip the tests if it cannot reach its registry."""
+        completed = self._completed(command, {})
+        if completed.returncode and UNREACHABLE.search(completed.stderr):
+            pytest.skip(
+                f"{Path(command[0]).name} cannot reach its registry: {completed.stderr.strip()[-300:]}"
+            )
+        assert completed.returncode == 0, completed.stdout + completed.stderr
+
+    def process_description(self, tool: str) -> str:
+        """Run the tool's command of docs/api.md; what it prints, warnings included."""
+        (self.folder / "openapi.json").write_text(description())
+        completed = self._completed(shlex.split(TOOLS[tool][1]), {})
+        assert completed.returncode == 0, completed.stdout + completed.stderr
+        return completed.stdout + completed.stderr
+
+    def _completed(
+        self, command: Sequence[str], environment: Mapping[str, str]
+    ) -> "subprocess.CompletedProcess[str]":
+        path = os.pathsep.join([str(self.folder / ".venv/bin"), os.environ["PATH"]])
         return subprocess.run(
             command,
             cwd=self.folder,
-            env={**os.environ, "PATH": self.path, **environment},
+            env={**os.environ, **QUIET, "PATH": path, **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -77,35 +95,19 @@ class Workshop:
             check=False,
         )
 
-    def install(self, *command: str) -> None:
-        """Run a command that downloads; skip the tests if it cannot reach its registry."""
-        completed = self.completed(*command)
-        if completed.returncode and UNREACHABLE.search(completed.stderr):
-            pytest.skip(f"{command[0]} cannot reach its registry: {completed.stderr.strip()[-300:]}")
-        assert completed.returncode == 0, completed.stdout + completed.stderr
 
-    def generate(self, tool: str) -> str:
-        """Run the command that docs/api.md gives for a tool; what it prints."""
-        completed = self.completed(*shlex.split(GENERATORS[tool][1]))
-        assert completed.returncode == 0, completed.stdout + completed.stderr
-        return completed.stdout + completed.stderr
-
-
-def workshop(language: str, programs: str, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """A copy of a language's folder; skips the tests if one of the programs is not installed."""
-    for program in programs.split():
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
+def open_workshop(language: str, program: str, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """The workshop of a language's folder; skips the tests if a program that it needs is not installed."""
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
     folder = tmp_path_factory.mktemp("clients") / language
     shutil.copytree(HERE / language, folder)
-    (folder / "openapi.json").write_text(description())
-    binaries = [folder / ".venv/bin", folder / "node_modules/.bin"]
-    return Workshop(folder, os.pathsep.join([*map(str, binaries), os.environ["PATH"]]))
+    return Workshop(folder)
 
 
 def description() -> str:
     """What the service answers to GET /openapi.json."""
-    app = create_app(settings.load({"DATABASE_URL": "postgresql:///unused", "JWT_SECRET": SECRET}))
+    app = create_app(settings.load({"DATABASE_URL": "postgresql:///none", "JWT_SECRET": SECRET}))
     return app.test_client().get("/openapi.json").get_data(as_text=True)
 
 
@@ -121,7 +123,9 @@ def service_variables(service: Service, request: pytest.FixtureRequest) -> dict[
     }
 
 
-def require_summary(printed: str) -> None:
-    """Check that a client has done and read everything."""
-    summary: dict[str, Any] = json.loads(printed)
-    assert summary == SUMMARY
+def require_same_loop(language: str, program: Path) -> None:
+    """Check that a client's program waits as docs/api.md shows it for its language."""
+    (block,) = re.findall(rf"^```{language}\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
+    source = program.read_text()
+    indentations = re.findall(rf"^(\s*){re.escape(block.splitlines()[0])}$", source, re.MULTILINE)
+    assert any(textwrap.indent(block, indentation.strip("\n")) in source for indentation in indentations)

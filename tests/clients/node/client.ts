@@ -66,8 +66,8 @@ function form({ file, ...options }: Schemas["UploadForm"], content: Blob): FormD
 }
 
 async function waitUntilFinished(job_id: string): Promise<Schemas["Job"]> {
+  const params = { path: { job_id }, header: { Prefer: "wait=30" } };
   for (;;) {
-    const params = { path: { job_id }, header: { Prefer: "wait=30" } };
     const { data: job, error } = await client.GET("/api/v1/assets/bulk/{job_id}", { params });
     if (error) throw new Error(error.detail);
     if (job && FINAL.includes(job.status)) return job;
