@@ -102,10 +102,11 @@ def rename(client: AuthenticatedClient, identifier: str) -> tuple[list[str], Pro
 def refusals(client: AuthenticatedClient, job_id: UUID) -> list[ProblemCode]:
     """The problems of a wrong token, a job that does not exist and a file that lacks columns."""
     stranger = AuthenticatedClient(base_url=URL, token="no-token")
+    file = File(payload=BytesIO(b"identifier\nTV-1\n"), file_name="assets.csv")
     refused = [
         get_job.sync(job_id, client=stranger),
         get_job.sync(uuid4(), client=client),
-        upload_assets.sync(client=client, body=UploadForm(file=File(payload=BytesIO(b"identifier\nTV-1\n")))),
+        upload_assets.sync(client=client, body=UploadForm(file=file)),
     ]
     return [require(Problem, answer).code for answer in refused]
 
