@@ -30,9 +30,9 @@ TOOLS = {
 }
 # What npm, uv and go print if the network or the registry is to blame.
 UNREACHABLE = re.compile(
-    "ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH"
-    "|error sending request|dns error|Connection refused"
-    "|dial tcp|no such host|i/o timeout|TLS handshake timeout"
+    r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH"  # npm
+    r"|error sending request for url \S+"  # uv
+    r"|dial tcp\b.*|i/o timeout|TLS handshake timeout"  # go
 )
 QUIET = {"NO_COLOR": "1", "REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
 # What each client prints: what it has read from the service, and the codes of its problems.
@@ -64,13 +64,11 @@ class Workshop:
         assert completed.returncode == 0, completed.stdout + completed.stderr
         return completed.stdout
 
-    def install(self, *command: str) -> None:
-        """Run a command that downloads; skip the tests if it cannot reach its registry."""
+    def download(self, registry: str, *command: str) -> None:
+        """Run a command that downloads from a registry; skip the tests if it cannot be reached."""
         completed = self._completed(command, {})
-        if completed.returncode and UNREACHABLE.search(completed.stderr):
-            pytest.skip(
-                f"{Path(command[0]).name} cannot reach its registry: {completed.stderr.strip()[-300:]}"
-            )
+        if completed.returncode and (reason := UNREACHABLE.search(completed.stderr)):
+            pytest.skip(f"{registry} cannot be reached: {reason[0]}")
         assert completed.returncode == 0, completed.stdout + completed.stderr
 
     def process_description(self, tool: str) -> str:
@@ -127,5 +125,5 @@ def require_same_loop(language: str, program: Path) -> None:
     """Check that a client's program waits as docs/api.md shows it for its language."""
     (block,) = re.findall(rf"^```{language}\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL)
     source = program.read_text()
-    indentations = re.findall(rf"^(\s*){re.escape(block.splitlines()[0])}$", source, re.MULTILINE)
-    assert any(textwrap.indent(block, indentation.strip("\n")) in source for indentation in indentations)
+    indentations = re.findall(rf"^([ \t]*){re.escape(block.splitlines()[0])}$", source, re.MULTILINE)
+    assert any(textwrap.indent(block, indentation) in source for indentation in indentations)

@@ -14,7 +14,7 @@ FOLDERS = {"oapi-codegen": "oapi", "ogen": "ogen"}
 def module(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     """Both clients' module, with what it needs downloaded."""
     module = open_workshop("go", "go", tmp_path_factory)
-    module.install("go", "mod", "download")
+    module.download("Go's module proxy", "go", "mod", "download")
     return module
 
 

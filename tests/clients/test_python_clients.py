@@ -14,8 +14,8 @@ PROGRAMS = ["with_openapi_python_client.py", "with_datamodel_codegen.py"]
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     workshop = open_workshop("python", sys.executable, tmp_path_factory)
     uv = (sys.executable, "-m", "uv")
-    workshop.install(*uv, "venv", "--quiet", "--python", sys.executable, ".venv")
-    workshop.install(*uv, "pip", "sync", "--quiet", "--python", ".venv", "requirements.lock")
+    workshop.run(*uv, "venv", "--quiet", "--python", sys.executable, ".venv")
+    workshop.download("PyPI", *uv, "pip", "sync", "--quiet", "--python", ".venv", "requirements.lock")
     return workshop
 
 

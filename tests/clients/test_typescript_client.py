@@ -10,7 +10,7 @@ from tests.clients.conftest import HERE, SUMMARY, TOOLS, Workshop, open_workshop
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     workshop = open_workshop("node", "npm", tmp_path_factory)
-    workshop.install("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+    workshop.download("npm's registry", "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
     return workshop
 
 

@@ -58,7 +58,7 @@ func (token bearer) Token(context.Context, api.OperationName) (api.Token, error)
 	return api.Token{Token: string(token)}, nil
 }
 
-// withLength sends a form with its Content-Length: ogen sends it in chunks, which the service accepts behind nginx only.
+// withLength sends a form with its Content-Length: ogen would send it in chunks, which the service itself refuses.
 type withLength struct{}
 
 func (withLength) Do(request *http.Request) (*http.Response, error) {
