@@ -32,6 +32,28 @@ def test_an_unsupported_method_names_the_supported_ones(client: FlaskClient, pat
     assert "GET" in response.headers["Allow"]
 
 
+def test_booleans_are_true_or_false_in_any_case(client: FlaskClient) -> None:
+    """Whatever the parameter: the job of these requests does not exist, and the file is not a CSV file."""
+    described = client.get("/openapi.json").get_json()["paths"]
+    parameters = {
+        (method, path.replace("{job_id}", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"), parameter["name"])
+        for path, operations in described.items()
+        for method, operation in operations.items()
+        for parameter in operation["parameters"]
+        if parameter["schema"].get("type") == "boolean"
+    }
+    assert len(parameters) > 3
+    for method, path, name in sorted(parameters):
+        body = {"data": b"\x1f\x8b", "content_type": "text/csv"} if method == "post" else {}
+        for value in ("true", "False", "FALSE", "tRue"):
+            response = client.open(path, method=method, headers=bearer(), query_string={name: value}, **body)
+            assert "errors" not in response.get_json(), (path, name, value)
+        for value in ("1", "0", "yes", "", "None"):
+            response = client.open(path, method=method, headers=bearer(), query_string={name: value}, **body)
+            (error,) = response.get_json()["errors"]
+            assert error == {"field": name, "error": "expected true or false"}, (path, value)
+
+
 def test_a_request_id_is_adopted_and_returned(client: FlaskClient) -> None:
     response = client.get("/nowhere", headers={"X-Request-ID": "abc-123"})
     assert response.headers["X-Request-ID"] == response.get_json()["request_id"] == "abc-123"

@@ -13,7 +13,7 @@ from bulkimport.assets.fields import (
 )
 from bulkimport.store import assets
 from bulkimport.web.pagination import NUMBER, TEXT, CursorField
-from bulkimport.web.schemas import MAX_PAGE, NO_NUL, AnswerSchema, Instant
+from bulkimport.web.schemas import MAX_PAGE, NO_NUL, AnswerSchema, BooleanParameter, Instant
 
 DATE = {
     "anyOf": [{"format": "date"}, {"format": "date-time"}],
@@ -58,7 +58,7 @@ class AssetQuerySchema(Schema):
 
     identifier = fields.String(validate=[validate.Length(min=1, max=255), NO_NUL])
     type = fields.String(validate=validate.OneOf(TYPES))
-    is_active = fields.Boolean(truthy={"true"}, falsy={"false"})
+    is_active = BooleanParameter()
     q = fields.String(validate=[validate.Length(min=1, max=255), NO_NUL])
     import_job_id = fields.UUID()
     sort = fields.String(load_default="id", validate=validate.OneOf(assets.SORTS))

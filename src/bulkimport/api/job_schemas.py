@@ -15,6 +15,7 @@ from bulkimport.web.schemas import (
     MAX_PAGE,
     PRINTABLE,
     AnswerSchema,
+    BooleanParameter,
     Instant,
     InstantParameter,
     TextField,
@@ -60,7 +61,7 @@ class UploadOptionsSchema(Schema):
     delimiter = Delimiter()
     columns = ColumnMapping()
     date_format = fields.String(validate=validate.OneOf([*dates.FORMATS, dates.AUTO]))
-    dry_run = fields.Boolean(truthy={"true"}, falsy={"false"})
+    dry_run = BooleanParameter()
     on_conflict = fields.String(validate=validate.OneOf(ON_CONFLICT))
     on_error = fields.String(validate=validate.OneOf(ON_ERROR))
     parent_job_id = fields.UUID()
@@ -214,13 +215,13 @@ class ErrorQuerySchema(Schema):
     format = fields.String(validate=validate.OneOf(("json", "csv")))
     limit = fields.Integer(load_default=MAX_PAGE, validate=validate.Range(min=1, max=1000))
     cursor = CursorField(NUMBER, NUMBER, load_default=(0, 0))
-    formula_safe = fields.Boolean(load_default=False, truthy={"true"}, falsy={"false"})
+    formula_safe = BooleanParameter(load_default=False)
 
 
 class FailedRowsQuerySchema(Schema):
     """The query parameters of a file of failed rows."""
 
-    formula_safe = fields.Boolean(load_default=False, truthy={"true"}, falsy={"false"})
+    formula_safe = BooleanParameter(load_default=False)
 
 
 class AcceptedSchema(AnswerSchema):

@@ -46,7 +46,10 @@ def uploaded(request: Request, *, max_bytes: int) -> Iterator[Upload]:
     """
     if "Transfer-Encoding" in request.headers:
         # A chunked body that ends early looks like a complete one.
-        raise Problem("length-required", "Send the body with a Content-Length, not in chunks.")
+        raise Problem(
+            "length-required",
+            "The body is in chunks; send Content-Length, or go through a proxy that buffers requests.",
+        )
     _require_identity(request.headers)
     received = body.of_request()
     request.environ["wsgi.input"] = received
