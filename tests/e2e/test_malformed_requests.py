@@ -148,8 +148,8 @@ WITHOUT_END: dict[str, dict[str, bytes]] = {
         "a chunk without its end": chunked(CHUNK[:-2] + b"0\r\n\r\n"),
     },
 }
-# gunicorn refuses every chunked body. nginx finds the end of these, not all of them valid, and forwards their data
-# alone, with a Content-Length. It reads a bare LF as the end of a line, and ignores trailers.
+# gunicorn refuses every chunked body. nginx finds the end of these, not all of them valid, and forwards their
+# data alone, with a Content-Length. It reads a bare LF as the end of a line, and ignores trailers.
 READ_BY_NGINX = {
     "7.1 chunked": {
         "as it should be": chunked(WHOLE),
