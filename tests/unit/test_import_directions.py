@@ -40,6 +40,7 @@ USERS: dict[str, set[str]] = {
     "werkzeug": {"web", "api"},
     "marshmallow": {"web", "api"},
     "apispec": {"web"},
+    "markdown_it": {"web"},
     "jwt": {"auth"},
     "cryptography": {"auth"},
     "prometheus_client": {"telemetry", "web", "worker"},

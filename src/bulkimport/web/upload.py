@@ -46,7 +46,10 @@ def uploaded(request: Request, *, max_bytes: int) -> Iterator[Upload]:
     """
     if "Transfer-Encoding" in request.headers:
         # A chunked body that ends early looks like a complete one.
-        raise Problem("length-required", "Send the body with a Content-Length, not in chunks.")
+        raise Problem(
+            "length-required",
+            "The body is in chunks; send Content-Length, or go through a proxy that buffers requests.",
+        )
     received = body.of_request(digests=content.ContentDigests(request.headers.get("Content-Digest")))
     request.environ["wsgi.input"] = received
     if request.mimetype == "multipart/form-data":
