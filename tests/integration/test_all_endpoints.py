@@ -58,7 +58,7 @@ def _with_parameter(client: FlaskClient, method: str, path: str, name: str, valu
         method=method,
         headers={**bearer(), "Content-Type": "text/csv"},
         query_string={name: value},
-        data=b"\x1f\x8b" if method == "post" else b"",
+        data=b"%PDF" if method == "post" else b"",
     )
 
 

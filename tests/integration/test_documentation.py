@@ -11,7 +11,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from bulkimport.web import manual, openapi
+from bulkimport.pages import manual
+from bulkimport.web import openapi
 from bulkimport.web.problem_types import PROBLEM_TYPES
 from tests.support.description import resolved
 
@@ -137,7 +138,7 @@ def test_each_problem_type_has_its_page(client: FlaskClient) -> None:
 
 
 def test_the_wheel_has_the_pages_of_the_manual() -> None:
-    packaged = re.findall(r"^ +web/pages/(\w+)\.md$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
+    packaged = re.findall(r"^ +pages/markdown/(\w+)\.md$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
     assert sorted(packaged) == sorted(manual.NAMES)
 
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from flask import Blueprint, Response, current_app, json, render_template, request, send_from_directory
 
-from bulkimport.web import manual, openapi
+from bulkimport.pages import manual
+from bulkimport.web import openapi
 from bulkimport.web.operations import HTML, JSON, Success, operation
 from bulkimport.web.problem_types import PROBLEM_TYPES
 from bulkimport.web.problems import Problem

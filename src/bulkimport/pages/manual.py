@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from markdown_it import MarkdownIt
 
-FOLDER = Path(__file__).with_name("pages")  # a link to docs/; setup.cfg packages these of its pages
+FOLDER = Path(__file__).with_name("markdown")  # a link to docs/; setup.cfg packages these of its pages
 NAMES = ("api", "configuration", "files", "metrics", "states")
 MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
