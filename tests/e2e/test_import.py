@@ -16,13 +16,15 @@ def test_a_file_becomes_assets(service: Service) -> None:
 
     assert (job["status"], job["total_rows"], job["failed_rows"]) == ("completed", 12_000, 12)
     assert job["successful_rows"] == 11_988
+    message = 'type "spaceship" is not a type (expected one of person, device, asset, inventory, other)'
     assert job["errors"][0] == {
         "row": 2,
         "line": 2,
         "field": "type",
         "code": "unknown_type",
-        "error": 'type "spaceship" is not a type (expected one of person, device, asset, inventory, other)',
+        "message": message,
         "value": "spaceship",
+        "error": message,
     }
     require_every_row_once(service.db, job_id, csv)
 

@@ -61,7 +61,7 @@ def require_problem(answer: Answer, status: int, kind: str, path: str = "/livez"
     """Check that nginx's own answer looks like one of the service."""
     assert (answer.status, answer.headers["Content-Type"]) == (status, "application/problem+json")
     document: dict[str, Any] = json.loads(answer.body)
-    assert document["type"] == f"/problems/{kind}"
+    assert (document["type"], document["code"]) == (f"/problems/{kind}", kind)
     assert document["title"] == PROBLEM_TYPES[kind].title
     assert document["status"] == status == PROBLEM_TYPES[kind].status
     assert document["instance"] == path
@@ -69,7 +69,7 @@ def require_problem(answer: Answer, status: int, kind: str, path: str = "/livez"
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Server"] == "nginx"
-    assert set(document) == {"type", "title", "status", "detail", "instance", "request_id"}
+    assert set(document) == {*("type", "code", "title", "status", "detail", "instance", "request_id")}
     return document
 
 
@@ -78,7 +78,8 @@ def test_each_problem_document_of_nginx_is_one_of_the_services_types() -> None:
     assert len(documents) > 5
     for status, text in documents:
         document = json.loads(text)
-        kind = PROBLEM_TYPES[document["type"].removeprefix("/problems/")]
+        kind = PROBLEM_TYPES[document["code"]]
+        assert document["type"] == f"/problems/{document['code']}"
         assert (document["title"], document["status"]) == (kind.title, kind.status)
         assert int(status) == kind.status
 

@@ -18,6 +18,7 @@ from bulkimport.auth.tokens import issue_token
 from tests.conftest import OWN, SECRET
 from tests.integration.conftest import Importer
 from tests.support.api_page import PAGE, SECTIONS
+from tests.support.description import require_described
 
 WITH_EXAMPLES = [title for title, text in SECTIONS.items() if "```http" in text]
 WITHOUT_WORKERS = "Cancel a job"  # whose example is a job that no worker has claimed
@@ -40,10 +41,12 @@ CURL.add_argument("url")
 @pytest.mark.parametrize("title", WITH_EXAMPLES)
 def test_the_example_requests_get_the_example_responses(importer: Importer, title: str) -> None:
     variables = _variables(importer, title)
+    description = importer.client.get("/openapi.json").get_json()
     for command, example in _examples(SECTIONS[title]):
         response = _run(importer.client, command, variables)
         actual = _shown(response, header_names=_header_names(example))
         assert _comparable(actual) == _comparable(example), f"the service responds:\n{actual}"
+        require_described(response, description)
 
 
 def _variables(importer: Importer, title: str) -> dict[str, str]:
@@ -108,7 +111,8 @@ def _shown(response: TestResponse, *, header_names: list[str]) -> str:
     status = HTTPStatus(response.status_code)
     lines = [f"HTTP/1.1 {status.value} {status.phrase}"]
     lines += [f"{name}: {response.headers.get(name)}" for name in header_names]
-    return "\n".join([*lines, "", response.get_data(as_text=True).replace("\r\n", "\n")])
+    body = response.get_data().decode("utf-8-sig")  # a page does not show a byte order mark
+    return "\n".join([*lines, "", body.replace("\r\n", "\n")])
 
 
 def _comparable(shown: str) -> tuple[str, object]:

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from bulkimport.database.connections import Database
 from bulkimport.worker.loop import Worker
 from tests.conftest import ABSENT, FOREIGN, INACTIVE, OWN, TestDatabase, bearer, csv_of, submit
+from tests.support.description import require_described
 
 URL = "/api/v1/assets/bulk"
 ID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
@@ -94,8 +95,9 @@ def test_a_completed_job(client: FlaskClient, web_database: Database, worker_dat
             "line": 3,
             "field": "identifier",
             "code": "duplicate_in_file",
-            "error": 'identifier "A" must be unique; it is already in row 2',
+            "message": 'identifier "A" must be unique; it is already in row 2',
             "value": "A",
+            "error": 'identifier "A" must be unique; it is already in row 2',
         }
     ]
 
@@ -114,7 +116,25 @@ def test_a_job_inserted_by_hand_is_shown_and_no_worker_touches_it(
     assert status == 200
     assert (job["job_id"], job["status"], job["total_rows"]) == (ID, "processing", 100)
     assert (job["processed_rows"], job["failed_rows"], job["successful_rows"]) == (45, 2, None)
-    assert job["errors"] == [{"row": 12, "field": "identifier", "error": "must be unique"}]
+    assert job["errors"] == [
+        {
+            "row": 12,
+            "line": 0,
+            "field": "identifier",
+            "code": "unspecified",
+            "message": "must be unique",
+            "value": None,
+            "error": "must be unique",
+        }
+    ]
+
+
+def test_a_job_inserted_by_hand_has_every_field_that_is_described(
+    db: TestDatabase, client: FlaskClient
+) -> None:
+    db.rows(BY_HAND)
+    description = client.get("/openapi.json").get_json()
+    require_described(client.get(f"{URL}/{ID}", headers=bearer()), description)
 
 
 @pytest.mark.parametrize(

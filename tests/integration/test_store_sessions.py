@@ -4,7 +4,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from bulkimport.database.connections import Database
-from bulkimport.store import sessions
+from bulkimport.store import server
 from tests.conftest import OpenUnread, TestDatabase
 from tests.e2e.conftest import wait_until
 
@@ -37,7 +37,7 @@ def test_a_session_whose_client_does_not_read_is_ended(
     wait_for(db, stuck, "active, ClientWrite")
 
     with worker_database.transaction() as cursor:
-        (ended,) = sessions.end_stuck(cursor, after_s=0)
+        (ended,) = server.end_stuck_sessions(cursor, after_s=0)
 
     assert ended.pid == stuck.get_backend_pid()
     assert 0 < ended.seconds < 60
@@ -58,7 +58,7 @@ def test_it_is_also_ended_if_only_the_last_bytes_are_unread(
         pytest.fail("no reply was exactly as long as the buffers")
 
     with worker_database.transaction() as cursor:
-        (ended,) = sessions.end_stuck(cursor, after_s=0)
+        (ended,) = server.end_stuck_sessions(cursor, after_s=0)
 
     assert ended.pid == stuck.get_backend_pid()
 
@@ -75,7 +75,7 @@ def test_other_sessions_are_left_alone(
         wait_for(db, connection, state)
 
     with worker_database.transaction() as cursor:
-        assert sessions.end_stuck(cursor, after_s=0) == []
+        assert server.end_stuck_sessions(cursor, after_s=0) == []
 
     assert all(is_there(db, connection) for connection in others)
 
@@ -85,6 +85,6 @@ def test_a_slow_client_has_some_time(db: TestDatabase, worker_database: Database
     wait_for(db, slow, "active, ClientWrite")
 
     with worker_database.transaction() as cursor:
-        assert sessions.end_stuck(cursor, after_s=600) == []
+        assert server.end_stuck_sessions(cursor, after_s=600) == []
 
     assert is_there(db, slow)

@@ -130,7 +130,7 @@ def test_every_operation_that_needs_a_token_is_in_the_table(importer: Importer) 
         (method.upper(), path)
         for path, operations in described.items()
         for method, operation in operations.items()
-        if "security" in operation
+        if operation["security"]
     }
     assert protected == set(OPERATIONS)
 

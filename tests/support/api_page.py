@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-PAGE = (Path(__file__).parents[2] / "docs/api.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs/api.md").read_text()
 INTRODUCTION, *_PARTS = re.split(r"^##+ (.+)\n", PAGE, flags=re.MULTILINE)
 
 # Title → text, in the order of the page.

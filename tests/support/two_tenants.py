@@ -197,7 +197,7 @@ VALUES (2, %(identifier)s, %(name)s, 'device', '2024-01-15', %(valid_to)s, true)
 """
 STAGED = {"identifier": "A", "name": "Laptop", "valid_to": None}
 STAGED_OF: dict[str, dict[str, Any]] = {
-    "identifiers.note": {"identifier": "NEW"},
+    "staging.note_identifiers": {"identifier": "NEW"},
     "staged_assets.insert_staged": {"identifier": "NEW"},
     "staged_assets.incomplete": {"name": None},
     "staged_assets.misordered": {"valid_to": "2000-01-01"},

@@ -13,18 +13,17 @@ from bulkimport.web import openapi
 from bulkimport.web.problem_types import PROBLEM_TYPES
 from tests.conftest import SECRET
 from tests.support.api_page import INTRODUCTION, PAGE, SECTIONS
+from tests.support.description import Description, resolved
 
 HEALTH = "Health, metrics and documentation"
 OPERATIONS = [title for title, text in SECTIONS.items() if text.startswith("\n`")]
 OBJECTS = {  # the section of an object, and its schema
     "Errors": "Problem",
     "The job object": "Job",
-    "The row error object": "StoredError",
+    "The row error object": "RowError",
     "The asset object": "Asset",
 }
 BOUNDS = ("minimum", "maximum", "minLength", "maxLength")
-
-Description = dict[str, Any]
 
 
 class Operation(NamedTuple):
@@ -95,10 +94,12 @@ def test_problems_stand_by_their_statuses(title: str) -> None:
 
 
 def test_the_problems_of_all_operations_are_named_once(description: Description) -> None:
-    operations = [operation for methods in description["paths"].values() for operation in methods.values()]
-    with_token = [_problem_types(one["responses"]) for one in operations if "security" in one]
+    operations = [
+        operation for methods in resolved(description)["paths"].values() for operation in methods.values()
+    ]
+    with_token = [_problem_types(one["responses"]) for one in operations if one["security"]]
     assert _problems("Errors") == set.intersection(*with_token)
-    without_token = [_problem_types(one["responses"]) for one in operations if "security" not in one]
+    without_token = [_problem_types(one["responses"]) for one in operations if not one["security"]]
     assert {name for name in PROBLEM_TYPES if f"`{name}`" in SECTIONS[HEALTH]} == set.union(*without_token)
 
 
@@ -126,7 +127,7 @@ def _documented_operations() -> list[Operation]:
 def _described(description: Description, title: str) -> dict[str, Any]:
     """The operation that a section is about, as it is described."""
     ((method, path, _),) = (operation for operation in _documented_operations() if operation.title == title)
-    operation: dict[str, Any] = description["paths"][path][method.lower()]
+    operation: dict[str, Any] = resolved(description)["paths"][path][method.lower()]
     return operation
 
 

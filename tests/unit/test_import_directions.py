@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,7 @@ USERS: dict[str, set[str]] = {
     "cryptography": {"auth"},
     "prometheus_client": {"telemetry", "web", "worker"},
     "click": {"cli", "devserver"},
+    "rich": {"cli"},
     "psycopg2": {"store", "database", "jobs", "importing", "worker", "web", "api", "telemetry", "devserver"},
 }
 
@@ -61,6 +63,11 @@ def test_a_module_imports_only_what_its_package_may(module: str) -> None:
 def test_only_the_command_line_knows_the_development_server(module: str) -> None:
     if not module.startswith("devserver"):
         assert ("bulkimport", "devserver") not in imports_of(module)
+
+
+def test_a_package_has_few_enough_modules_to_guess_the_right_one() -> None:
+    sizes = Counter(module.rpartition("/")[0] for module in MODULES if not module.endswith("__init__"))
+    assert max(sizes.values()) <= 16, sizes
 
 
 def test_the_environment_is_read_in_one_place() -> None:

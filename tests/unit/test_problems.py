@@ -13,6 +13,7 @@ from bulkimport.errors import Refusal
 from bulkimport.web import problems, request_log
 from bulkimport.web.problem_types import PROBLEM_TYPES
 from bulkimport.web.problems import Problem
+from bulkimport.web.schemas import FIELD_ERROR_CODE
 from tests.support.api_page import SECTIONS
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +62,7 @@ def test_an_error_is_a_problem_document(client: FlaskClient, path: str, status: 
 
     assert (response.status_code, response.content_type) == (status, "application/problem+json")
     document = response.get_json()
-    assert document["type"] == f"/problems/{type_}"
+    assert (document["type"], document["code"]) == (f"/problems/{type_}", type_)
     assert document["title"] == PROBLEM_TYPES[type_].title
     assert (document["status"], document["instance"], document["request_id"]) == (status, path, "r-1")
     assert ("errors" in document) == (path == "/problem")
@@ -108,3 +109,12 @@ def test_every_code_of_a_row_error_is_documented_and_in_the_example() -> None:
     }
     documented = set(re.findall(r"^\| `([a-z_]+)` \| ", (ROOT / "docs/files.md").read_text(), re.MULTILINE))
     assert codes <= documented
+
+
+def test_every_code_of_a_field_error_is_in_the_description() -> None:
+    source = "".join(
+        (ROOT / "src/bulkimport" / name).read_text() for name in ("assets/fields.py", "assets/documents.py")
+    )
+    codes = set(re.findall(r'(?:FieldError\(|return |_fault\(\w+, )"([a-z]+(?:_[a-z]+)+)"', source))
+    assert {"invalid_type", "unknown_field", "too_long", "invalid_encoding"} <= codes
+    assert codes <= set(FIELD_ERROR_CODE.texts)

@@ -15,17 +15,19 @@ MAX_NUMBER = 2**63 - 1
 
 
 class JobText(BaseConverter):
-    """The path segment that identifies a job; `schema` describes a well-formed one."""
+    """The path segment that identifies a job; `about` and `schema` describe a well-formed one."""
 
     regex = r"(?!template\.csv$)[^/]+"  # which is a resource of its own
+    about = "The job's id"
     schema: ClassVar = {"type": "string", "format": "uuid", "pattern": f"^{UUID_PATTERN.pattern}$"}
 
 
 class AssetText(BaseConverter):
-    """The path segment that identifies an asset; `schema` describes a well-formed one."""
+    """The path segment that identifies an asset; `about` and `schema` describe a well-formed one."""
 
     regex = r"(?!bulk$)[^/]+"  # which is a resource of its own
-    schema: ClassVar = {"type": "integer", "minimum": 1, "maximum": MAX_NUMBER}
+    about = "The asset's id"
+    schema: ClassVar = {"type": "integer", "format": "int64", "minimum": 1, "maximum": MAX_NUMBER}
 
 
 def job_id(text: str) -> UUID:

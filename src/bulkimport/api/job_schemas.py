@@ -1,163 +1,177 @@
-"""The schemas of uploads, jobs and row errors in requests and answers."""
+"""The schemas of jobs in requests and answers."""
 
-import json
-from typing import Any
+from marshmallow import Schema, fields, validate
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate
-
-from bulkimport.csvfile import dates
-from bulkimport.csvfile.header import DELIMITERS, is_target
+from bulkimport.api.row_error_schemas import JobRowErrorSchema, SummaryEntrySchema
+from bulkimport.api.upload_schemas import JobOptionsSchema
 from bulkimport.jobs import estimates
-from bulkimport.jobs.options import ON_CONFLICT, ON_ERROR, Asked
 from bulkimport.store import jobs
-from bulkimport.web.pagination import INSTANT, NUMBER, UNIQUE_ID, CursorField
+from bulkimport.web.pagination import INSTANT, UNIQUE_ID, CursorField
 from bulkimport.web.schemas import (
     MAX_PAGE,
     PRINTABLE,
     AnswerSchema,
-    BooleanParameter,
+    Choice,
+    Enumeration,
     Instant,
     InstantParameter,
-    TextField,
+    about,
     rfc3339,
 )
 
-MAX_MAPPED_COLUMNS = 500
-
-
-class Delimiter(TextField[str]):
-    """A delimiter: the character itself, or its name."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        names = {**DELIMITERS, "\\t": "\t"}
-        delimiter = names.get(value, value)
-        if delimiter not in DELIMITERS.values():
-            raise ValidationError(f"must be one of , ; | and tab, or one of {', '.join(DELIMITERS)}")
-        return str(delimiter)
-
-
-class ColumnMapping(TextField[dict[str, str]]):
-    """A JSON object that maps column names of the file to fields."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str]:
-        try:
-            mapping = json.loads(value)
-        except (ValueError, RecursionError):
-            mapping = None
-        if not isinstance(mapping, dict) or len(mapping) > MAX_MAPPED_COLUMNS:
-            raise ValidationError('must be a JSON object like {"Asset Tag": "identifier"}')
-        for name, target in mapping.items():
-            if not isinstance(target, str) or not is_target(target):
-                raise ValidationError(f"maps {name[:50]!r} to {str(target)[:50]!r}, which is not a field")
-            if "\0" in name + target or not (name + target).isprintable():
-                raise ValidationError("contains characters that cannot be printed")
-        return mapping
-
-
-class UploadOptionsSchema(Schema):
-    """The options of an upload."""
-
-    charset = fields.String(validate=validate.Length(min=1, max=40))
-    delimiter = Delimiter()
-    columns = ColumnMapping()
-    date_format = fields.String(validate=validate.OneOf([*dates.FORMATS, dates.AUTO]))
-    dry_run = BooleanParameter()
-    on_conflict = fields.String(validate=validate.OneOf(ON_CONFLICT))
-    on_error = fields.String(validate=validate.OneOf(ON_ERROR))
-    parent_job_id = fields.UUID()
-
-    @post_load
-    def _asked(self, data: dict[str, Any], **kwargs: Any) -> Asked:
-        return Asked(**data)
-
-
-class OptionsSchema(AnswerSchema):
-    """The options that a job uses."""
-
-    charset = fields.String()
-    delimiter = fields.String()
-    columns = fields.Dict(keys=fields.String(), values=fields.String())
-    date_format = fields.String()
-    dry_run = fields.Boolean()
-    on_conflict = fields.String()
-    on_error = fields.String()
-
-
-class RowErrorSchema(Schema):
-    """An error in a row, as stored with its job."""
-
-    row = fields.Integer(required=True)
-    line = fields.Integer()
-    field = fields.String(required=True, allow_none=True)
-    code = fields.String()
-    error = fields.String(required=True)
-    value = fields.String(allow_none=True)
+JOB_KIND = Enumeration(
+    "JobKind", "Whether a job imports a file or undoes another job.", (jobs.IMPORT, jobs.REVERT)
+)
+JOB_STATUS = Enumeration(
+    "JobStatus",
+    "The state of a job. `completed`, `failed` and `cancelled` are final: a completed job has processed "
+    "every row, though rows may have failed; the others stopped before that.",
+    jobs.STATUSES,
+)
+BY_HAND = "null for a job that was not created through this API"
 
 
 class IgnoredColumnSchema(AnswerSchema):
     """A column of the file that is not imported."""
 
-    column = fields.String()
-    position = fields.Integer()
-    did_you_mean = fields.String(allow_none=True)
+    column = fields.String(metadata=about("Its name in the header."))
+    position = fields.Integer(metadata=about("Its place in the file, from 1.", minimum=1))
+    did_you_mean = fields.String(
+        allow_none=True, metadata=about("A field with a similar name; null if there is none.")
+    )
 
 
-class SummaryEntrySchema(AnswerSchema):
-    """How often an error occurred in a field, and the first rows in which it did."""
-
-    code = fields.String()
-    field = fields.String(allow_none=True)
-    count = fields.Integer()
-    first_rows = fields.List(fields.Integer())
-
-
-class FileSchema(AnswerSchema):
+class JobFileSchema(AnswerSchema):
     """The uploaded file."""
 
-    name = fields.String(allow_none=True)
-    bytes = fields.Integer(attribute="size")
+    name = fields.String(allow_none=True, metadata=about("Its name; null if the upload did not name it."))
+    bytes = fields.Integer(attribute="size", metadata=about("Its size.", format="int64", minimum=0))
     sha256 = fields.Function(
-        lambda file: file.sha256.hex(), metadata={"type": "string", "pattern": "^[0-9a-f]{64}$"}
+        lambda file: file.sha256.hex(),
+        metadata=about("Its SHA-256 in hexadecimal digits.", type="string", pattern="^[0-9a-f]{64}$"),
     )
 
 
 class JobSchema(AnswerSchema):
     """A job's status."""
 
-    job_id = fields.UUID(attribute="id")
-    kind = fields.String(validate=validate.OneOf((jobs.IMPORT, jobs.REVERT)))
-    status = fields.String(validate=validate.OneOf(jobs.STATUSES))
-    total_rows = fields.Integer()
-    processed_rows = fields.Integer()
-    created_rows = fields.Integer(allow_none=True)
-    updated_rows = fields.Integer(allow_none=True)
-    removed_rows = fields.Integer(allow_none=True)
-    skipped_rows = fields.Integer(allow_none=True)
-    failed_rows = fields.Integer()
-    successful_rows = fields.Method("_successful_rows", metadata={"type": ["integer", "null"]})
-    blank_rows = fields.Integer(allow_none=True)
-    progress = fields.Function(estimates.progress, metadata={"type": "number", "minimum": 0, "maximum": 1})
-    rows_per_second = fields.Function(estimates.rows_per_second, metadata={"type": ["number", "null"]})
+    job_id = fields.UUID(attribute="id", metadata=about("The job's id."))
+    kind = Choice(JOB_KIND, metadata=about("Whether it imports a file or undoes another job."))
+    status = Choice(JOB_STATUS, metadata=about("Its state."))
+    total_rows = fields.Integer(metadata=about("How many rows there are to process.", minimum=0))
+    processed_rows = fields.Integer(
+        metadata=about(
+            "How many rows are processed: the created, updated, removed, skipped and failed ones.", minimum=0
+        )
+    )
+    created_rows = fields.Integer(
+        allow_none=True,
+        metadata=about(f"How many rows created an asset, or with `dry_run` would have; {BY_HAND}."),
+    )
+    updated_rows = fields.Integer(
+        allow_none=True,
+        metadata=about(f"How many rows updated an asset, or in a revert restored one; {BY_HAND}."),
+    )
+    removed_rows = fields.Integer(
+        allow_none=True, metadata=about("How many assets a revert removed; null for an import.")
+    )
+    skipped_rows = fields.Integer(
+        allow_none=True,
+        metadata=about(
+            "How many rows were skipped: with `on_conflict=skip`, because an import with `on_error=abort` "
+            f"failed, or because a revert has nothing to undo; {BY_HAND}."
+        ),
+    )
+    failed_rows = fields.Integer(metadata=about("How many rows have errors.", minimum=0))
+    successful_rows = fields.Method(
+        "_successful_rows",
+        allow_none=True,
+        metadata=about("How many rows have no errors; null unless the job is completed.", type="integer"),
+    )
+    blank_rows = fields.Integer(
+        allow_none=True,
+        metadata=about(f"How many blank lines the file has, which are not rows; {BY_HAND}."),
+    )
+    progress = fields.Function(
+        estimates.progress,
+        metadata=about(
+            "The share of the rows that are processed.", type="number", format="double", minimum=0, maximum=1
+        ),
+    )
+    rows_per_second = fields.Function(
+        estimates.rows_per_second,
+        allow_none=True,
+        metadata=about(
+            "The average since `started_at`; null before the first chunk is finished.",
+            type="number",
+            format="double",
+        ),
+    )
     estimated_completion = fields.Method(
-        "_estimated_completion", metadata={"type": ["string", "null"], "format": "date-time"}
+        "_estimated_completion",
+        allow_none=True,
+        metadata=about(
+            "When the job will finish at that rate; null before the first chunk is finished, and once the "
+            "job is.",
+            type="string",
+            format="date-time",
+        ),
     )
-    queue_position = fields.Integer(dump_default=None, allow_none=True)
+    queue_position = fields.Integer(
+        dump_default=None,
+        allow_none=True,
+        metadata=about(
+            "Its place among the account's pending jobs; 1 is next; null unless the job is pending.",
+            minimum=1,
+        ),
+    )
     cancel_requested = fields.Function(
-        lambda job: job.cancel_requested_at is not None, metadata={"type": "boolean"}
+        lambda job: job.cancel_requested_at is not None,
+        metadata=about("Whether the worker has been asked to cancel the job.", type="boolean"),
     )
-    created_at = Instant()
-    started_at = Instant(allow_none=True)
-    completed_at = Instant(allow_none=True)
-    failure = fields.String(allow_none=True)
-    options = fields.Nested(OptionsSchema)
-    ignored_columns = fields.List(fields.Nested(IgnoredColumnSchema))
-    parent_job_id = fields.UUID(allow_none=True)
-    created_by = fields.String(allow_none=True)
-    file = fields.Nested(FileSchema, allow_none=True)
-    request_id = fields.String(allow_none=True)
-    traceparent = fields.String(allow_none=True)
-    error_summary = fields.List(fields.Nested(SummaryEntrySchema))
-    errors = fields.List(fields.Nested(RowErrorSchema))
+    created_at = Instant(metadata=about("When the job was accepted."))
+    started_at = Instant(allow_none=True, metadata=about("When its import began; null before that."))
+    completed_at = Instant(
+        allow_none=True, metadata=about("When the job finished, in whatever state; null while it has not.")
+    )
+    failure = fields.String(
+        allow_none=True, metadata=about("Why the job stopped; null unless it has failed.")
+    )
+    options = fields.Nested(JobOptionsSchema, metadata=about("The options in force."))
+    ignored_columns = fields.List(
+        fields.Nested(IgnoredColumnSchema), metadata=about("The columns that are not imported.")
+    )
+    parent_job_id = fields.UUID(
+        allow_none=True,
+        metadata=about(
+            "The job that this one retries, reverts or fixes rows of; null if there is none, or it has been "
+            "deleted."
+        ),
+    )
+    created_by = fields.String(
+        allow_none=True,
+        metadata=about("The token's `sub`; null if it has none of 1 to 255 printable characters."),
+    )
+    file = fields.Nested(
+        JobFileSchema,
+        allow_none=True,
+        metadata=about("The uploaded file; null for a retry or a revert."),
+    )
+    request_id = fields.String(
+        allow_none=True, metadata=about(f"X-Request-ID of the request that created the job; {BY_HAND}.")
+    )
+    traceparent = fields.String(
+        allow_none=True,
+        metadata=about("The `traceparent` of that request (W3C Trace Context); null if it had no valid one."),
+    )
+    error_summary = fields.List(
+        fields.Nested(SummaryEntrySchema), metadata=about("All errors, counted by code and field.")
+    )
+
+    errors = fields.List(
+        fields.Nested(JobRowErrorSchema),
+        metadata=about("The first 100 row errors, at most 20 per row, in the order of the rows."),
+    )
 
     def _successful_rows(self, job: jobs.Job) -> int | None:
         return job.processed_rows - job.failed_rows if job.status == jobs.COMPLETED else None
@@ -167,67 +181,46 @@ class JobSchema(AnswerSchema):
 
 
 class ListedJobSchema(JobSchema):
-    """A job's status in a list: without its row errors."""
+    """A job's status in a list: without its row errors and its place in the queue."""
 
-    class Meta:
+    class Meta(AnswerSchema.Meta):
         exclude = ("errors", "queue_position")
 
 
 class JobPageSchema(AnswerSchema):
-    """A page of jobs, without their row errors; `next_cursor` is null on the last one."""
+    """A page of jobs, without their row errors."""
 
-    jobs = fields.List(fields.Nested(ListedJobSchema))
-    next_cursor = CursorField(INSTANT, UNIQUE_ID, allow_none=True)
+    jobs = fields.List(fields.Nested(ListedJobSchema), metadata=about("The jobs, newest first."))
+    next_cursor = CursorField(
+        INSTANT,
+        UNIQUE_ID,
+        allow_none=True,
+        metadata=about("Where the next page begins; null on the last one."),
+    )
 
 
 class JobQuerySchema(Schema):
     """The query parameters of a list of jobs."""
 
-    status = fields.String(validate=validate.OneOf(jobs.STATUSES))
-    created_after = InstantParameter()
-    created_before = InstantParameter()
-    created_by = fields.String(validate=[validate.Length(min=1, max=255), PRINTABLE])
-    limit = fields.Integer(load_default=50, validate=validate.Range(min=1, max=MAX_PAGE))
-    cursor = CursorField(INSTANT, UNIQUE_ID, load_default=None)
-
-
-class StoredErrorSchema(AnswerSchema):
-    """An error in a row, in the list of all errors of a job."""
-
-    row = fields.Integer()
-    line = fields.Integer()
-    field = fields.String(allow_none=True)
-    code = fields.String()
-    message = fields.String()
-    value = fields.String(allow_none=True)
-
-
-class ErrorPageSchema(AnswerSchema):
-    """A page of row errors; `next_cursor` is null on the last one."""
-
-    errors = fields.List(fields.Nested(StoredErrorSchema))
-    next_cursor = CursorField(NUMBER, NUMBER, allow_none=True)
-
-
-class ErrorQuerySchema(Schema):
-    """The query parameters of a list of row errors."""
-
-    format = fields.String(validate=validate.OneOf(("json", "csv")))
-    limit = fields.Integer(load_default=MAX_PAGE, validate=validate.Range(min=1, max=1000))
-    cursor = CursorField(NUMBER, NUMBER, load_default=(0, 0))
-    formula_safe = BooleanParameter(load_default=False)
-
-
-class FailedRowsQuerySchema(Schema):
-    """The query parameters of a file of failed rows."""
-
-    formula_safe = BooleanParameter(load_default=False)
-
-
-class AcceptedSchema(AnswerSchema):
-    """The answer to an upload."""
-
-    status = fields.Constant("accepted")
-    job_id = fields.UUID()
-    status_url = fields.String()
-    message = fields.String()
+    status = Choice(JOB_STATUS, metadata=about("Only jobs in this state."))
+    created_after = InstantParameter(
+        metadata=about("Only jobs created later than this time, which has Z or an offset.")
+    )
+    created_before = InstantParameter(
+        metadata=about("Only jobs created earlier than this time, which has Z or an offset.")
+    )
+    created_by = fields.String(
+        validate=[validate.Length(min=1, max=255), PRINTABLE],
+        metadata=about("Only jobs created with tokens of this `sub`."),
+    )
+    limit = fields.Integer(
+        load_default=50,
+        validate=validate.Range(min=1, max=MAX_PAGE),
+        metadata=about("How many jobs the page has at most."),
+    )
+    cursor = CursorField(
+        INSTANT,
+        UNIQUE_ID,
+        load_default=lambda: None,
+        metadata=about("The `next_cursor` of the previous page. By default the first page."),
+    )

@@ -25,7 +25,7 @@ JOB_QUERY_SCHEMA = JobQuerySchema()
 JOB_PROBLEMS = ("invalid-id", "not-found")
 CACHING = {"Cache-Control": "private, no-cache", "Vary": "Prefer"}
 OUTDATED = ""  # a version that no job has
-REPRESENTATION = "2"  # part of every ETag: increase it when the JSON form of a job changes
+REPRESENTATION = "3"  # part of every ETag: increase it when the JSON form of a job changes
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/v1/assets/bulk")
 blueprint.before_request(access.authenticate)
@@ -170,7 +170,7 @@ def require_job(job_id: str) -> jobs.Job:
 
 
 def _job_and_position(job_id: UUID) -> tuple[jobs.Job, int | None]:
-    """The job, and its position among the account's pending jobs, from 1; None if it is not pending."""
+    """The job, and its position among the account's unfinished jobs, from 1; None if it is not pending."""
     account_id = access.principal().account_id
     with access.reading() as cursor:
         job = jobs.get(cursor, account_id=account_id, job_id=job_id)

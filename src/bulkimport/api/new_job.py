@@ -4,7 +4,7 @@ from uuid import UUID
 
 from flask import g, json, request, url_for
 
-from bulkimport.api.job_schemas import AcceptedSchema
+from bulkimport.api.upload_schemas import AcceptedSchema
 from bulkimport.jobs.intake import Limits
 from bulkimport.store.jobs import Receipt
 from bulkimport.web import access

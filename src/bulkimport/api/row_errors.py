@@ -2,8 +2,8 @@
 
 from flask import Blueprint, Response, request
 
-from bulkimport.api.job_schemas import ErrorPageSchema, ErrorQuerySchema, FailedRowsQuerySchema
 from bulkimport.api.jobs import require_job
+from bulkimport.api.row_error_schemas import ErrorPageSchema, ErrorQuerySchema, FailedRowsQuerySchema
 from bulkimport.jobs import exports
 from bulkimport.store import row_errors
 from bulkimport.store.jobs import Job
@@ -69,7 +69,7 @@ def failed_rows(job_id: str) -> Response:
         job=job,
         formula_safe=query["formula_safe"],
     )
-    return csv_attachment(body, f"failed-rows-{job.id}.csv")
+    return csv_attachment(body, f"failed-rows-{job.id}.csv", bom=query["bom"])
 
 
 def _preferred_format() -> str:

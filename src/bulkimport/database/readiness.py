@@ -12,7 +12,7 @@ from bulkimport.database.connections import (
     PrivilegedRoleError,
     require_unprivileged,
 )
-from bulkimport.store import schema_version
+from bulkimport.store import server
 
 LIMIT_S = 1.0
 
@@ -55,7 +55,7 @@ class Readiness:
         try:
             with self._database.transaction() as cursor:
                 require_unprivileged(cursor)
-                version = schema_version.read(cursor)
+                version = server.schema_version(cursor)
         except PrivilegedRoleError as error:
             raise NotReadyError(
                 "The database login is privileged, so row-level security would not keep tenants apart; "

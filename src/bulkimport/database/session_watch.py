@@ -13,7 +13,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.database.connections import Database, connect
 from bulkimport.errors import OperatorError
-from bulkimport.store import sessions
+from bulkimport.store import server
 from bulkimport.telemetry import metrics, redaction
 
 # A statement may take 10 s, so a client that has not read the result after 12 s has stopped. With the
@@ -32,7 +32,7 @@ def start(url: str, database: Database) -> None:
 def look(cursor: Cursor, database: Database) -> None:
     """End the sessions that are stuck now, and the waits of this process for replies that were lost."""
     database.abort_lost_replies()
-    for session in sessions.end_stuck(cursor, after_s=STUCK_AFTER_S):
+    for session in server.end_stuck_sessions(cursor, after_s=STUCK_AFTER_S):
         metrics.DATABASE_SESSIONS_ENDED.inc()
         log.warning("ended a session whose client had stopped reading", extra=session._asdict())
 

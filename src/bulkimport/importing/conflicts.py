@@ -8,7 +8,7 @@ from psycopg2.extensions import cursor as Cursor
 from bulkimport.assets.rows import RowError, row_error
 from bulkimport.importing.check import CheckedChunk
 from bulkimport.jobs.options import ERROR, SKIP, UPDATE
-from bulkimport.store import identifiers, reverting, staged_assets, staging
+from bulkimport.store import reverting, staged_assets, staging
 from bulkimport.store.queue import Claim
 
 DUPLICATE_IN_FILE, ALREADY_EXISTS = CODES = ("duplicate_in_file", "already_exists")
@@ -90,7 +90,7 @@ def rehearse(cursor: Cursor, claim: Claim, checked: CheckedChunk, on_conflict: s
 
 def _drop_repeated(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> list[RowError]:
     """Drop rows whose identifier an earlier row of the file has, whatever became of that row."""
-    repeated = identifiers.note(cursor, account_id=claim.account_id, job_id=claim.job_id)
+    repeated = staging.note_identifiers(cursor, account_id=claim.account_id, job_id=claim.job_id)
     return _drop(cursor, [_duplicate(row.row, row.first_row, checked) for row in repeated])
 
 

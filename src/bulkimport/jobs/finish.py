@@ -4,7 +4,7 @@ from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.store import finished, identifiers, jobs, progress, queue
+from bulkimport.store import finished, jobs, progress, queue
 
 BATCH_IDENTIFIERS = 5_000
 
@@ -15,7 +15,7 @@ def end(cursor: Cursor, *, account_id: int, job_id: UUID, status: str, failure: 
     Only one batch of its identifiers is deleted here; workers delete the others later.
     """
     ended = progress.finish(cursor, account_id=account_id, job_id=job_id, status=status, failure=failure)
-    identifiers.forget_some(cursor, account_id=account_id, job_id=job_id, limit=BATCH_IDENTIFIERS)
+    finished.delete_identifiers(cursor, account_id=account_id, job_id=job_id, limit=BATCH_IDENTIFIERS)
     finished.add(cursor, account_id=account_id, job_id=job_id)
     queue.remove(cursor, account_id=account_id, job_id=job_id)
     return ended

@@ -10,7 +10,7 @@ from psycopg2.extensions import cursor as Cursor
 from bulkimport.database.connections import Database, set_tenant
 from bulkimport.jobs import finish
 from bulkimport.jobs.finish import BATCH_IDENTIFIERS
-from bulkimport.store import chunks, finished, idempotency_keys, identifiers, jobs, reverting, row_errors
+from bulkimport.store import finished, idempotency_keys, jobs
 from bulkimport.telemetry import metrics
 
 BATCH_ERRORS = 5_000
@@ -45,17 +45,17 @@ def _purge_jobs(database: Database, days: int) -> bool:
 
 
 def _tidy(cursor: Cursor, account_id: int, job_id: UUID) -> None:
-    if not identifiers.forget_some(cursor, account_id=account_id, job_id=job_id, limit=BATCH_IDENTIFIERS):
+    if not finished.delete_identifiers(cursor, account_id=account_id, job_id=job_id, limit=BATCH_IDENTIFIERS):
         finished.renew(cursor, account_id=account_id, job_id=job_id)
 
 
 def _remove(cursor: Cursor, account_id: int, job_id: UUID) -> None:
     """Remove a batch of what belongs to the job, or the job itself if nothing else is left."""
     if not (
-        row_errors.delete_some(cursor, account_id=account_id, job_id=job_id, limit=BATCH_ERRORS)
-        or chunks.delete_some(cursor, account_id=account_id, job_id=job_id, limit=BATCH_CHUNKS)
-        or reverting.forget_some(cursor, account_id=account_id, job_id=job_id, limit=BATCH_CHANGES)
-        or identifiers.forget_some(cursor, account_id=account_id, job_id=job_id, limit=BATCH_IDENTIFIERS)
+        finished.delete_errors(cursor, account_id=account_id, job_id=job_id, limit=BATCH_ERRORS)
+        or finished.delete_chunks(cursor, account_id=account_id, job_id=job_id, limit=BATCH_CHUNKS)
+        or finished.delete_changes(cursor, account_id=account_id, job_id=job_id, limit=BATCH_CHANGES)
+        or finished.delete_identifiers(cursor, account_id=account_id, job_id=job_id, limit=BATCH_IDENTIFIERS)
     ):
         jobs.delete(cursor, account_id=account_id, job_id=job_id)
         metrics.WORKER_JOBS_PURGED.inc()

@@ -212,24 +212,6 @@ def delete(cursor: Cursor, *, account_id: int, job_id: UUID, number: int) -> Non
     cursor.execute(DELETE, {"account_id": account_id, "job_id": job_id, "number": number})
 
 
-# By ctid: see row_errors.DELETE_SOME.
-DELETE_SOME = """
-/* chunks.delete_some */
-DELETE FROM trakrf.bulk_import_chunks
-WHERE ctid = ANY (ARRAY(SELECT ctid
-                        FROM trakrf.bulk_import_chunks
-                        WHERE account_id = %(account_id)s
-                          AND job_id     = %(job_id)s
-                        LIMIT %(limit)s))
-"""
-
-
-def delete_some(cursor: Cursor, *, account_id: int, job_id: UUID, limit: int) -> int:
-    """Delete at most `limit` chunks of a job; return how many were deleted."""
-    cursor.execute(DELETE_SOME, {"account_id": account_id, "job_id": job_id, "limit": limit})
-    return cursor.rowcount
-
-
 def _chunk(
     first_row: int, first_line: int, rows: int, body: memoryview, only_rows: Sequence[int] | None
 ) -> StoredChunk:

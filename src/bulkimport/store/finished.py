@@ -1,4 +1,4 @@
-"""Finished jobs, until they are purged.
+"""Finished jobs, and what is stored of them until they are purged.
 
 Two values of `finished_at` mark what workers have to do: `-infinity` is a deleted job that is to be removed,
 `infinity` a job whose identifiers are to be deleted before its retention begins.
@@ -101,3 +101,76 @@ WHERE account_id = %(account_id)s
 def renew(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
     """Begin the job's retention anew, as if it had just finished."""
     cursor.execute(RENEW, {"account_id": account_id, "job_id": job_id})
+
+
+# By ctid: that is a TID scan, whatever the planner knows about the table. By key, and with stale statistics,
+# it chose a nested loop that took minutes.
+DELETE_IDENTIFIERS = """
+/* finished.delete_identifiers */
+DELETE FROM trakrf.bulk_import_identifiers
+WHERE ctid = ANY (ARRAY(SELECT ctid
+                        FROM trakrf.bulk_import_identifiers
+                        WHERE account_id = %(account_id)s
+                          AND job_id     = %(job_id)s
+                        LIMIT %(limit)s))
+"""
+
+
+def delete_identifiers(cursor: Cursor, *, account_id: int, job_id: UUID, limit: int) -> int:
+    """Delete at most `limit` of the identifiers that a job noted; return how many were deleted."""
+    cursor.execute(DELETE_IDENTIFIERS, {"account_id": account_id, "job_id": job_id, "limit": limit})
+    return cursor.rowcount
+
+
+# By ctid, as above.
+DELETE_ERRORS = """
+/* finished.delete_errors */
+DELETE FROM trakrf.bulk_import_errors
+WHERE ctid = ANY (ARRAY(SELECT ctid
+                        FROM trakrf.bulk_import_errors
+                        WHERE account_id = %(account_id)s
+                          AND job_id     = %(job_id)s
+                        LIMIT %(limit)s))
+"""
+
+
+def delete_errors(cursor: Cursor, *, account_id: int, job_id: UUID, limit: int) -> int:
+    """Delete at most `limit` of the errors of a job's rows; return how many were deleted."""
+    cursor.execute(DELETE_ERRORS, {"account_id": account_id, "job_id": job_id, "limit": limit})
+    return cursor.rowcount
+
+
+# By ctid, as above.
+DELETE_CHUNKS = """
+/* finished.delete_chunks */
+DELETE FROM trakrf.bulk_import_chunks
+WHERE ctid = ANY (ARRAY(SELECT ctid
+                        FROM trakrf.bulk_import_chunks
+                        WHERE account_id = %(account_id)s
+                          AND job_id     = %(job_id)s
+                        LIMIT %(limit)s))
+"""
+
+
+def delete_chunks(cursor: Cursor, *, account_id: int, job_id: UUID, limit: int) -> int:
+    """Delete at most `limit` of the chunks of a job; return how many were deleted."""
+    cursor.execute(DELETE_CHUNKS, {"account_id": account_id, "job_id": job_id, "limit": limit})
+    return cursor.rowcount
+
+
+# By ctid, as above.
+DELETE_CHANGES = """
+/* finished.delete_changes */
+DELETE FROM trakrf.bulk_import_changes
+WHERE ctid = ANY (ARRAY(SELECT ctid
+                        FROM trakrf.bulk_import_changes
+                        WHERE account_id = %(account_id)s
+                          AND job_id     = %(job_id)s
+                        LIMIT %(limit)s))
+"""
+
+
+def delete_changes(cursor: Cursor, *, account_id: int, job_id: UUID, limit: int) -> int:
+    """Delete at most `limit` of the changes that a job noted; return how many were deleted."""
+    cursor.execute(DELETE_CHANGES, {"account_id": account_id, "job_id": job_id, "limit": limit})
+    return cursor.rowcount

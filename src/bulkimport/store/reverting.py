@@ -241,21 +241,3 @@ CROSS JOIN LATERAL (
 def note(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
     """Note the assets as they are before the staged rows change them; they must be locked."""
     cursor.execute(NOTE, {"account_id": account_id, "job_id": job_id})
-
-
-# By ctid: see row_errors.DELETE_SOME.
-FORGET_SOME = """
-/* reverting.forget_some */
-DELETE FROM trakrf.bulk_import_changes
-WHERE ctid = ANY (ARRAY(SELECT ctid
-                        FROM trakrf.bulk_import_changes
-                        WHERE account_id = %(account_id)s
-                          AND job_id     = %(job_id)s
-                        LIMIT %(limit)s))
-"""
-
-
-def forget_some(cursor: Cursor, *, account_id: int, job_id: UUID, limit: int) -> int:
-    """Delete at most `limit` of a job's changes; return how many were deleted."""
-    cursor.execute(FORGET_SOME, {"account_id": account_id, "job_id": job_id, "limit": limit})
-    return cursor.rowcount

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.store import array_literal
+from bulkimport.store.staging import array_of_numbers, array_of_recurring, array_of_texts
 
 
 class StoredError(NamedTuple):
@@ -49,13 +49,13 @@ def arrays(errors: Sequence[NewError]) -> NewErrors:
     for place, row in enumerate(rows):
         positions.append(positions[-1] + 1 if place and rows[place - 1] == row else 0)
     return {
-        "rows": array_literal.of_numbers(rows),
-        "positions": array_literal.of_numbers(positions),
-        "lines": array_literal.of_numbers(lines),
-        "fields": array_literal.of_recurring(fields),
-        "codes": array_literal.of_recurring(codes),
-        "messages": array_literal.of_texts(messages),
-        "values": array_literal.of_texts(values),
+        "rows": array_of_numbers(rows),
+        "positions": array_of_numbers(positions),
+        "lines": array_of_numbers(lines),
+        "fields": array_of_recurring(fields),
+        "codes": array_of_recurring(codes),
+        "messages": array_of_texts(messages),
+        "values": array_of_texts(values),
     }
 
 
@@ -108,22 +108,3 @@ def between(
         {"account_id": account_id, "job_id": job_id, "first_row": first_row, "last_row": last_row},
     )
     return [StoredError(*error) for error in cursor]
-
-
-# By ctid: that is a TID scan, whatever the planner knows about the table. By key, and with stale statistics,
-# it chose a nested loop that took minutes.
-DELETE_SOME = """
-/* row_errors.delete_some */
-DELETE FROM trakrf.bulk_import_errors
-WHERE ctid = ANY (ARRAY(SELECT ctid
-                        FROM trakrf.bulk_import_errors
-                        WHERE account_id = %(account_id)s
-                          AND job_id     = %(job_id)s
-                        LIMIT %(limit)s))
-"""
-
-
-def delete_some(cursor: Cursor, *, account_id: int, job_id: UUID, limit: int) -> int:
-    """Delete at most `limit` errors of a job; return how many were deleted."""
-    cursor.execute(DELETE_SOME, {"account_id": account_id, "job_id": job_id, "limit": limit})
-    return cursor.rowcount

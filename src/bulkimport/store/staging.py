@@ -1,18 +1,31 @@
 """Rows on their way to becoming assets: a temporary table that holds one chunk at a time."""
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, cast
+from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.store import array_literal
 from bulkimport.store.asset_columns import DISTINCT, NAMES, RECURRING, sql_list
+
+# Used by array_of_texts; neither occurs in a text that PostgreSQL can store.
+SEPARATOR = "\0"
+NULL = "\ud800"
 
 # Array literals: one for each column whose values are distinct, with an element per row, and one for each
 # column whose values recur, with an element per combination of them. `alike` says for each row which
 # combination is its own, counting from 1. This way PostgreSQL reads a fifth less.
 Staging = dict[str, str]
+
+
+class Repeated(NamedTuple):
+    """A staged row, and the earlier row of the file with the same identifier."""
+
+    row: int
+    first_row: int
+
 
 ARRAY = "%({column})s::{type}[]"
 
@@ -78,11 +91,48 @@ def discard(cursor: Cursor, rows: Sequence[int]) -> None:
     cursor.execute(DISCARD, {"rows": list(rows)})
 
 
+# For jobs whose assets do not show which identifiers the file has had so far.
+# In file order, so that the first of two rows with one identifier is the one that is noted.
+NOTE_IDENTIFIERS = """
+/* staging.note_identifiers */
+INSERT INTO trakrf.bulk_import_identifiers (account_id, job_id, identifier, row_number)
+SELECT %(account_id)s, %(job_id)s, identifier, import_row
+FROM asset_staging
+ORDER BY import_row
+ON CONFLICT (account_id, job_id, identifier) DO NOTHING
+"""
+
+# LIMIT 1: see staged_assets.REFUSED.
+REPEATED = """
+/* staging.repeated */
+SELECT staged.import_row, first.row_number
+FROM asset_staging AS staged
+LEFT JOIN LATERAL (
+    SELECT row_number
+    FROM trakrf.bulk_import_identifiers
+    WHERE account_id = %(account_id)s
+      AND job_id     = %(job_id)s
+      AND identifier = staged.identifier
+    LIMIT 1
+) AS first ON true
+WHERE first.row_number <> staged.import_row
+ORDER BY staged.import_row
+"""
+
+
+def note_identifiers(cursor: Cursor, *, account_id: int, job_id: UUID) -> list[Repeated]:
+    """Note the staged identifiers; return the staged rows whose identifier an earlier row has."""
+    cursor.execute(NOTE_IDENTIFIERS, {"account_id": account_id, "job_id": job_id})
+    cursor.execute(REPEATED, {"account_id": account_id, "job_id": job_id})
+    return [Repeated(*row) for row in cursor]
+
+
 def arrays(rows: Sequence[int], columns: Mapping[str, Sequence[Any]]) -> Staging:
     """The columns of rows as array literals; `rows` are the numbers of the rows in the file.
 
     `columns` has a sequence for each column of NewAsset, with an element per row. Metadata is a mapping in
-    each row; in the other columns None stands for an empty cell.
+    each row; in the other columns None stands for an empty cell. The literals are made here, ahead of time,
+    and not by the driver, which would make them while a transaction waits.
     """
     documents = [json.dumps(metadata) if metadata else None for metadata in columns["metadata"]]
     places: dict[tuple[Any, ...], int] = {}
@@ -93,8 +143,42 @@ def arrays(rows: Sequence[int], columns: Mapping[str, Sequence[Any]]) -> Staging
     names = (*RECURRING, "metadata")
     recurring = list(zip(*places, strict=True)) or [()] * len(names)
     return {
-        "import_row": array_literal.of_numbers(rows),
-        "alike": array_literal.of_numbers(alike),
-        **{name: array_literal.of_texts(columns[name]) for name in ("identifier", *DISTINCT)},
-        **{name: array_literal.of_recurring(values) for name, values in zip(names, recurring, strict=True)},
+        "import_row": array_of_numbers(rows),
+        "alike": array_of_numbers(alike),
+        **{name: array_of_texts(columns[name]) for name in ("identifier", *DISTINCT)},
+        **{name: array_of_recurring(values) for name, values in zip(names, recurring, strict=True)},
     }
+
+
+def array_of_numbers(numbers: Iterable[int]) -> str:
+    """The literal of an array of integers (PostgreSQL manual, Array Input and Output Syntax)."""
+    return _array(map(str, numbers))
+
+
+def array_of_recurring(values: Sequence[str | datetime | bool | None]) -> str:
+    """The literal of an array with few different values, such as dates: each is converted once."""
+    written = {value: _quoted(None if value is None else str(value)) for value in set(values)}
+    return _array(map(written.__getitem__, values))
+
+
+def array_of_texts(texts: Sequence[str | None]) -> str:
+    """The literal of an array of texts, which must contain neither NUL nor lone surrogates."""
+    if not texts:
+        return "{}"
+    has_nulls = None in texts
+    marked = cast(Sequence[str], [NULL if text is None else text for text in texts] if has_nulls else texts)
+    # All of them at once: a call for each text would cost more than the escaping itself.
+    escaped = SEPARATOR.join(marked).replace("\\", r"\\").replace('"', r"\"").replace(SEPARATOR, '","')
+    literal = f'{{"{escaped}"}}'
+    return literal.replace(f'"{NULL}"', "NULL") if has_nulls else literal
+
+
+def _array(elements: Iterable[str]) -> str:
+    return "{" + ",".join(elements) + "}"
+
+
+def _quoted(text: str | None) -> str:
+    if text is None:
+        return "NULL"
+    escaped = text.replace("\\", r"\\").replace('"', r"\"")
+    return f'"{escaped}"'

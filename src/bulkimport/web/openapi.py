@@ -2,22 +2,38 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
+from http import HTTPStatus
+from importlib.metadata import version
 from typing import Any
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.common import resolve_schema_cls
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from flask import Flask
-from marshmallow import Schema
+from marshmallow import Schema, fields
 from werkzeug.routing import Rule
 
 from bulkimport.web import idempotency, operations
 from bulkimport.web.operations import Operation, Success
 from bulkimport.web.problem_types import PROBLEM_TYPES
-from bulkimport.web.schemas import InstantField, ProblemSchema, TextField
+from bulkimport.web.schemas import Choice, InstantField, ProblemSchema, TextField
 
 PROBLEM_JSON = "application/problem+json"
+INFO = {
+    "description": "Bulk import of assets: upload a CSV file, follow the job, fix the failed rows. Clients "
+    "ignore fields that they do not know, and expect that enumerations in answers grow.",
+    "contact": {"name": "The operators of this service"},
+}
+TAGS = {
+    "uploads": "Upload a file of assets, which creates a job.",
+    "jobs": "Follow, cancel, retry, revert and delete jobs.",
+    "row errors": "What is wrong with the rows that a job did not import, and those rows to be fixed.",
+    "assets": "Read and change single assets.",
+    "health": "For those who operate the service.",
+    "documentation": "This description, and pages for people.",
+}
 BY_NGINX = ("uri-too-long", "headers-too-large", "bad-gateway", "gateway-timeout")
 EVERYWHERE = ("internal-error", "unavailable", *BY_NGINX)
 WITH_A_TOKEN = (
@@ -32,6 +48,7 @@ TOKEN = {
     "description": "If the service requires scopes: assets:read to read, assets:write for everything else.",
 }
 WITHOUT_BODY = (204, 304)
+MAX_NAMED = 2  # types of problems in the name of a response
 PATH_PARAMETER = re.compile(r"<(?:([a-z_]+):)?([a-z_]+)>")
 ETAGS = {"type": "string", "examples": ['"1"']}
 REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -48,18 +65,19 @@ REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 ANSWER_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "ETag": ("The current version", {"type": "string"}),
-    "Location": ("The URL of the job or the asset", {"type": "string"}),
-    "Link": ("The URL of the next page (rel=next)", {"type": "string"}),
+    "Location": ("The URL of the job or the asset", {"type": "string", "format": "uri-reference"}),
+    "Link": ("The URL of the next page (rel=next); absent from the last page", {"type": "string"}),
     "Retry-After": ("Seconds to wait before the next request", {"type": "integer", "minimum": 1}),
     "Preference-Applied": ("wait=N, if the request was allowed to wait", {"type": "string"}),
     "Idempotency-Replayed": (
-        "true, if the answer was stored for an earlier request",
-        {"type": "string", "enum": ["true"]},
+        "true, if the answer was stored for an earlier request; otherwise absent",
+        {"type": "string", "examples": ["true"]},
     ),
     "X-Request-ID": ("The request's, or a new one", {"type": "string"}),
     "WWW-Authenticate": ("What is wrong with the token", {"type": "string"}),
     "Content-Disposition": ("The file name", {"type": "string"}),
 }
+ALWAYS_PRESENT = ("ETag", "Location", "X-Request-ID")  # in each answer that may have them
 
 
 def description(app: Flask) -> dict[str, Any]:
@@ -67,76 +85,128 @@ def description(app: Flask) -> dict[str, Any]:
     plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
     spec = APISpec(
         title="bulkimport",
-        version="1",
+        version=version("bulkimport"),
         openapi_version="3.1.0",
-        info={
-            "description": "Bulk import of assets: upload a CSV file, follow the job, fix the failed rows."
-        },
+        info=INFO,
+        servers=[{"url": "/"}],
+        tags=[{"name": name, "description": text} for name, text in TAGS.items()],
         plugins=[plugin],
     )
-    plugin.map_to_openapi_type(TextField, "string", None)  # type: ignore[no-untyped-call]
-    plugin.map_to_openapi_type(InstantField, "string", "date-time")  # type: ignore[no-untyped-call]
-    spec.components.security_scheme(SECURITY, TOKEN)
+    converter = plugin.converter
+    if converter is None:
+        raise AssertionError("unreachable")
+    converter.map_to_openapi_type(TextField, "string", None)  # type: ignore[no-untyped-call]
+    converter.map_to_openapi_type(InstantField, "string", "date-time")  # type: ignore[no-untyped-call]
+    converter.add_attribute_function(_enumeration)  # type: ignore[no-untyped-call]
+    _add_components(spec)
     paths: dict[str, dict[str, Any]] = defaultdict(dict)
     for rule in app.url_map.iter_rules():
         view = app.view_functions[rule.endpoint]
         described = operations.of_view(view)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            paths[_path(rule)][method.lower()] = _operation(rule, described, view.__doc__ or "", plugin)
+            paths[_path(rule)][method.lower()] = _operation(rule, described, view.__doc__, converter)
     for path, operations_by_method in sorted(paths.items()):
         spec.path(path=path, operations=operations_by_method)
-    return spec.to_dict()
+    document: dict[str, Any] = spec.to_dict()
+    for (schema, *_), name in converter.refs.items():
+        document["components"]["schemas"][name]["description"] = _one_line(schema.__doc__)
+    return document
+
+
+def _enumeration(
+    converter: OpenAPIConverter, field: fields.Field[Any], *, ret: dict[str, Any]
+) -> dict[str, Any]:
+    """apispec's hook: the values of a choice are a component that all fields with this choice share."""
+    if not isinstance(field, Choice):
+        return {}
+    enumeration, schemas = field.enumeration, converter.spec.components
+    component = {"type": ret.pop("type"), "enum": ret.pop("enum"), "description": enumeration.description}
+    if enumeration.member_names:
+        component["x-enum-varnames"] = [
+            enumeration.member_names.get(text, text) for text in enumeration.texts
+        ]
+    if enumeration.name not in schemas.schemas:
+        schemas.schema(enumeration.name, component)
+    reference: dict[str, Any] = schemas.get_ref("schema", enumeration.name)
+    return reference
+
+
+def _add_components(spec: APISpec) -> None:
+    """What the operations share, apart from schemas and problems."""
+    spec.components.security_scheme(SECURITY, TOKEN)
+    for name, (purpose, schema) in REQUEST_HEADERS.items():
+        component = {"name": name, "description": purpose, "schema": schema}
+        spec.components.parameter(_component_name(name), "header", component)
+    for name, (purpose, schema) in ANSWER_HEADERS.items():
+        header = {"description": purpose, "schema": schema}
+        spec.components.header(name, header | ({"required": True} if name in ALWAYS_PRESENT else {}))
+
+
+def _component_name(name: str) -> str:
+    """The name as generators write the names of types: If-Match becomes IfMatch."""
+    return "".join(word[:1].upper() + word[1:] for word in re.split("[-_ ]", name))
 
 
 def _path(rule: Rule) -> str:
     return PATH_PARAMETER.sub(r"{\2}", rule.rule)
 
 
-def _operation(rule: Rule, described: Operation, docstring: str, plugin: MarshmallowPlugin) -> dict[str, Any]:
-    summary, _, more = " ".join(docstring.split()).partition(". ")
+def _operation(
+    rule: Rule, described: Operation, docstring: str | None, converter: OpenAPIConverter
+) -> dict[str, Any]:
     document: dict[str, Any] = {
         "operationId": described.operation_id,
         "tags": [rule.endpoint.partition(".")[0].replace("_", " ")],
-        "summary": summary.removesuffix("."),
-        "parameters": _parameters(rule, described, plugin),
-        "responses": _responses(described),
+        "summary": _one_line(docstring).partition(". ")[0].removesuffix("."),
+        "description": _one_line(docstring),
+        "parameters": _parameters(rule, described, converter),
+        "responses": _responses(described, converter.spec),
+        "security": [] if described.public else [{SECURITY: []}],
     }
-    if more:
-        document["description"] = more
     if described.body:
         document["requestBody"] = {"required": True, "content": dict(described.body)}
-    if not described.public:
-        document["security"] = [{SECURITY: []}]
     return document
 
 
-def _parameters(rule: Rule, described: Operation, plugin: MarshmallowPlugin) -> list[dict[str, Any]]:
-    parameters: list[dict[str, Any]] = [
-        {"in": "path", "name": name, "required": True, "schema": _segment_schema(rule, converter)}
-        for converter, name in PATH_PARAMETER.findall(rule.rule)
+def _one_line(docstring: str | None) -> str:
+    return " ".join((docstring or "").split())
+
+
+def _parameters(rule: Rule, described: Operation, converter: OpenAPIConverter) -> list[str | dict[str, Any]]:
+    """The parameters; those that operations share are names of components."""
+    parameters: list[str | dict[str, Any]] = [
+        _segment(rule, name, converter_name, converter.spec)
+        for converter_name, name in PATH_PARAMETER.findall(rule.rule)
     ]
-    if described.query and plugin.converter:
-        parameters += plugin.converter.schema2parameters(described.query, location="query")
-    for name in described.headers:
-        purpose, schema = REQUEST_HEADERS[name]
-        parameters.append({"in": "header", "name": name, "description": purpose, "schema": schema})
-    return parameters
+    if described.query:
+        parameters += converter.schema2parameters(described.query, location="query")
+    return parameters + [_component_name(name) for name in described.headers]
 
 
-def _segment_schema(rule: Rule, converter: str) -> Mapping[str, Any]:
-    """The schema of the path segments that a URL converter accepts."""
-    converters = rule.map.converters if rule.map else {}
-    schema: Mapping[str, Any] = getattr(converters.get(converter), "schema", {"type": "string"})
-    return schema
+def _segment(rule: Rule, name: str, converter_name: str, spec: APISpec) -> str:
+    """The component of the path segments that a URL converter accepts."""
+    segment = rule.map.converters.get(converter_name) if rule.map else None
+    component = _component_name(name)
+    if component not in spec.components.parameters:
+        spec.components.parameter(
+            component,
+            "path",
+            {
+                "name": name,
+                "description": getattr(segment, "about", "The name of a problem type"),
+                "schema": getattr(segment, "schema", {"type": "string"}),
+            },
+        )
+    return component
 
 
-def _responses(described: Operation) -> dict[str, Any]:
+def _responses(described: Operation, spec: APISpec) -> dict[str, Any]:
     successes = {str(status): _success(status, success) for status, success in described.answers.items()}
     types = (*described.problems, *EVERYWHERE, *(() if described.public else WITH_A_TOKEN))
     by_status: dict[int, list[str]] = defaultdict(list)
-    for name in types:
+    for name in dict.fromkeys(types):
         by_status[PROBLEM_TYPES[name].status].append(name)
-    return successes | {str(status): _problem(status, by_status[status]) for status in sorted(by_status)}
+    return successes | {str(status): _problem(by_status[status], spec) for status in sorted(by_status)}
 
 
 def _success(status: int, success: Success) -> dict[str, Any]:
@@ -154,12 +224,13 @@ def _success(status: int, success: Success) -> dict[str, Any]:
     return response
 
 
-def _problem(status: int, types: Iterable[str]) -> dict[str, Any]:
-    names = list(dict.fromkeys(types))
+def _problem(names: Sequence[str], spec: APISpec) -> str | dict[str, Any]:
+    """The response for these types of problems, all of one status, or the name of its component."""
+    status = PROBLEM_TYPES[names[0]].status
     challenge = ("WWW-Authenticate",)
     extra = {401: challenge, 403: challenge, 412: ("ETag",)}.get(status, ())
     waits = ("Retry-After",) if any(PROBLEM_TYPES[name].retry_after_s for name in names) else ()
-    return {
+    response = {
         "description": " ".join(f"`{name}`: {PROBLEM_TYPES[name].meaning}" for name in names),
         "headers": _headers(("X-Request-ID", *extra, *waits)),
         "content": {
@@ -169,6 +240,19 @@ def _problem(status: int, types: Iterable[str]) -> dict[str, Any]:
             }
         },
     }
+    component = _response_name(names)
+    if component and component not in spec.components.responses:
+        spec.components.response(component, response)
+    return component or response
+
+
+def _response_name(names: Sequence[str]) -> str | None:
+    """The name of the component for these types of problems: theirs, or their status's if most operations
+    have them; None if they are too many for a name.
+    """
+    if len(names) > 1 and set(names) <= {*EVERYWHERE, *WITH_A_TOKEN}:
+        return _component_name(HTTPStatus(PROBLEM_TYPES[names[0]].status).phrase)
+    return "Or".join(map(_component_name, names)) if len(names) <= MAX_NAMED else None
 
 
 def example_problem(name: str) -> dict[str, Any]:
@@ -176,6 +260,7 @@ def example_problem(name: str) -> dict[str, Any]:
     problem_type = PROBLEM_TYPES[name]
     return {
         "type": f"/problems/{name}",
+        "code": name,
         "title": problem_type.title,
         "status": problem_type.status,
         "detail": problem_type.cause.replace("`", ""),
@@ -184,10 +269,9 @@ def example_problem(name: str) -> dict[str, Any]:
     }
 
 
-def _headers(names: Iterable[str]) -> dict[str, Any]:
-    return {
-        name: {"description": ANSWER_HEADERS[name][0], "schema": ANSWER_HEADERS[name][1]} for name in names
-    }
+def _headers(names: Sequence[str]) -> dict[str, str]:
+    """The headers, each with the name of its component, which is its own."""
+    return dict(zip(names, names, strict=True))
 
 
 def _schema_name(schema: type[Schema]) -> str:

@@ -67,6 +67,7 @@ def answer(error: Exception) -> Response:
         detail += f" Try again in {seconds} s."
     document = {
         "type": f"/problems/{problem.type}",
+        "code": problem.type,
         "title": problem_type.title,
         "status": problem_type.status,
         "detail": detail,

@@ -1,10 +1,13 @@
 """The fields and schemas that jobs and assets share, and the schema of a problem."""
 
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
-from marshmallow import Schema, ValidationError, fields, missing, validate
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, missing, validate
 
 from bulkimport.web.problem_types import PROBLEM_TYPES
 
@@ -13,6 +16,32 @@ T = TypeVar("T")
 MAX_PAGE = 100
 NO_NUL = validate.ContainsNoneOf("\0", error="contains the character NUL")
 PRINTABLE = validate.Predicate("isprintable", error="contains characters that cannot be printed")
+
+
+def about(description: str, **keywords: Any) -> dict[str, Any]:
+    """The metadata of a field: what OpenAPI says of it, and further keywords of JSON Schema."""
+    return {"description": description, **keywords}
+
+
+@dataclass(frozen=True)
+class Enumeration:
+    """A closed list of texts; in OpenAPI a component, which generators turn into a type of this name.
+
+    `member_names` replaces texts from which generators make unreadable names of members.
+    """
+
+    name: str
+    description: str
+    texts: Iterable[str]
+    member_names: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+class Choice(fields.String):
+    """A text of an enumeration."""
+
+    def __init__(self, enumeration: Enumeration, **kwargs: Any) -> None:
+        super().__init__(validate=validate.OneOf(list(enumeration.texts)), **kwargs)
+        self.enumeration = enumeration
 
 
 class TextField(fields.Field[T]):
@@ -63,11 +92,16 @@ def rfc3339(instant: datetime | None) -> str | None:
 
 
 class AnswerSchema(Schema):
-    """The schema of an answer: every field is always present, though it may be null."""
+    """The schema of an answer: every field is always present, though it may be null; more may be added."""
+
+    class Meta:
+        unknown = EXCLUDE
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         """Marshmallow's hook: OpenAPI lists the field as required."""
         field_obj.required = True
+        # It would become readOnly, which generators take for "may be absent".
+        field_obj.dump_only = False
 
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
         """As marshmallow's own, without its hooks and without a search for each attribute."""
@@ -94,30 +128,67 @@ class AnswerSchema(Schema):
         ]
 
 
+PROBLEM_CODE = Enumeration(
+    "ProblemCode", "The kind of a problem. Further ones may be added.", tuple(PROBLEM_TYPES)
+)
+FIELD_ERROR_CODE = Enumeration(
+    "FieldErrorCode",
+    "What is wrong with a field of an asset. Further codes may be added.",
+    (
+        *("required", "too_long", "unknown_type", "invalid_date", "valid_to_before_valid_from"),
+        *("invalid_boolean", "invalid_character", "invalid_encoding", "invalid_type", "invalid_key"),
+        "unknown_field",
+    ),
+)
+
+
 class StatusSchema(AnswerSchema):
     """The state of a process."""
 
-    status = fields.Constant("ok")
+    status = Choice(
+        Enumeration("ProcessStatus", "The state of a process that answers.", ("ok",)),
+        dump_default="ok",
+        metadata=about("Always ok."),
+    )
 
 
 class FieldErrorSchema(Schema):
     """A field at fault, and what is wrong with it."""
 
-    field = fields.String(required=True)
-    error = fields.String(required=True)
-    code = fields.String()
-    value = fields.String()
+    class Meta:
+        unknown = EXCLUDE
+
+    field = fields.String(required=True, metadata=about("The parameter or field at fault."))
+    error = fields.String(required=True, metadata=about("What is wrong with it."))
+    code = Choice(FIELD_ERROR_CODE, metadata=about("The kind of error. Only for fields of an asset."))
+    value = fields.String(
+        metadata=about("The value, cut at 200 characters; empty for null. Only for fields of an asset.")
+    )
 
 
 class ProblemSchema(Schema):
     """A problem (RFC 9457)."""
 
+    class Meta:
+        unknown = EXCLUDE
+
     type = fields.String(
-        required=True, validate=validate.OneOf([f"/problems/{name}" for name in PROBLEM_TYPES])
+        required=True,
+        metadata=about(
+            "`/problems/` and the `code`: the URL of a page that says what to do.", format="uri-reference"
+        ),
     )
-    title = fields.String(required=True)
-    status = fields.Integer(required=True)
-    detail = fields.String(required=True)
-    instance = fields.String(required=True)
-    request_id = fields.String(required=True)
-    errors = fields.List(fields.Nested(FieldErrorSchema))
+    code = Choice(PROBLEM_CODE, required=True, metadata=about("The kind of problem, for programs."))
+    title = fields.String(
+        required=True, metadata=about("A summary, the same for every problem of this type.")
+    )
+    status = fields.Integer(required=True, metadata=about("The HTTP status.", minimum=400, maximum=599))
+    detail = fields.String(required=True, metadata=about("What is wrong with this request."))
+    instance = fields.String(required=True, metadata=about("The path of the request, decoded."))
+    request_id = fields.String(
+        required=True, metadata=about("The request's X-Request-ID, under which the service has logged it.")
+    )
+    errors = fields.List(
+        fields.Nested(FieldErrorSchema),
+        metadata=about("The parameters or fields at fault; absent if there are none."),
+    )

@@ -19,7 +19,7 @@ from bulkimport.web.problems import Problem
 CSV_TYPES = ("text/csv", "application/csv", "application/vnd.ms-excel", "application/octet-stream")
 SPOOL_BYTES = 512 * 1024  # a larger body is spooled to disk, so that memory use stays flat
 BLOCK_BYTES = 64 * 1024
-MAX_NAME_CHARS = 255
+MAX_FILE_NAME_CHARS = 255
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _sha256(file: BinaryIO) -> bytes:
 
 def _name(text: str | None) -> str | None:
     """The file name without folders, with unprintable characters replaced; None if nothing is left."""
-    name = re.split(r"[/\\]", text or "")[-1][:MAX_NAME_CHARS]
+    name = re.split(r"[/\\]", text or "")[-1][:MAX_FILE_NAME_CHARS]
     return (
         "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name)
         or None

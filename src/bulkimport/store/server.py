@@ -1,8 +1,17 @@
-"""Sessions of the service's own login, as PostgreSQL sees them."""
+"""What PostgreSQL knows about itself: which version of the schema it has, and which sessions are stuck."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from psycopg2.extensions import cursor as Cursor
+
+
+@dataclass(frozen=True)
+class SchemaVersion:
+    """The number of the last migration, 0 if there is none; `dirty` if it was left half-way."""
+
+    number: int
+    dirty: bool
 
 
 class Ended(NamedTuple):
@@ -14,12 +23,25 @@ class Ended(NamedTuple):
     seconds: float
 
 
+SCHEMA_VERSION = """
+/* server.schema_version */
+SELECT version, dirty
+FROM public.schema_migrations
+"""
+
+
+def schema_version(cursor: Cursor) -> SchemaVersion:
+    """The version of the schema, as the migrations record it."""
+    cursor.execute(SCHEMA_VERSION)
+    return SchemaVersion(*(cursor.fetchone() or (0, False)))
+
+
 # While PostgreSQL waits for a client to read (ClientWrite), none of its time-outs applies, and the session
 # keeps its locks and its snapshot; but a login may end its own sessions. `state` is not checked, because the
 # session already counts as idle while the last 8 KiB of an answer are sent. A statement that began in the
 # future began before the clock was set back, and how long it has lasted cannot be known.
-END_STUCK = """
-/* sessions.end_stuck */
+END_STUCK_SESSIONS = """
+/* server.end_stuck_sessions */
 SELECT pid, application_name, client_addr::text,
        extract(epoch FROM clock_timestamp() - query_start)::float8
 FROM (
@@ -35,7 +57,7 @@ WHERE is_ended
 """
 
 
-def end_stuck(cursor: Cursor, *, after_s: float) -> list[Ended]:
+def end_stuck_sessions(cursor: Cursor, *, after_s: float) -> list[Ended]:
     """End the login's sessions whose clients have not read an answer for `after_s` seconds since asking."""
-    cursor.execute(END_STUCK, {"after_s": after_s})
+    cursor.execute(END_STUCK_SESSIONS, {"after_s": after_s})
     return [Ended(*row) for row in cursor.fetchall()]

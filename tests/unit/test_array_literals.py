@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bulkimport.store import array_literal, row_errors
+from bulkimport.store import row_errors
+from bulkimport.store.staging import array_of_numbers, array_of_recurring, array_of_texts
 
 
 @pytest.mark.parametrize(
@@ -21,15 +22,15 @@ from bulkimport.store import array_literal, row_errors
     ],
 )
 def test_texts(texts: list[str | None], literal: str) -> None:
-    assert array_literal.of_texts(texts) == literal
-    assert array_literal.of_recurring(texts) == literal
+    assert array_of_texts(texts) == literal
+    assert array_of_recurring(texts) == literal
 
 
 def test_other_values() -> None:
     moment = datetime(2024, 1, 15, tzinfo=UTC)
-    assert array_literal.of_numbers([1, 20]) == "{1,20}"
-    assert array_literal.of_recurring([True, None, False]) == '{"True",NULL,"False"}'
-    assert array_literal.of_recurring([moment, moment]) == (
+    assert array_of_numbers([1, 20]) == "{1,20}"
+    assert array_of_recurring([True, None, False]) == '{"True",NULL,"False"}'
+    assert array_of_recurring([moment, moment]) == (
         '{"2024-01-15 00:00:00+00:00","2024-01-15 00:00:00+00:00"}'
     )
 
