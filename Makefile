@@ -48,6 +48,10 @@ check: lint ## Lint, and run the unit and integration tests: the inner loop
 test: .venv/installed ## Run the whole test suite
 	$(PYTEST) tests/e2e tests/integration tests/unit
 
+.PHONY: clients
+clients: .venv/installed ## Generate clients from /openapi.json and call the service with them, about 2 minutes
+	$(PYTEST) tests/clients
+
 # What would lock a table for long, in the files that a release runs. Not asked for:
 # - require-*-timeout: src/bulkimport/database/migrations.py sets both
 # - prefer-bigint-*: an account is an int by the platform's choice; a file has a million rows at most

@@ -136,37 +136,25 @@ def template(server: postgres.Server) -> str:
     return "template"
 
 
-@pytest.fixture(scope="session")
-def administrate(server: postgres.Server) -> Iterator[Callable[[str], None]]:
-    """Runs a statement as the administrator, always in the same session: to open one takes processor time."""
-    connection = psycopg2.connect(server.url(postgres.ADMIN, "postgres"))
-    connection.autocommit = True
-
-    def run(sql: str) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(sql)
-
-    yield run
-    connection.close()
-
-
 @pytest.fixture
-def empty_database(server: postgres.Server, administrate: Callable[[str], None]) -> Iterator[TestDatabase]:
+def empty_database(server: postgres.Server) -> Iterator[TestDatabase]:
     """A database with no migration applied."""
     name = f"test_{next(_numbers)}"
     environment.create_database(server, name)
     yield _urls(server, name)
-    administrate(f"DROP DATABASE {name} WITH (FORCE)")
+    environment.execute(server.url("postgres", "postgres"), f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
-def db(server: postgres.Server, template: str, administrate: Callable[[str], None]) -> Iterator[TestDatabase]:
+def db(server: postgres.Server, template: str) -> Iterator[TestDatabase]:
     """A database with all migrations and three accounts, and logins that see past no policy."""
     name = f"test_{next(_numbers)}"
+    admin_url = server.url("postgres", "postgres")
     # By default, CREATE DATABASE writes each page to the WAL, which takes twice the processor time.
-    administrate(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy OWNER {environment.OWNER}")
+    how = f"TEMPLATE {template} STRATEGY file_copy OWNER {environment.OWNER}"
+    environment.execute(admin_url, f"CREATE DATABASE {name} {how}")
     yield _urls(server, name)
-    administrate(f"DROP DATABASE {name} WITH (FORCE)")
+    environment.execute(admin_url, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

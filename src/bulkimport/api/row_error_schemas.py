@@ -7,7 +7,7 @@ from marshmallow import Schema, fields, validate
 
 from bulkimport.api.upload_schemas import TemplateQuerySchema
 from bulkimport.web.pagination import NUMBER, CursorField
-from bulkimport.web.schemas import MAX_PAGE, AnswerSchema, Choice, Enumeration, about
+from bulkimport.web.schemas import MAX_PAGE, AnswerSchema, BooleanParameter, Choice, Enumeration, about
 
 MAX_ERRORS_PAGE = 1000
 UNSPECIFIED = "unspecified"
@@ -15,7 +15,8 @@ ROW_ERROR_CODES = (
     *("required", "too_long", "unknown_type", "invalid_date", "valid_to_before_valid_from"),
     *("invalid_boolean", "duplicate_in_file", "already_exists", "invalid_character", "invalid_encoding"),
     *("wrong_cell_count", "unclosed_quote", "misplaced_quote", "cell_too_long", "changed_since"),
-    *("record_too_long", UNSPECIFIED),
+    *("record_too_long", "scientific_notation", "number_rounded", "date_in_text_column", "spreadsheet_error"),
+    UNSPECIFIED,
 )
 ROW_ERROR_CODE = Enumeration(
     "RowErrorCode", "What is wrong with a row. Further codes may be added.", ROW_ERROR_CODES
@@ -91,10 +92,8 @@ class ErrorQuerySchema(Schema):
         load_default=lambda: (0, 0),
         metadata=about("The `next_cursor` of the previous page of JSON. By default the first page."),
     )
-    formula_safe = fields.Boolean(
+    formula_safe = BooleanParameter(
         load_default=False,
-        truthy={"true"},
-        falsy={"false"},
         metadata=about(
             "In CSV: whether to put an apostrophe before cells that a spreadsheet would execute (= + - @)."
         ),
@@ -104,10 +103,8 @@ class ErrorQuerySchema(Schema):
 class FailedRowsQuerySchema(TemplateQuerySchema):
     """The query parameters of a file of failed rows."""
 
-    formula_safe = fields.Boolean(
+    formula_safe = BooleanParameter(
         load_default=False,
-        truthy={"true"},
-        falsy={"false"},
         metadata=about(
             "Whether to put an apostrophe before cells that a spreadsheet would execute (= + - @), which "
             "changes the data."

@@ -9,7 +9,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from bulkimport.csvfile import dates
 from bulkimport.csvfile.header import DELIMITERS, is_target
 from bulkimport.jobs.options import ON_CONFLICT, ON_ERROR, Options, RequestedOptions
-from bulkimport.web.schemas import AnswerSchema, Choice, Enumeration, TextField, about
+from bulkimport.web.schemas import AnswerSchema, BooleanParameter, Choice, Enumeration, TextField, about
 
 MAX_MAPPED_COLUMNS = 500
 DEFAULTS = Options()
@@ -101,9 +101,7 @@ class UploadOptionsSchema(Schema):
         DATE_FORMAT,
         metadata=about(f"How dates are written. By default the parent's, or else `{DEFAULTS.date_format}`."),
     )
-    dry_run = fields.Boolean(
-        truthy={"true"},
-        falsy={"false"},
+    dry_run = BooleanParameter(
         metadata=about("Whether to check the file without importing it. By default `false`."),
     )
     on_conflict = Choice(
@@ -179,9 +177,7 @@ class AcceptedSchema(AnswerSchema):
 class TemplateQuerySchema(Schema):
     """The query parameters of a CSV file for spreadsheets."""
 
-    bom = fields.Boolean(
+    bom = BooleanParameter(
         load_default=True,
-        truthy={"true"},
-        falsy={"false"},
         metadata=about("Whether the file begins with a byte order mark, without which Excel misreads UTF-8."),
     )

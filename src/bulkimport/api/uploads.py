@@ -23,7 +23,8 @@ from bulkimport.web.upload import Upload, uploaded
 UPLOAD_OPTIONS_SCHEMA = UploadOptionsSchema()
 
 FILE_PROBLEMS = (
-    *("invalid-parameters", "malformed-request", "incomplete-body", "missing-file", "empty-file", "no-rows"),
+    *("invalid-parameters", "malformed-request", "incomplete-body", "digest-mismatch", "missing-file"),
+    *("empty-file", "no-rows"),
     *("missing-columns", "duplicate-columns", "too-many-columns", "unreadable-header", "ambiguous-delimiter"),
     *("ambiguous-dates", "not-csv", "unknown-charset", "unknown-parent", "ambiguous-parent"),
     *("length-required", "too-large", "too-many-rows", "unsupported-media-type", "request-timeout"),
@@ -43,7 +44,7 @@ blueprint.before_request(access.authenticate)
     "uploadAssets",
     {202: ACCEPTED},
     query=UploadOptionsSchema,
-    headers=("Idempotency-Key",),
+    headers=("Idempotency-Key", "Content-Encoding", "Content-Digest"),
     body=BODY,
     problems=(*FILE_PROBLEMS, *KEY_PROBLEMS, "too-many-jobs"),
 )

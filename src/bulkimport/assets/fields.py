@@ -16,8 +16,8 @@ METADATA = "metadata"
 UNDECODED = re.compile("[\ud800-\udfff]")  # encoding.py turns bytes that cannot be decoded into these
 # Characters that take no room: nobody sees why two identifiers with and without one differ.
 INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
-# A long number as spreadsheets show it, with digits lost. A column is searched for its parts first, all cells at
-# once and the cheapest way first, since nearly no column has one.
+# A long number as spreadsheets show it, with digits lost. All cells of a column are searched for its parts
+# first, in the cheapest way first, since nearly no column has one.
 EXPONENT_SIGNS = ("E+", "E-", "e+", "e-")
 EXPONENT = re.compile("[0-9]E[+-][0-9]", re.IGNORECASE | re.ASCII)
 SCIENTIFIC = re.compile("[+-]?[0-9](?:[.,][0-9]+)?E[+-][0-9]{1,3}", re.IGNORECASE | re.ASCII)

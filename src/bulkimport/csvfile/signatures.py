@@ -55,7 +55,7 @@ def _other_format(start: bytes) -> str | None:
 
 def _compressed(start: bytes) -> str | None:
     if start.startswith(b"\x1f\x8b"):
-        return "gzip"
+        return "gzip inside gzip"
     if BZIP2_START.match(start):
         return "bzip2"
     return "xz" if start.startswith(b"\xfd7zXZ\0") else None

@@ -43,6 +43,10 @@ class Choice(fields.String):
         super().__init__(validate=validate.OneOf(list(enumeration.texts)), **kwargs)
         self.enumeration = enumeration
 
+    def described(self, reference: dict[str, Any]) -> dict[str, Any]:
+        """The schema in OpenAPI; `reference` is that of the enumeration."""
+        return reference
+
 
 class TextField(fields.Field[T]):
     """A value written as text, in JSON and in query parameters; in OpenAPI a string."""
@@ -70,6 +74,18 @@ class InstantParameter(InstantField):
         except (ValueError, OverflowError):
             pass
         raise ValidationError("must be a time like 2024-01-15T08:30:00Z")
+
+
+class BooleanParameter(fields.Boolean):
+    """A boolean in a query parameter or a form field: true or false, in any case."""
+
+    default_error_messages = {"invalid": "expected true or false"}  # noqa: RUF012 - as marshmallow declares it
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(truthy={"true"}, falsy={"false"}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        return super()._deserialize(value.lower(), attr, data, **kwargs)
 
 
 def rfc3339(instant: datetime | None) -> str | None:
