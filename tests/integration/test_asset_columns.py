@@ -16,7 +16,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.api.asset_schemas import AssetPatchSchema, AssetSchema, NewAssetSchema
 from bulkimport.assets import fields
-from bulkimport.csvfile import dates, template
+from bulkimport.csvfile import template
 from bulkimport.csvfile.header import DATE_FIELDS, FIELDS, REQUIRED_FIELDS
 from bulkimport.database.connections import Database
 from bulkimport.store import assets, reverting, staged_assets, staging
@@ -96,7 +96,7 @@ def test_the_tables_have_every_column(db: TestDatabase) -> None:
 def test_the_file_and_the_rules_have_every_column() -> None:
     assert ("identifier", *COLUMNS, "metadata") == tuple(TYPES)
     assert set(FIELDS) == {"identifier", *COLUMNS}
-    assert tuple(fields.rules(dates.ISO, partial=False)) == FIELDS, "the order in which errors are listed"
+    assert tuple(fields.rules(fields.ISO_DATES)) == FIELDS, "the order in which errors are listed"
     assert set(REQUIRED_FIELDS) == {"identifier", *REQUIRED}
     assert set(DATE_FIELDS) == {name for name, column in COLUMNS.items() if column.sql_type == "timestamptz"}
     for example in template.EXAMPLES:
@@ -105,7 +105,7 @@ def test_the_file_and_the_rules_have_every_column() -> None:
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_a_field_is_required_by_its_rule_where_its_column_is(name: str) -> None:
-    rule = fields.rules(dates.ISO, partial=False)[name]
+    rule = fields.rules(fields.ISO_DATES)[name]
     assert bool(rule.column([""])[1]) == (name in {"identifier", *REQUIRED})
 
 

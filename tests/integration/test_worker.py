@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from bulkimport.assets.rows import MAX_ERRORS_PER_ROW
+from bulkimport.assets.row_errors import MAX_ERRORS_PER_ROW
 from bulkimport.database import connections
 from bulkimport.database.connections import Database
 from bulkimport.worker.loop import MAX_ATTEMPTS, Worker

@@ -7,7 +7,8 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from bulkimport.csvfile import dates
-from bulkimport.csvfile.header import DELIMITERS, is_target
+from bulkimport.csvfile.header import DATE_FIELDS, DELIMITERS, is_target
+from bulkimport.csvfile.heading import MAX_HEADER_ROW
 from bulkimport.jobs.options import ON_CONFLICT, ON_ERROR, Options, RequestedOptions
 from bulkimport.web.schemas import AnswerSchema, BooleanParameter, Choice, Enumeration, TextField, about
 
@@ -17,14 +18,19 @@ DELIMITER_PATTERN = rf"^([{''.join(DELIMITERS.values())}]|{'|'.join(DELIMITERS)}
 
 DATE_FORMAT = Enumeration(
     "DateFormat",
-    "How the dates of a file are written; `auto` takes the one format that all of its dates fit.",
+    "How dates are written; `auto` takes the one format that all dates of a column fit. A time of day may "
+    f"follow. A year of two digits is from 19{dates.PIVOT} to 20{dates.PIVOT - 1}.",
     (*dates.FORMATS, dates.AUTO),
     {
         "YYYY-MM-DD": "iso",
+        "YYYY/MM/DD": "year_month_day_slashes",
         "DD/MM/YYYY": "day_month_year_slashes",
         "MM/DD/YYYY": "month_day_year_slashes",
         "DD-MM-YYYY": "day_month_year_dashes",
         "DD.MM.YYYY": "day_month_year_dots",
+        "DD-Mon-YYYY": "day_month_name_year",
+        "D/M/YY": "day_month_short_year",
+        "M/D/YY": "month_day_short_year",
     },
 )
 ON_CONFLICT_CHOICE = Enumeration(
@@ -69,6 +75,40 @@ class ColumnMapping(TextField[dict[str, str]]):
         return mapping
 
 
+class DateFormats(Choice):
+    """A date format, or an object with the format of each date."""
+
+    def described(self, reference: dict[str, Any]) -> dict[str, Any]:
+        """A format, or an object of formats."""
+        each: dict[str, Any] = dict.fromkeys(DATE_FIELDS, reference)
+        return {"anyOf": [reference, {"type": "object", "properties": each, "additionalProperties": False}]}
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return value
+
+
+class DateFormatsParameter(Choice):
+    """A date format, or a JSON object with the formats of some dates."""
+
+    def described(self, reference: dict[str, Any]) -> dict[str, Any]:
+        """A format, or the text of an object."""
+        return {"anyOf": [reference, {"type": "string", "pattern": r"^\s*\{"}]}
+
+    def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """The format, or a mapping of fields to formats; ValidationError for anything else."""
+        try:
+            formats = json.loads(value)
+        except (ValueError, RecursionError):
+            formats = None
+        if not isinstance(formats, dict):
+            return super().deserialize(value, *args, **kwargs)
+        for field, date_format in formats.items():
+            if field not in DATE_FIELDS:
+                raise ValidationError(f"names {field[:50]!r}, which is not one of {', '.join(DATE_FIELDS)}")
+            super().deserialize(date_format)
+        return formats
+
+
 class UploadOptionsSchema(Schema):
     """The options of an upload."""
 
@@ -89,6 +129,13 @@ class UploadOptionsSchema(Schema):
             examples=["semicolon"],
         )
     )
+    header_row = fields.Integer(
+        validate=validate.Range(min=1, max=MAX_HEADER_ROW),
+        metadata=about(
+            "The header's row in the spreadsheet; the rows above it are skipped. By default the first row "
+            "that is neither blank nor a line such as `sep=;`."
+        ),
+    )
     columns = ColumnMapping(
         metadata=about(
             f"A JSON object of at most {MAX_MAPPED_COLUMNS} entries that maps column names of the file to "
@@ -97,9 +144,19 @@ class UploadOptionsSchema(Schema):
             examples=['{"Asset Tag": "identifier"}'],
         )
     )
-    date_format = Choice(
+    date_format = DateFormatsParameter(
         DATE_FORMAT,
-        metadata=about(f"How dates are written. By default the parent's, or else `{DEFAULTS.date_format}`."),
+        metadata=about(
+            "How dates are written: one format, or a JSON object with that of `valid_from`, of `valid_to` or "
+            f"of both. By default the parent's, or else `{DEFAULTS.date_format}`.",
+            examples=["DD/MM/YYYY", '{"valid_from": "DD/MM/YYYY", "valid_to": "auto"}'],
+        ),
+    )
+    accept_numbers = BooleanParameter(
+        metadata=about(
+            "Whether identifiers and metadata may look like numbers that a spreadsheet has damaged, such as "
+            "`8.93901E+18`. By default the parent's, or else `false`."
+        ),
     )
     dry_run = BooleanParameter(
         metadata=about("Whether to check the file without importing it. By default `false`."),
@@ -144,12 +201,18 @@ class JobOptionsSchema(AnswerSchema):
 
     charset = fields.String(metadata=about("The file's encoding."))
     delimiter = fields.String(metadata=about("The character that separates cells."))
+    header_row = fields.Integer(metadata=about("The header's row in the spreadsheet.", minimum=1))
     columns = fields.Dict(
         keys=fields.String(),
         values=fields.String(),
         metadata=about("Which field each of these columns is mapped to; the others are mapped by name."),
     )
-    date_format = Choice(DATE_FORMAT, metadata=about("How dates are written."))
+    date_format = DateFormats(
+        DATE_FORMAT, metadata=about("How dates are written; an object if the columns have different formats.")
+    )
+    accept_numbers = fields.Boolean(
+        metadata=about("Whether identifiers and metadata may look like numbers that a spreadsheet damaged.")
+    )
     dry_run = fields.Boolean(metadata=about("Whether the file is only checked."))
     on_conflict = Choice(
         ON_CONFLICT_CHOICE, metadata=about("What becomes of a row whose identifier an asset has already.")

@@ -6,15 +6,13 @@ from typing import Any
 
 from bulkimport.assets import fields
 from bulkimport.assets.fields import METADATA, FieldError
-from bulkimport.assets.rows import MAX_VALUE_CHARS, quoted
-from bulkimport.csvfile import dates
-from bulkimport.csvfile.header import DATE_FIELDS, FIELDS, METADATA_PREFIX
+from bulkimport.assets.row_errors import MAX_VALUE_CHARS, quoted
+from bulkimport.csvfile.header import FIELDS, METADATA_PREFIX
 from bulkimport.errors import Refusal
 from bulkimport.store.asset_columns import NewAsset
 
 MAX_METADATA_KEYS = 500
 MAX_METADATA_KEY_CHARS = 255
-ISO_DATES = dict.fromkeys(DATE_FIELDS, dates.ISO)
 METADATA_RULE = fields.metadata_rule()
 WRITABLE = (*FIELDS, METADATA)
 READ_ONLY = ("id", "created_at", "updated_at", "import_job_id", "import_row")
@@ -30,7 +28,7 @@ def asset_of(document: Document) -> NewAsset:
     """
     faults = _unknown_fields(document)
     values: dict[str, Any] = {}
-    for field, rule in fields.rules(ISO_DATES).items():
+    for field, rule in fields.rules(fields.ISO_DATES).items():
         try:
             values[field] = rule(_text(field, document.get(field)))
         except FieldError as fault:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from bulkimport.csvfile import dates, encoding
+from bulkimport.csvfile.header import DATE_FIELDS
 
 MAX_IDENTIFIER_CHARS = 255
 MAX_NAME_CHARS = 255
@@ -13,6 +14,7 @@ MAX_DESCRIPTION_CHARS = 1024
 MAX_METADATA_CHARS = 1024
 MAX_KNOWN_CELLS = 10_000
 METADATA = "metadata"
+ISO_DATES = dict.fromkeys(DATE_FIELDS, dates.ISO)
 UNDECODED = re.compile("[\ud800-\udfff]")  # encoding.py turns bytes that cannot be decoded into these
 # Characters that take no room: nobody sees why two identifiers with and without one differ.
 INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import compress
@@ -10,31 +10,17 @@ from typing import Any, NamedTuple
 
 from bulkimport.assets import fields
 from bulkimport.assets.fields import METADATA, FieldError, Rule
-from bulkimport.csvfile import encoding, records
+from bulkimport.assets.row_errors import (
+    MAX_ERRORS_PER_ROW,
+    Occurrences,
+    RowError,
+    error_of_row,
+    occurrences,
+    row_error,
+)
+from bulkimport.csvfile import records
 from bulkimport.csvfile.header import FIELDS, METADATA_PREFIX, Columns
-from bulkimport.csvfile.records import Record, Records
-
-MAX_VALUE_CHARS = 200  # of a cell that is shown in a row error
-# How many errors of a row are kept; all are counted. A row may have 500 cells, and a wrong encoding breaks
-# each of them: the first errors show that, and storing one takes as long as checking dozens of cells.
-MAX_ERRORS_PER_ROW = 20
-FAULTS = {
-    records.UNCLOSED_QUOTE: "opens a quoted cell that is never closed; the lines below are separate rows",
-    records.MISPLACED_QUOTE: "has text after a closing quote; inside a quoted cell, write each quote twice",
-    records.CELL_TOO_LONG: f"has a cell of more than {records.MAX_CELL_CHARS} characters",
-    records.RECORD_TOO_LONG: f"has more than {records.MAX_RECORD_CHARS} characters",
-}
-
-
-class RowError(NamedTuple):
-    """One fault of a row. `field` is None if the row as a whole is to blame."""
-
-    row: int
-    line: int
-    field: str | None
-    code: str
-    message: str
-    value: str | None
+from bulkimport.csvfile.records import Records
 
 
 @dataclass(frozen=True)
@@ -78,9 +64,6 @@ class Identified(NamedTuple):
 
 NO_IDENTIFIED = Identified((), (), ())
 
-# The rows that have an error, by the error's code and field.
-Occurrences = Mapping[tuple[str, str | None], Sequence[int]]
-
 
 class CheckResult(NamedTuple):
     """The good rows, and what is wrong with the others.
@@ -106,7 +89,7 @@ class RowRules:
         self,
         columns: Columns,
         *,
-        date_formats: Mapping[str, str],
+        date_formats: Mapping[str, str] = fields.ISO_DATES,
         partial: bool = False,
         accept_numbers: bool = False,
     ) -> None:
@@ -131,7 +114,7 @@ class RowRules:
         """
         cells, broken = self._fitted(read)
         errors = (
-            [_error_of_row(record, self._width) for place, record in enumerate(read) if place in broken]
+            [error_of_row(record, self._width) for place, record in enumerate(read) if place in broken]
             if broken
             else []
         )
@@ -225,15 +208,11 @@ def _identified(
     """The rows that have faults, but none in their identifier."""
     unknown = {row for (_, field), at in faults.occurrences.items() if field == "identifier" for row in at}
     places = [place for place in sorted(faults.places) if rows[place] not in unknown]
-    return Identified(*([column[place] for place in places] for column in (rows, lines, identifiers)))
-
-
-def occurrences(errors: Iterable[RowError], others: Occurrences | None = None) -> Occurrences:
-    """The rows in which these errors occurred, added to those of `others`."""
-    rows = defaultdict(list, {error: [*rows] for error, rows in (others or {}).items()})
-    for error in errors:
-        rows[error.code, error.field].append(error.row)
-    return rows
+    return Identified(
+        [rows[place] for place in places],
+        [lines[place] for place in places],
+        [identifiers[place] for place in places],
+    )
 
 
 def _without(places: Set[int], *columns: Sequence[Any]) -> list[Sequence[Any]]:
@@ -267,23 +246,3 @@ def _order_fault(valid_from: datetime | None, valid_to: datetime | None) -> Fiel
 
 def _row(error: RowError) -> int:
     return error.row
-
-
-def row_error(row: int, line: int, field: str, code: str, reason: str, value: str) -> RowError:
-    """A fault of one cell; the message is `field "value" reason`, with the value in printable form."""
-    shown = encoding.printable(value[:MAX_VALUE_CHARS])
-    return RowError(row, line, field, code, f"{field} {quoted(shown)} {reason}", shown[:MAX_VALUE_CHARS])
-
-
-def quoted(value: str, limit: int = 60) -> str:
-    """A value as messages show it: in quotes, and cut after `limit` characters."""
-    return f'"{value[:limit]}…"' if len(value) > limit else f'"{value}"'
-
-
-def _error_of_row(record: Record, width: int) -> RowError:
-    if record.fault:
-        value = encoding.printable(record.cells[0][:MAX_VALUE_CHARS])
-        message = f"the row {FAULTS[record.fault]}"
-        return RowError(record.row, record.line, None, record.fault, message, value)
-    message = f"the row has {len(record.cells)} cells and the header {width}"
-    return RowError(record.row, record.line, None, "wrong_cell_count", message, None)

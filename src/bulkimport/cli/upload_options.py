@@ -16,13 +16,22 @@ UPLOAD_OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "metavar": "CHARACTER",
         "help": "What separates cells: , ; | or comma, semicolon, pipe, tab. Default: detected.",
     },
+    "header_row": {
+        "type": click.IntRange(1, 20),
+        "help": "The row of the header, if there are other lines above it.",
+    },
     "columns": {
         "metavar": "JSON",
         "help": """The fields of headers that are named differently: '{"Asset Tag": "identifier"}'.""",
     },
     "date_format": {
-        "type": click.Choice(("YYYY-MM-DD", "DD/MM/YYYY", "MM/DD/YYYY", "DD-MM-YYYY", "DD.MM.YYYY", "auto")),
-        "help": "How dates are written. Default: YYYY-MM-DD.",
+        "metavar": "FORMAT",
+        "help": """How dates are written, such as DD/MM/YYYY, or auto; by column:
+        '{"valid_from": "auto"}'. Default: YYYY-MM-DD.""",
+    },
+    "accept_numbers": {
+        "is_flag": True,
+        "help": "Take identifiers and metadata such as 8.93901E+18 as they are.",
     },
     "dry_run": {"is_flag": True, "help": "Report what an import would do, without importing anything."},
     "on_conflict": {
@@ -40,7 +49,7 @@ UPLOAD_OPTIONS: Mapping[str, Mapping[str, Any]] = {
 }
 Command = Callable[..., Any]
 CHARSET_HINT = "Save the file as CSV UTF-8, or pass --charset windows-1252."
-PARAMETER = re.compile(rf"\b({'|'.join(UPLOAD_OPTIONS)})=")
+PARAMETER = re.compile(rf"\b({'|'.join(UPLOAD_OPTIONS)})=(\w?)")
 
 
 def upload_options(command: Command) -> Command:
@@ -61,7 +70,7 @@ def parameters(values: Mapping[str, Any]) -> dict[str, str]:
 
 def in_options(detail: str) -> str:
     """What the service says about an upload, with the options of the command line instead of parameters."""
-    advised = PARAMETER.sub(lambda parameter: _option(parameter[1]), detail)
+    advised = PARAMETER.sub(lambda parameter: f"{_option(parameter[1])} {parameter[2]}".rstrip(), detail)
     return f"{advised}\n{CHARSET_HINT}" if "charset=" in detail else advised
 
 

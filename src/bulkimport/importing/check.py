@@ -7,10 +7,12 @@ transaction, and is dropped if another job's chunk comes first.
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 from uuid import UUID
 
-from bulkimport.assets.rows import CheckedRows, Identified, Occurrences, RowError, RowRules
+from bulkimport.assets.row_errors import Occurrences, RowError, first_of_each_row, occurrences
+from bulkimport.assets.rows import CheckedRows, Identified, RowRules
 from bulkimport.csvfile import records
 from bulkimport.csvfile.header import Columns
 from bulkimport.jobs.options import UPDATE, Options
@@ -33,6 +35,16 @@ class CheckedChunk:
     occurrences: Occurrences
     identified: Identified
 
+    def with_errors(self, errors: Sequence[RowError]) -> Self:
+        """This with further errors of rows that have some already, which come first in their rows."""
+        merged = first_of_each_row([*errors, *self.errors])
+        return replace(
+            self,
+            errors=merged,
+            stored_errors=row_errors.arrays(merged),
+            occurrences=occurrences(errors, self.occurrences),
+        )
+
 
 @metrics.stage("check")
 def check(chunk: StoredChunk, columns: Columns, options: Options) -> CheckedChunk:
@@ -48,9 +60,9 @@ def check(chunk: StoredChunk, columns: Columns, options: Options) -> CheckedChun
     )
     if chunk.only_rows is not None:
         read = read.only(set(chunk.only_rows))
-    good, errors, occurrences, identified = rules.check(read)
+    good, errors, occurred, identified = rules.check(read)
     staged = staging.arrays(good.rows, good.columns)
-    return CheckedChunk(good, staged, errors, row_errors.arrays(errors), occurrences, identified)
+    return CheckedChunk(good, staged, errors, row_errors.arrays(errors), occurred, identified)
 
 
 class Lookahead:

@@ -2,7 +2,7 @@
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.assets.rows import occurrences
+from bulkimport.assets.row_errors import occurrences
 from bulkimport.importing import conflicts
 from bulkimport.importing.check import CheckedChunk, Lookahead, check
 from bulkimport.importing.outcome import Outcome
@@ -23,6 +23,9 @@ def import_chunk(cursor: Cursor, job: Job, claim: Claim, options: Options, looka
     if following:
         lookahead.begin(claim.job_id, claim.next_chunk + 1, following, columns, options)
     resolution = _resolve(cursor, job, claim, options, checked)
+    conflicting = conflicts.of_failed(cursor, claim, checked, options.on_conflict)
+    if conflicting:
+        checked = checked.with_errors(conflicting)
     _store_errors(cursor, claim, checked, resolution)
     errors = sorted([*checked.errors, *resolution.errors], key=lambda error: error.row)
     return Outcome(

@@ -27,6 +27,20 @@ class Repeated(NamedTuple):
     first_row: int
 
 
+class Taken(NamedTuple):
+    """A row whose identifier a live asset or an earlier row has.
+
+    `holder_job_id` and `holder_row` say from where the asset came, if there is one (`exists`); `noted_row` is
+    the row that the job has noted with the identifier.
+    """
+
+    row: int
+    exists: bool
+    holder_job_id: UUID | None
+    holder_row: int | None
+    noted_row: int | None
+
+
 ARRAY = "%({column})s::{type}[]"
 
 # The arrays as rows.
@@ -125,6 +139,49 @@ def note_identifiers(cursor: Cursor, *, account_id: int, job_id: UUID) -> list[R
     cursor.execute(NOTE_IDENTIFIERS, {"account_id": account_id, "job_id": job_id})
     cursor.execute(REPEATED, {"account_id": account_id, "job_id": job_id})
     return [Repeated(*row) for row in cursor]
+
+
+# For rows that are not staged, since they have errors already.
+TAKEN = """
+/* staging.taken */
+SELECT failed.import_row, holder.id IS NOT NULL, holder.import_job_id, holder.import_row, noted.row_number
+FROM unnest(%(rows)s::int[], %(identifiers)s::text[]) AS failed (import_row, identifier)
+LEFT JOIN LATERAL (
+    SELECT id, import_job_id, import_row
+    FROM trakrf.assets
+    WHERE account_id = %(account_id)s
+      AND identifier = failed.identifier
+      AND deleted_at IS NULL
+    LIMIT 1
+) AS holder ON true
+LEFT JOIN LATERAL (
+    SELECT row_number
+    FROM trakrf.bulk_import_identifiers
+    WHERE account_id = %(account_id)s
+      AND job_id     = %(job_id)s
+      AND identifier = failed.identifier
+    LIMIT 1
+) AS noted ON true
+WHERE holder.id IS NOT NULL
+   OR noted.row_number IS NOT NULL
+ORDER BY failed.import_row
+"""
+
+
+def taken(
+    cursor: Cursor, *, account_id: int, job_id: UUID, rows: Sequence[int], identifiers: Sequence[str]
+) -> list[Taken]:
+    """Those of these rows, in file order, whose identifier a live asset has or the job has noted."""
+    cursor.execute(
+        TAKEN,
+        {
+            "account_id": account_id,
+            "job_id": job_id,
+            "rows": array_of_numbers(rows),
+            "identifiers": array_of_texts(identifiers),
+        },
+    )
+    return [Taken(*row) for row in cursor]
 
 
 def arrays(rows: Sequence[int], columns: Mapping[str, Sequence[Any]]) -> Staging:
