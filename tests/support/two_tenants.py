@@ -107,6 +107,7 @@ PARAMETERS: dict[str, Any] = {
     "metadata": "{}",
     "import_job_id": PARENT,
     "import_row": 2,
+    "identifiers": "{A}",
     "pattern": "%",
     "ahead": 0,
     "attempt": 0,
@@ -187,6 +188,7 @@ PARAMETERS_OF: dict[str, dict[str, Any]] = {
     "reverting.plan": {"job_id": NEW},
     "row_errors.insert": {"rows": "{9}"},
     "staged_assets.insert_all": ARRAYS,
+    "staging.taken": {"rows": "{9}"},
 }
 
 # What is staged for those that read asset_staging: an identifier that the account has, or else the row that

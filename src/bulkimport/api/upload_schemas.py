@@ -97,7 +97,7 @@ class DateFormatsParameter(Choice):
     def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         """The format, or a mapping of fields to formats; ValidationError for anything else."""
         try:
-            formats = json.loads(value)
+            formats = json.loads(value) if isinstance(value, str) else None
         except (ValueError, RecursionError):
             formats = None
         if not isinstance(formats, dict):

@@ -18,10 +18,9 @@ ISO_DATES = dict.fromkeys(DATE_FIELDS, dates.ISO)
 UNDECODED = re.compile("[\ud800-\udfff]")  # encoding.py turns bytes that cannot be decoded into these
 # Characters that take no room: nobody sees why two identifiers with and without one differ.
 INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
-# A long number as spreadsheets show it, with digits lost. All cells of a column are searched for its parts
-# first, in the cheapest way first, since nearly no column has one.
-EXPONENT_SIGNS = ("E+", "E-", "e+", "e-")
-EXPONENT = re.compile("[0-9]E[+-][0-9]", re.IGNORECASE | re.ASCII)
+# A long number as spreadsheets show it, with digits lost. All cells of a column are searched for its exponent
+# at once; a pattern that begins with a literal takes a tenth of the time of one that begins with a digit.
+EXPONENTS = [re.compile(f"{letter}(?<=[0-9]{letter})[+-][0-9]{{1,3}}$", re.MULTILINE) for letter in "Ee"]
 SCIENTIFIC = re.compile("[+-]?[0-9](?:[.,][0-9]+)?E[+-][0-9]{1,3}", re.IGNORECASE | re.ASCII)
 REENTER = "format the column as text and enter the value again"
 # What is wrong with a text, by the codes that more than one kind of field has.
@@ -217,7 +216,7 @@ def _unstorable(text: str) -> str | None:
 def _may_have_exponents(values: Sequence[str]) -> bool:
     """Whether one of the texts may be a number that a spreadsheet has shortened."""
     text = "\n".join(values)
-    return any(sign in text for sign in EXPONENT_SIGNS) and EXPONENT.search(text) is not None
+    return any(exponent.search(text) for exponent in EXPONENTS)
 
 
 def _explain(text: str, code: str) -> str:

@@ -6,6 +6,15 @@ from typing import Any
 
 import click
 
+
+class DateFormat(click.Choice[str]):
+    """A date format, or a JSON object with those of some columns, which the service checks."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value as it is sent."""
+        return value if str(value).lstrip().startswith("{") else super().convert(value, param, ctx)
+
+
 # The name of each parameter of an upload, and the attributes of its option: dry_run is --dry-run.
 UPLOAD_OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "charset": {
@@ -25,9 +34,13 @@ UPLOAD_OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "help": """The fields of headers that are named differently: '{"Asset Tag": "identifier"}'.""",
     },
     "date_format": {
-        "metavar": "FORMAT",
-        "help": """How dates are written, such as DD/MM/YYYY, or auto; by column:
-        '{"valid_from": "auto"}'. Default: YYYY-MM-DD.""",
+        "type": DateFormat(
+            (
+                *("YYYY-MM-DD", "YYYY/MM/DD", "DD/MM/YYYY", "MM/DD/YYYY", "DD-MM-YYYY", "DD.MM.YYYY"),
+                *("DD-Mon-YYYY", "D/M/YY", "M/D/YY", "auto"),
+            )
+        ),
+        "help": """How dates are written, or by column: '{"valid_from": "auto"}'. Default: YYYY-MM-DD.""",
     },
     "accept_numbers": {
         "is_flag": True,

@@ -34,6 +34,7 @@ TIME = (
     r"(?: *(?P<half>[AP])M)?(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 )
 PATTERNS = {name: re.compile(date + TIME, re.IGNORECASE | re.ASCII) for name, date in DATES.items()}
+PARTS = ("year", "month", "day", "hour", "minute", "second", "fraction", "half", "zone")
 FORMATS = tuple(PATTERNS)
 
 
@@ -46,38 +47,28 @@ def parse(text: str, date_format: str) -> datetime | None:
     match = PATTERNS[date_format].fullmatch(text)
     if match is None:
         return None
-    parts = match.groupdict()
+    year, month, day, hour, minute, second, fraction, half, zone = match.group(*PARTS)
     try:
         moment = datetime(
-            _year(parts["year"]),
-            _month(parts["month"]),
-            int(parts["day"]),
-            _hour(parts["hour"] or "0", parts["half"]),
-            int(parts["minute"] or 0),
-            int(parts["second"] or 0),
-            int((parts["fraction"] or "")[:6].ljust(6, "0")),
-            _zone(parts["zone"]),
+            int(year) if len(year) == 4 else _long_year(int(year)),
+            int(month) if month.isdigit() else MONTHS.index(month.lower()) + 1,
+            int(day),
+            _hour(int(hour or 0), half) if half else int(hour or 0),
+            int(minute or 0),
+            int(second or 0),
+            int(fraction[:6].ljust(6, "0")) if fraction else 0,
+            _zone(zone),
         )
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
-def _year(digits: str) -> int:
-    year = int(digits)
-    if len(digits) > 2:
-        return year
-    return year + (1900 if year >= PIVOT else 2000)
+def _long_year(short_year: int) -> int:
+    return short_year + (1900 if short_year >= PIVOT else 2000)
 
 
-def _month(text: str) -> int:
-    return int(text) if text.isdigit() else MONTHS.index(text.lower()) + 1
-
-
-def _hour(digits: str, half: str | None) -> int:
-    hour = int(digits)
-    if half is None:
-        return hour
+def _hour(hour: int, half: str) -> int:
     if not 1 <= hour <= 12:
         raise ValueError("no such hour of half a day")
     return hour % 12 + (12 if half in "Pp" else 0)
@@ -98,7 +89,7 @@ class FormatEvidence:
 
     def __init__(self) -> None:
         self.possible: Set[str] = frozenset(FORMATS)
-        self._dates: list[str] = []  # the first two, and those that ruled a format out, as messages show them
+        self._dates: list[tuple[str, Set[str]]] = []  # the first two, and those that ruled a format out
         self._others: list[str] = []  # the first two cells that are not dates
         self._fits: dict[str, Set[str]] = {}
 
@@ -112,9 +103,9 @@ class FormatEvidence:
                 self._others.append(_shown(row, cell))
         elif not self.possible <= fits:
             self.possible &= fits
-            self._dates.append(f"{_shown(row, cell)} ({' or '.join(sorted(fits))})")
+            self._dates.append((_shown(row, cell), fits))
         elif len(self._dates) < 2 and self.possible:
-            self._dates.append(_shown(row, cell))
+            self._dates.append((_shown(row, cell), fits))
 
     def decide(self, field: str, certain: Set[str]) -> str:
         """The only format left; of several, the one that is `certain` for another column.
@@ -130,9 +121,11 @@ class FormatEvidence:
         if not self._dates:
             cells, problem = self._others, "cannot be read as dates"
         elif self.possible:
-            cells, problem = self._dates[:2], f"can be read as {' and as '.join(sorted(self.possible))}"
+            cells = [cell for cell, _ in self._dates[:2]]
+            problem = f"can be read as {' and as '.join(sorted(self.possible))}"
         else:
-            cells, problem = self._dates[-2:], "have no format in common"
+            cells = [f"{cell} ({' or '.join(sorted(fits))})" for cell, fits in self._dates[-2:]]
+            problem = "have no format in common"
         raise Refusal(
             "ambiguous-dates",
             f"The dates of {field} {problem}, for example {' and '.join(cells)}; say with date_format= how "
