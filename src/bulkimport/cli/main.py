@@ -7,7 +7,9 @@ import click
 
 from bulkimport import settings
 from bulkimport.auth.tokens import issue_token
+from bulkimport.cli.deploy_files import deploy_files
 from bulkimport.cli.jobs import import_file, jobs
+from bulkimport.cli.web import web
 from bulkimport.database import migrations
 from bulkimport.database.migrations import Migration
 from bulkimport.errors import OperatorError
@@ -160,3 +162,5 @@ def _show_migrations(action: str, changed: list[Migration]) -> None:
 
 commands.add_command(import_file)
 commands.add_command(jobs)
+commands.add_command(web)
+commands.add_command(deploy_files)
