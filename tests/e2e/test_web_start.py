@@ -9,7 +9,7 @@ from importlib.metadata import version
 import pytest
 
 from bulkimport.devserver import environment, postgres
-from tests.e2e.conftest import GUNICORN, WEB, Service
+from tests.e2e.conftest import GUNICORN, WEB, Service, wait_until
 
 NOWHERE = "postgresql://web@127.0.0.1:1/nowhere"
 
@@ -50,6 +50,14 @@ def test_the_start_is_logged_in_the_format_of_the_other_lines(service: Service) 
     assert of_gunicorn[0].startswith("Starting gunicorn ")
     assert any(message.startswith("Booting worker ") for message in of_gunicorn)
     assert len({(line["time"][-6:], line["level"]) for line in lines}) == 1  # UTC, and info
+
+
+def test_the_start_of_workers_is_logged_once(service: Service) -> None:
+    service.start_worker(single=False, WORKER_CONCURRENCY="2")
+    wait_until(lambda: len(service.worker_pids()) == 2, "two workers")
+    starts = [line for line in service.log.read_text().splitlines() if '"message": "starting"' in line]
+    (start,) = map(json.loads, starts)
+    assert (start["role"], start["login"], start["processes"]) == ("worker", environment.WORKER_LOGIN, 2)
 
 
 def test_gunicorn_logs_no_less_important_lines_than_the_application(service: Service) -> None:
