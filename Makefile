@@ -109,8 +109,8 @@ db-migrate-up: .venv/installed ## Apply the migrations that are missing
 	@$(RUN) dev migrate up
 
 .PHONY: db-migrate-down
-db-migrate-down: .venv/installed ## Undo the last migration (N=1)
-	@$(RUN) dev migrate down "$(or $(N),1)"
+db-migrate-down: .venv/installed ## Undo the last migration (N=1); asks if N > 1, unless YES=1
+	@$(RUN) dev migrate down "$(or $(N),1)" $(if $(YES),--yes)
 
 .PHONY: db-migrate-status
 db-migrate-status: .venv/installed ## Show which migrations are applied

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import shutil
 import time
 import urllib.error
 import urllib.parse
@@ -20,8 +21,8 @@ BLOCK_BYTES = 64 * 1024
 JOBS = "/api/v1/assets/bulk"
 FINAL_STATUSES = ("completed", "failed", "cancelled")
 # Exit codes of `bulkimport import` other than 0.
-EXIT_ROWS_FAILED = 1
-EXIT_REFUSED = 2
+EXIT_ROWS_FAILED = 1  # the job is completed
+EXIT_FAILED = 2  # the job failed or was cancelled, or a request was refused
 
 Document = dict[str, Any]
 
@@ -47,7 +48,7 @@ class Client:
         headers = {
             "Content-Type": "text/csv",
             "Content-Length": str(file.stat().st_size),
-            "Content-Disposition": f"attachment; filename={_token(file.name)}",
+            "Content-Disposition": f"attachment; filename*=UTF-8''{_percent_encoded(file.name)}",
             "Idempotency-Key": str(uuid.uuid4()),
         }
         for attempt in range(1, ATTEMPTS + 1):
@@ -100,9 +101,12 @@ class Client:
 
     def save_failed_rows(self, job_id: str, file: Path) -> None:
         """Write the failed rows to the file, to be fixed and uploaded again."""
-        with self._open("GET", f"{_path(job_id)}/failed-rows.csv") as response, file.open("wb") as out:
-            while block := response.read(BLOCK_BYTES):
-                out.write(block)
+        with self._open("GET", f"{_path(job_id)}/failed-rows.csv") as response:
+            try:
+                with file.open("wb") as out:
+                    shutil.copyfileobj(response, out, BLOCK_BYTES)
+            except (OSError, http.client.HTTPException) as error:
+                raise RefusedError(f"the failed rows could not be saved in {file}: {error}") from error
 
     def _json(
         self,
@@ -113,9 +117,11 @@ class Client:
     ) -> tuple[Mapping[str, str], Document]:
         """The headers and the document of an answer; an empty document for 304."""
         with self._open(method, path, body, headers) as response:
-            text = response.read()
             try:
+                text = response.read()
                 return response.headers, json.loads(text) if text else {}
+            except (OSError, http.client.HTTPException) as error:
+                raise _no_answer(self.url, error) from error
             except ValueError as error:
                 raise RefusedError(f"{self.url} did not return JSON; is it bulkimport?") from error
 
@@ -140,7 +146,7 @@ class Client:
             with error:
                 raise RefusedError(_problem(error)) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise _NoAnswerError(f"the request to {self.url} failed: {error}") from error
+            raise _no_answer(self.url, error) from error
 
 
 class _NoAnswerError(RefusedError, ConnectionError):
@@ -148,18 +154,27 @@ class _NoAnswerError(RefusedError, ConnectionError):
 
 
 def _path(job_id: str) -> str:
-    return f"{JOBS}/{urllib.parse.quote(job_id, safe='')}"
+    return f"{JOBS}/{_percent_encoded(job_id)}"
 
 
-def _token(name: str) -> str:
-    """A file name as a quoted string in a header."""
-    return '"' + "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in name) + '"'
+def _percent_encoded(text: str) -> str:
+    """The text in a path or in a parameter of a header (RFC 8187)."""
+    return urllib.parse.quote(text, safe="", errors="replace")
+
+
+def _no_answer(url: str, error: Exception) -> _NoAnswerError:
+    reason = getattr(error, "reason", error)
+    if isinstance(reason, ConnectionRefusedError):
+        return _NoAnswerError(f"nobody listens at {url}; start the service, or set BULKIMPORT_URL")
+    return _NoAnswerError(f"the request to {url} failed: {reason}")
 
 
 def _problem(error: urllib.error.HTTPError) -> str:
-    """Title, status and detail of the problem document, or the status line if there is none."""
+    """Title, status, detail and field errors of the problem document, or the status line if there is none."""
     try:
         document = json.load(error)
-        return f"{document['title']} ({document['status']}): {document['detail']}"
-    except (ValueError, KeyError, TypeError):
+        lines = [f"{document['title']} ({document['status']}): {document['detail']}"]
+        lines += [f"  {fault['field']}: {fault['error']}" for fault in document.get("errors", ())]
+        return "\n".join(lines)
+    except (ValueError, KeyError, TypeError, OSError, http.client.HTTPException):
         return f"{error.code} {error.reason}"

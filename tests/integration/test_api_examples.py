@@ -111,7 +111,8 @@ def _shown(response: TestResponse, *, header_names: list[str]) -> str:
     status = HTTPStatus(response.status_code)
     lines = [f"HTTP/1.1 {status.value} {status.phrase}"]
     lines += [f"{name}: {response.headers.get(name)}" for name in header_names]
-    return "\n".join([*lines, "", response.get_data(as_text=True).replace("\r\n", "\n")])
+    body = response.get_data().decode("utf-8-sig")  # a page does not show a byte order mark
+    return "\n".join([*lines, "", body.replace("\r\n", "\n")])
 
 
 def _comparable(shown: str) -> tuple[str, object]:

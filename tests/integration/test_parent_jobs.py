@@ -13,7 +13,7 @@ THIRD_OF_APRIL = b"A,Laptop,gadget,,03/04/2024,,yes\n"
 
 
 def failed_rows(importer: Importer, job: dict[str, Any]) -> bytes:
-    return bytes(importer.get(f"{job['job_id']}/failed-rows.csv").data)
+    return bytes(importer.get(f"{job['job_id']}/failed-rows.csv?bom=false").data)
 
 
 def downloaded_before(file: bytes) -> bytes:

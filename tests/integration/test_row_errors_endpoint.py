@@ -25,7 +25,7 @@ BAD = (
 )
 
 
-def failed_rows(importer: Importer, job: dict[str, Any], query: str = "") -> bytes:
+def failed_rows(importer: Importer, job: dict[str, Any], query: str = "?bom=false") -> bytes:
     response = importer.get(f"{job['job_id']}/failed-rows.csv{query}")
     assert (response.status_code, response.content_type) == (200, "text/csv; charset=utf-8")
     disposition = response.headers["Content-Disposition"]
@@ -144,7 +144,7 @@ def test_a_row_keeps_its_first_twenty_errors_and_the_summary_counts_all(importer
 def test_formulas_are_made_safe_on_request(importer: Importer) -> None:
     job = importer.run(BAD)
     assert b";=1+1;" in failed_rows(importer, job)
-    assert b";'=1+1;" in failed_rows(importer, job, "?formula_safe=true")
+    assert b";'=1+1;" in failed_rows(importer, job, "?bom=false&formula_safe=true")
 
 
 def test_failed_rows_are_fixed_and_uploaded_again(importer: Importer) -> None:
@@ -201,11 +201,12 @@ def test_another_accounts_job_and_an_absent_one_answer_the_same(importer: Import
             "errors?format=xml",
         ),
         *("errors?limit=1&limit=2", "errors?x=1", "failed-rows.csv?formula_safe=maybe", "failed-rows.csv?x="),
+        *("failed-rows.csv?bom=maybe", "template.csv?bom=", "template.csv?x=1"),
     ],
 )
 def test_invalid_parameters_are_refused(importer: Importer, path: str) -> None:
     job = importer.run(csv_of("A"))
-    response = importer.get(f"{job['job_id']}/{path}")
+    response = importer.get(path if path.startswith("template") else f"{job['job_id']}/{path}")
     assert (response.status_code, response.get_json()["type"]) == (400, "/problems/invalid-parameters")
 
 
@@ -215,9 +216,22 @@ def test_a_job_without_a_file_has_no_failed_rows(importer: Importer, db: TestDat
     assert importer.get(f"{ID}/errors").get_json() == {"errors": [], "next_cursor": None}
 
 
-def test_the_template_can_be_uploaded(importer: Importer) -> None:
-    response = importer.get("template.csv")
+@pytest.mark.parametrize(
+    ("query", "start"), [("", b"\xef\xbb\xbfidentifier,"), ("?bom=false", b"identifier,")]
+)
+def test_the_template_can_be_uploaded(importer: Importer, query: str, start: bytes) -> None:
+    response = importer.get(f"template.csv{query}")
     assert response.content_type == "text/csv; charset=utf-8"
+    assert response.data.startswith(start)
     job = importer.run(response.data)
-    assert counts(job) == {"created": 2}
+    assert (counts(job), job["ignored_columns"]) == ({"created": 2}, [])
     assert importer.client.get(f"{URL}/template.csv").status_code == 401
+
+
+def test_failed_rows_begin_with_a_byte_order_mark_and_can_be_uploaded_with_it(importer: Importer) -> None:
+    first = importer.run((HEADER + "Ä,Ärmel,gadget,,2024-01-15,,yes\n").encode())
+    marked = failed_rows(importer, first, "")
+    assert marked == b"\xef\xbb\xbf" + failed_rows(importer, first)
+    again = importer.run(marked.replace(b"gadget", b"asset"))
+    assert (again["parent_job_id"], counts(again)) == (first["job_id"], {"created": 1})
+    assert importer.assets("identifier", "name") == [("Ä", "Ärmel")]

@@ -44,6 +44,7 @@ USERS: dict[str, set[str]] = {
     "cryptography": {"auth"},
     "prometheus_client": {"telemetry", "web", "worker"},
     "click": {"cli", "devserver"},
+    "rich": {"cli"},
     "psycopg2": {"store", "database", "jobs", "importing", "worker", "web", "api", "telemetry", "devserver"},
 }
 

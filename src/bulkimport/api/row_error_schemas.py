@@ -5,6 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from bulkimport.api.upload_schemas import TemplateQuerySchema
 from bulkimport.web.pagination import NUMBER, CursorField
 from bulkimport.web.schemas import MAX_PAGE, AnswerSchema, Choice, Enumeration, about
 
@@ -100,7 +101,7 @@ class ErrorQuerySchema(Schema):
     )
 
 
-class FailedRowsQuerySchema(Schema):
+class FailedRowsQuerySchema(TemplateQuerySchema):
     """The query parameters of a file of failed rows."""
 
     formula_safe = fields.Boolean(

@@ -69,7 +69,7 @@ def failed_rows(job_id: str) -> Response:
         job=job,
         formula_safe=query["formula_safe"],
     )
-    return csv_attachment(body, f"failed-rows-{job.id}.csv")
+    return csv_attachment(body, f"failed-rows-{job.id}.csv", bom=query["bom"])
 
 
 def _preferred_format() -> str:

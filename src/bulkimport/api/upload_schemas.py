@@ -141,6 +141,17 @@ class UploadFormSchema(UploadOptionsSchema):
     )
 
 
+class TemplateQuerySchema(Schema):
+    """The query parameters of the template."""
+
+    bom = fields.Boolean(
+        load_default=True,
+        truthy={"true"},
+        falsy={"false"},
+        metadata=about("Whether the file begins with a byte order mark, which Excel needs to read UTF-8."),
+    )
+
+
 class JobOptionsSchema(AnswerSchema):
     """The options that a job uses."""
 

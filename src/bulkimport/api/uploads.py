@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.api.new_job import ACCEPTED, accepted, limits, receipt
-from bulkimport.api.upload_schemas import UploadFormSchema, UploadOptionsSchema
+from bulkimport.api.upload_schemas import TemplateQuerySchema, UploadFormSchema, UploadOptionsSchema
 from bulkimport.csvfile.template import template
 from bulkimport.jobs import intake
 from bulkimport.jobs.options import Asked
@@ -58,10 +58,16 @@ def upload() -> Response:
 
 
 @blueprint.get("/template.csv")
-@operation("downloadTemplate", {200: Success("The file", headers=("Content-Disposition",), media_type=CSV)})
+@operation(
+    "downloadTemplate",
+    {200: Success("The file", headers=("Content-Disposition",), media_type=CSV)},
+    query=TemplateQuerySchema,
+    problems=("invalid-parameters",),
+)
 def template_csv() -> Response:
     """Download a CSV file to start from."""
-    return csv_attachment(template(), "assets-template.csv")
+    query = parameters.of_request(TemplateQuerySchema())
+    return csv_attachment(template(), "assets-template.csv", bom=query["bom"])
 
 
 def _store(upload: Upload, asked: Asked, key: Key | None) -> Answer:

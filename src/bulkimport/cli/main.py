@@ -7,9 +7,9 @@ import click
 
 from bulkimport import settings
 from bulkimport.auth.tokens import issue_token
-from bulkimport.cli.jobs import import_file, jobs
-from bulkimport.database import migrations
-from bulkimport.database.migrations import Migration
+from bulkimport.cli.importing import import_file
+from bulkimport.cli.jobs import jobs
+from bulkimport.cli.migrations import migrate
 from bulkimport.errors import OperatorError
 from bulkimport.telemetry import logs
 from bulkimport.worker import loop, supervisor
@@ -24,51 +24,9 @@ def main() -> None:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bulkimport", prog_name="bulkimport")
 def commands() -> None:
     """Bulk import of assets over HTTP."""
-
-
-@commands.group("migrate")
-@click.pass_context
-def migrate_group(context: click.Context) -> None:
-    """Migrate the database in MIGRATION_DATABASE_URL."""
-    context.obj = settings.load().require_migration_database_url()
-
-
-@migrate_group.command("up")
-@click.pass_obj
-def migrate_up(url: str) -> None:
-    """Apply the missing migrations."""
-    _show_migrations("applied", migrations.up(url))
-
-
-@migrate_group.command("down")
-@click.argument("steps", type=click.IntRange(min=1), default=1)
-@click.pass_obj
-def migrate_down(url: str, steps: int) -> None:
-    """Undo the last STEPS migrations."""
-    _show_migrations("undone", migrations.down(url, steps))
-
-
-@migrate_group.command("status")
-@click.pass_obj
-def migrate_status(url: str) -> None:
-    """Show which migrations are applied and which are pending."""
-    status = migrations.status(url)
-    for migration in status.applied:
-        click.echo(f"applied  {migration.name}")
-    for migration in status.pending:
-        click.echo(f"pending  {migration.name}")
-    click.echo(f"version {status.version}{', dirty' if status.dirty else ''}")
-
-
-@migrate_group.command("force")
-@click.argument("version", type=click.IntRange(min=0))
-@click.pass_obj
-def migrate_force(url: str, version: int) -> None:
-    """Record VERSION (0: none) as applied and clean, without running anything."""
-    migrations.force(url, version)
-    click.echo(f"version {version}")
 
 
 @commands.group()
@@ -110,7 +68,7 @@ def dev_migrate(context: click.Context) -> None:
     context.obj = context.with_resource(run.migration_url(settings.load()))
 
 
-for command in (migrate_up, migrate_down, migrate_status, migrate_force):
+for command in migrate.commands.values():
     dev_migrate.add_command(command)
 
 
@@ -151,12 +109,5 @@ def token(account: int, lifetime: int) -> None:
     )
 
 
-def _show_migrations(action: str, changed: list[Migration]) -> None:
-    for migration in changed:
-        click.echo(f"{action}  {migration.name}")
-    if not changed:
-        click.echo("nothing to do")
-
-
-commands.add_command(import_file)
-commands.add_command(jobs)
+for command in (import_file, jobs, migrate):
+    commands.add_command(command)

@@ -1,6 +1,8 @@
 """Headers that every response has, and CSV files as responses."""
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator
+from itertools import chain
 
 from flask import Flask, Response
 
@@ -10,8 +12,13 @@ def register(app: Flask) -> None:
     app.after_request(_protect)
 
 
-def csv_attachment(body: bytes | Iterator[bytes], name: str) -> Response:
-    """A CSV file, which browsers save instead of showing it."""
+def csv_attachment(body: bytes | Iterator[bytes], name: str, *, bom: bool = False) -> Response:
+    """A CSV file in UTF-8, which browsers save instead of showing it.
+
+    With `bom` it begins with a byte order mark, without which Excel reads UTF-8 as ANSI text.
+    """
+    if bom:
+        body = BOM_UTF8 + body if isinstance(body, bytes) else chain([BOM_UTF8], body)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(body, 200, headers, content_type="text/csv; charset=utf-8")
 
