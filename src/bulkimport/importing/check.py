@@ -8,12 +8,14 @@ transaction, and is dropped if another job's chunk comes first.
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
-from bulkimport.assets.rows import CheckedRows, Occurrences, RowError, RowRules
+from bulkimport.assets.blank_cells import BlankCells, default_value
+from bulkimport.assets.rows import NO_ROWS, CheckedRows, Occurrences, RowError, RowRules
 from bulkimport.csvfile import records
 from bulkimport.csvfile.header import Columns
-from bulkimport.jobs.options import UPDATE, Options
+from bulkimport.jobs.options import CLEAR, GENERATE, UPDATE, Options
 from bulkimport.store import row_errors, staging
 from bulkimport.store.chunks import StoredChunk
 from bulkimport.telemetry import metrics
@@ -23,28 +25,57 @@ from bulkimport.telemetry import metrics
 class CheckedChunk:
     """The good rows and the kept errors of the others, each also in the form that the statements take.
 
+    `unnumbered` are good rows whose identifiers are to be generated, and which `good` does not have.
     `occurrences` has all errors.
     """
 
     good: CheckedRows
     staged: staging.Staging
+    unnumbered: CheckedRows
     errors: Sequence[RowError]
     stored_errors: row_errors.NewErrors
     occurrences: Occurrences
+
+    def __len__(self) -> int:
+        """How many good rows there are, numbered or not."""
+        return len(self.good) + len(self.unnumbered)
 
 
 @metrics.stage("check")
 def check(chunk: StoredChunk, columns: Columns, options: Options) -> CheckedChunk:
     """Check every row of a chunk of a file with these columns."""
-    rules = RowRules(columns, date_format=options.date_format, partial=options.on_conflict == UPDATE)
+    rules = RowRules(
+        columns,
+        date_format=options.date_format,
+        partial=options.on_conflict == UPDATE,
+        blank_cells=_blank_cells(options),
+    )
     read = records.read(
         chunk.body, delimiter=options.delimiter, first_row=chunk.first_row, first_line=chunk.first_line
     )
     if chunk.only_rows is not None:
         read = read.only(set(chunk.only_rows))
     good, errors, occurrences = rules.check(read)
+    unnumbered = NO_ROWS
+    if options.identifiers == GENERATE:
+        good, unnumbered = good.divided()
     staged = staging.arrays(good.rows, good.columns)
-    return CheckedChunk(good, staged, errors, row_errors.arrays(errors), occurrences)
+    return CheckedChunk(good, staged, unnumbered, errors, row_errors.arrays(errors), occurrences)
+
+
+def default_values(options: Options) -> dict[str, Any]:
+    """The values of the options' defaults."""
+    return {name: default_value(name, text) for name, text in options.defaults.items()}
+
+
+def _blank_cells(options: Options) -> BlankCells:
+    """What blank cells mean; which rows create assets and so have defaults may not be known yet."""
+    return BlankCells(
+        {} if options.on_conflict == UPDATE else default_values(options),
+        generate_identifiers=options.identifiers == GENERATE,
+        clear_empty=options.empty == CLEAR,
+        clear_value=options.clear_value,
+    )
 
 
 class Lookahead:

@@ -18,8 +18,9 @@ from bulkimport.csvfile.records import Record
 from bulkimport.csvfile.spooled_chunks import SpooledChunks, spooled
 from bulkimport.database.connections import Database
 from bulkimport.errors import Refusal
-from bulkimport.jobs.options import Asked, Options
-from bulkimport.store import accounts, chunks, jobs, queue
+from bulkimport.jobs.options import GENERATE, Asked, Options
+from bulkimport.store import accounts, chunks, jobs, queue, server
+from bulkimport.store.asset_numbers import HighestNumber
 from bulkimport.store.jobs import Receipt
 
 
@@ -63,12 +64,16 @@ def cut(
     on_row: list[OnRow] = [job_column.require_same] if job_column else []
     evidence = FormatEvidence() if options.date_format == dates.AUTO else None
     if evidence:
-        on_row.append(_adding_dates(evidence, columns))
+        on_row.append(_adding_dates(evidence, columns, options))
+    highest = HighestNumber()
+    if options.identifiers == GENERATE and "identifier" in columns:
+        on_row.append(_adding_identifier(highest, columns))
     with spooled(
         csv_file, chunk_rows=limits.chunk_rows, max_rows=limits.max_rows, on_row=on_row
     ) as spooled_chunks:
         if evidence:
             options = replace(options, date_format=evidence.decide())
+        options = replace(options, numbers_above=highest.number)
         yield CutFile(options, csv_file.header, columns, parent_id, spooled_chunks)
 
 
@@ -94,7 +99,7 @@ def store(
             job_id=job_id,
             total_rows=file.chunks.rows,
             blank_rows=file.chunks.blank_rows,
-            options=file.options.stored(),
+            options=file.options.dated(server.today(cursor)).stored(),
             header=file.header,
             columns=file.columns,
             ignored_columns=[asdict(column) for column in header.ignored_columns(file.header, file.columns)],
@@ -169,12 +174,24 @@ def _unknown_parent(job_id: UUID | None) -> Refusal:
     return Refusal("unknown-parent", f'There is no job "{job_id}". {failed_rows.WAY_OUT}')
 
 
-def _adding_dates(evidence: FormatEvidence, columns: Columns) -> OnRow:
+def _adding_dates(evidence: FormatEvidence, columns: Columns, options: Options) -> OnRow:
     """Returns a function that adds the dates of a row, if it has as many cells as the header."""
     places = [columns.index(field) for field in header.DATE_FIELDS if field in columns]
 
     def add(record: Record) -> None:
         if len(record.cells) == len(columns):
-            evidence.add(record.cells[place] for place in places)
+            cells = [record.cells[place] for place in places]
+            evidence.add(cell for cell in cells if cell.strip() != options.clear_value)
+
+    return add
+
+
+def _adding_identifier(highest: HighestNumber, columns: Columns) -> OnRow:
+    """Returns a function that adds the identifier of a row, if it has as many cells as the header."""
+    place = columns.index("identifier")
+
+    def add(record: Record) -> None:
+        if len(record.cells) == len(columns):
+            highest.add(record.cells[place])
 
     return add

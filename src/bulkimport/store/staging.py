@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.store.asset_columns import DISTINCT, NAMES, RECURRING, sql_list
+from bulkimport.store.asset_columns import CLEARED, COLUMNS, DISTINCT, NAMES, RECURRING, sql_list
 
 # Used by array_of_texts; neither occurs in a text that PostgreSQL can store.
 SEPARATOR = "\0"
@@ -131,7 +131,8 @@ def arrays(rows: Sequence[int], columns: Mapping[str, Sequence[Any]]) -> Staging
     """The columns of rows as array literals; `rows` are the numbers of the rows in the file.
 
     `columns` has a sequence for each column of NewAsset, with an element per row. Metadata is a mapping in
-    each row; in the other columns None stands for an empty cell. The literals are made here, ahead of time,
+    each row, in which None stands for a key to remove; in the other columns None stands for an empty cell,
+    and CLEARED for a value to remove. The literals are made here, ahead of time,
     and not by the driver, which would make them while a transaction waits.
     """
     documents = [json.dumps(metadata) if metadata else None for metadata in columns["metadata"]]
@@ -146,8 +147,16 @@ def arrays(rows: Sequence[int], columns: Mapping[str, Sequence[Any]]) -> Staging
         "import_row": array_of_numbers(rows),
         "alike": array_of_numbers(alike),
         **{name: array_of_texts(columns[name]) for name in ("identifier", *DISTINCT)},
-        **{name: array_of_recurring(values) for name, values in zip(names, recurring, strict=True)},
+        **{
+            name: array_of_recurring(_with_cleared(name, values))
+            for name, values in zip(names, recurring, strict=True)
+        },
     }
+
+
+def _with_cleared(name: str, values: Sequence[Any]) -> Sequence[Any]:
+    """The values of a recurring column, with its own mark in place of CLEARED."""
+    return [COLUMNS[name].cleared if value == CLEARED else value for value in values]
 
 
 def array_of_numbers(numbers: Iterable[int]) -> str:
