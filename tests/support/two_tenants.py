@@ -91,6 +91,7 @@ PARAMETERS: dict[str, Any] = {
     "after_row": 0,
     "above": 9,
     "count": 1,
+    "clears": True,
     "first_row": 2,
     "last_row": 99,
     "row": 4,

@@ -25,20 +25,21 @@ from bulkimport.telemetry import metrics
 class CheckedChunk:
     """The good rows and the kept errors of the others, each also in the form that the statements take.
 
-    `unnumbered` are good rows whose identifiers are to be generated, and which `good` does not have.
+    `unnumbered` has the good rows whose identifiers are to be generated; they are not in `good`.
     `occurrences` has all errors.
     """
 
     good: CheckedRows
     staged: staging.Staging
-    unnumbered: CheckedRows
+    unnumbered: staging.Staging
+    unnumbered_rows: int
     errors: Sequence[RowError]
     stored_errors: row_errors.NewErrors
     occurrences: Occurrences
 
     def __len__(self) -> int:
-        """How many good rows there are, numbered or not."""
-        return len(self.good) + len(self.unnumbered)
+        """How many good rows there are, with an identifier or without."""
+        return len(self.good) + self.unnumbered_rows
 
 
 @metrics.stage("check")
@@ -59,8 +60,15 @@ def check(chunk: StoredChunk, columns: Columns, options: Options) -> CheckedChun
     unnumbered = NO_ROWS
     if options.identifiers == GENERATE:
         good, unnumbered = good.divided()
-    staged = staging.arrays(good.rows, good.columns)
-    return CheckedChunk(good, staged, unnumbered, errors, row_errors.arrays(errors), occurrences)
+    return CheckedChunk(
+        good,
+        staging.arrays(good.rows, good.columns),
+        staging.arrays(unnumbered.rows, unnumbered.columns),
+        len(unnumbered),
+        errors,
+        row_errors.arrays(errors),
+        occurrences,
+    )
 
 
 def default_values(options: Options) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def _resolve(
         return conflicts.insert_or_update(cursor, claim, checked, options)
     met_conflicts = any(entry["code"] in conflicts.CODES for entry in job.error_summary)
     resolution = conflicts.insert(cursor, claim, checked, hopeful=not met_conflicts)
-    if not checked.unnumbered:
+    if not checked.unnumbered_rows:
         return resolution
-    numbered = conflicts.number(cursor, claim, checked.unnumbered, options)
+    numbered = conflicts.number(cursor, claim, checked, options)
     return replace(resolution, created=resolution.created + numbered)

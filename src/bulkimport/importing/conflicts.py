@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.assets.blank_cells import in_columns
-from bulkimport.assets.rows import CheckedRows, RowError, row_error
+from bulkimport.assets.rows import RowError, row_error
 from bulkimport.importing.check import CheckedChunk, default_values
 from bulkimport.jobs.options import ERROR, SKIP, UPDATE, Options
 from bulkimport.store import asset_numbers, reverting, staged_assets, staging
@@ -62,7 +62,7 @@ def insert_or_update(cursor: Cursor, claim: Claim, checked: CheckedChunk, option
     staged_assets.lock_held(cursor, account_id=claim.account_id)
     errors += _drop_unfit(cursor, claim, checked, options)
     reverting.note(cursor, account_id=claim.account_id, job_id=claim.job_id)
-    updated = staged_assets.update_staged(cursor, account_id=claim.account_id)
+    updated = staged_assets.update_staged(cursor, account_id=claim.account_id, clears=options.clears)
     staging.discard(cursor, updated)
     created = staged_assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id)
     if created + len(updated) + len({error.row for error in errors}) != len(checked.good):
@@ -70,19 +70,19 @@ def insert_or_update(cursor: Cursor, claim: Claim, checked: CheckedChunk, option
     return Resolution(created, len(updated), errors=errors)
 
 
-def number(cursor: Cursor, claim: Claim, unnumbered: CheckedRows, options: Options) -> int:
+def number(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Options) -> int:
     """Create assets with generated identifiers; return how many.
 
     The counter is the last thing that a chunk locks, so that other imports of the account wait for no more
     than this.
     """
     identifiers = asset_numbers.take(
-        cursor, account_id=claim.account_id, count=len(unnumbered), above=options.numbers_above
+        cursor, account_id=claim.account_id, count=checked.unnumbered_rows, above=options.numbers_above
     )
-    rows = staging.arrays(unnumbered.rows, {**unnumbered.columns, "identifier": identifiers})
+    rows = {**checked.unnumbered, "identifier": staging.array_of_texts(identifiers)}
     if not staged_assets.insert_all(cursor, account_id=claim.account_id, job_id=claim.job_id, rows=rows):
         raise InterferenceError("an asset was created with an identifier that was being generated")
-    return len(unnumbered)
+    return checked.unnumbered_rows
 
 
 def rehearse(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Options) -> Resolution:

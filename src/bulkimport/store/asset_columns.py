@@ -12,7 +12,7 @@ class Column:
     """How PostgreSQL stores a column of text, or of any type whose values recur.
 
     `recurs` says that many rows share a value, as they do a type or a date: a chunk then sends each
-    combination of such values once. `cleared` stands in staged rows for CLEARED; no asset has this value.
+    combination of such values once. `cleared` is what CLEARED is staged as, a value that no asset has.
     """
 
     sql_type: str
