@@ -3,6 +3,8 @@ BIN := .venv/bin
 RUN := $(BIN)/python -m bulkimport
 ACCOUNT ?= 1
 .DEFAULT_GOAL := help
+# Tests start dozens of processes, each of which would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Show this help
@@ -45,6 +47,10 @@ check: lint ## Lint, and run the unit and integration tests: the inner loop
 .PHONY: test
 test: .venv/installed ## Run the whole test suite
 	$(PYTEST) tests/e2e tests/integration tests/unit
+
+.PHONY: clients
+clients: .venv/installed ## Generate clients from /openapi.json and call the service with them, about 2 minutes
+	$(PYTEST) tests/clients
 
 # What would lock a table for long, in the files that a release runs. Not asked for:
 # - require-*-timeout: src/bulkimport/database/migrations.py sets both

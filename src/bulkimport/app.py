@@ -12,8 +12,9 @@ from bulkimport.auth.tokens import TokenVerifier
 from bulkimport.database import migrations
 from bulkimport.database.connections import Database
 from bulkimport.database.readiness import Readiness
+from bulkimport.pages import docs
 from bulkimport.settings import WEB_THREADS, Settings
-from bulkimport.web import body, docs, health, problems, request_log, responses
+from bulkimport.web import body, health, problems, request_log, responses
 
 MULTIPART_ALLOWANCE_BYTES = 64 * 1024  # around the file: boundaries, part headers, small fields
 MAX_FORM_MEMORY_BYTES = 512 * 1024  # Werkzeug includes its 64 KiB read buffer, for files too

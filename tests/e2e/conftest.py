@@ -23,7 +23,8 @@ from tests.conftest import OWN, SECRET, TestDatabase, bearer
 
 READY_TIMEOUT_S = 30
 LOOK_INTERVAL_S = 0.02
-WEB = ["-m", "gunicorn", "--config", "deploy/gunicorn.conf.py", "bulkimport.app:create_app()"]
+GUNICORN = ["-m", "gunicorn", "--config", "deploy/gunicorn.conf.py"]
+APP = "bulkimport.app:create_app()"
 PORTS = range(10_240, 32_000)  # below those that Linux gives to clients
 FINAL_STATUSES = ("completed", "failed", "cancelled")
 
@@ -59,15 +60,15 @@ class Service:
     environment: dict[str, str]
     processes: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
-    def start_web(self, **environment: str) -> "subprocess.Popen[bytes]":
-        web = self._start(WEB, DATABASE_URL=self.db.web_url, **environment)
+    def start_web(self, *, app: str = APP, **environment: str) -> "subprocess.Popen[bytes]":
+        web = self._start([*GUNICORN, app], DATABASE_URL=self.db.web_url, **environment)
         wait_until(self._is_live, "the web process answers")
         return web
 
     def output_of_failed_start(self, **environment: str) -> str:
         """What is printed where the web process does not start."""
         started = subprocess.run(
-            [sys.executable, *WEB],
+            [sys.executable, *GUNICORN, APP],
             env={**self.environment, "DATABASE_URL": self.db.web_url, **environment},
             capture_output=True,
             text=True,

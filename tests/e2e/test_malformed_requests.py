@@ -1,8 +1,10 @@
 """Requests that break HTTP/1.1, at gunicorn and at nginx: no success, and nothing smuggled behind them.
 
-The sections are RFC 9112's. Each request is followed on its connection by one that must not be answered.
+The sections are RFC 9112's. Each request is followed on its connection by one that must not be answered. Only
+behind a chunked body that nginx can read, that is the next request.
 """
 
+import hashlib
 import re
 import socket
 from collections.abc import Mapping
@@ -131,7 +133,6 @@ WITHOUT_END: dict[str, dict[str, bytes]] = {
         "beyond 64 bits": of_length(b"9" * 30),
     },
     "7.1 chunked": {
-        "as it should be": chunked(WHOLE),  # which this service does not accept
         "a size that is not a number": chunked(b"z\r\n%b\r\n0\r\n\r\n" % FILE),
         "a sign": chunked(b"+" + WHOLE),
         "negative": chunked(b"-" + WHOLE),
@@ -142,11 +143,23 @@ WITHOUT_END: dict[str, dict[str, bytes]] = {
         "a size beyond 64 bits": chunked(b"1" + b"0" * 16 + WHOLE),
         "data longer than the size": chunked(b"%x\r\n%b\r\n0\r\n\r\n" % (len(FILE) - 2, FILE)),
         "no CRLF behind the data": chunked(b"%x\r\n%b0\r\n\r\n" % (len(FILE), FILE)),
-        "bare LF behind the size": chunked(WHOLE.replace(b"\r\n", b"\n", 1)),
         "bare CR behind the size": chunked(WHOLE.replace(b"\r\n", b"\rX", 1)),
         "a bare CR within an extension": chunked(b"%x;a\rb\r\n%b\r\n0\r\n\r\n" % (len(FILE), FILE)),
+        "a chunk without its end": chunked(CHUNK[:-2] + b"0\r\n\r\n"),
+    },
+}
+# gunicorn refuses every chunked body. nginx finds the end of these, not all of them valid, and forwards their
+# data alone, with a Content-Length. It reads a bare LF as the end of a line, and ignores trailers.
+READ_BY_NGINX = {
+    "7.1 chunked": {
+        "as it should be": chunked(WHOLE),
+        "in capitals": encoded(b" CHUNKED "),
+        "an extension": chunked(b"%x;a=b\r\n%b\r\n0;c\r\n\r\n" % (len(FILE), FILE)),
+        "leading zeros": chunked(b"000" + WHOLE),
+        "bare LF behind the size": chunked(WHOLE.replace(b"\r\n", b"\n", 1)),
         "a trailer without a colon": chunked(CHUNK + b"0\r\nContent-Length\r\n\r\n"),
         "a trailer that says a length": chunked(CHUNK + b"0\r\nContent-Length: 4\r\n\r\n"),
+        "a trailer that says another coding": chunked(CHUNK + b"0\r\nTransfer-Encoding: gzip\r\n\r\n"),
     },
 }
 # Refused, too, but their end is clear, so the connection may stay open.
@@ -185,7 +198,8 @@ AT_NGINX_ONLY = {
 
 def test_gunicorn_alone_refuses_them(service: Service) -> None:
     web = service.start_web()
-    faults = [*faults_of(service.port, {**WITHOUT_END}), *faults_of(service.port, AT_GUNICORN_ONLY)]
+    faults = [*faults_of(service.port, WITHOUT_END), *faults_of(service.port, AT_GUNICORN_ONLY)]
+    faults += faults_of(service.port, READ_BY_NGINX)
     faults += faults_of(service.port, WITH_AN_END, ends=False)
     assert faults == []
     assert web.poll() is None
@@ -209,6 +223,24 @@ def test_nginx_refuses_them_before_gunicorn(service: Service, tmp_path: Path) ->
         faults += faults_of(nginx.port, WITH_AN_END, ends=False)
         assert not faults, "\n".join(faults)
         require_nothing_left(service, service.log, nginx.folder / "access.log")
+
+
+@needs_nginx
+def test_nginx_forwards_the_data_of_chunks_and_nothing_else(service: Service, tmp_path: Path) -> None:
+    """Even if the data looks like the last chunk and a request behind it."""
+    service.start_web()
+    hidden = FILE + b"0\r\n\r\n" + SMUGGLED
+    requests = {**READ_BY_NGINX["7.1 chunked"]}
+    requests["a request within the data"] = chunked(b"%x\r\n%b\r\n0\r\n\r\n" % (len(hidden), hidden))
+    with running_nginx(service, tmp_path / "nginx") as nginx:
+        for name, request in requests.items():
+            data = hidden if "within" in name else FILE
+            answers = received(nginx.port, request + SMUGGLED, most=2)
+            assert statuses(answers) == [202, 200], name
+            (job_id,) = re.findall(rb"Location: /api/v1/assets/bulk/(\S+)", answers)
+            _, job = service.request("GET", f"/api/v1/assets/bulk/{job_id.decode()}")
+            assert job["file"]["sha256"] == hashlib.sha256(data).hexdigest(), name
+    assert len(re.findall(rb'"request_id": "smuggled"', service.log.read_bytes())) == len(requests)
 
 
 def faults_of(port: int, requests: Mapping[str, Mapping[str, bytes]], *, ends: bool = True) -> list[str]:

@@ -1,10 +1,13 @@
 """nginx in front of the service, with deploy/nginx.conf: what it blocks, passes on, and answers itself."""
 
+import hashlib
 import http.client
 import json
 import re
+import shutil
 import socket
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,7 +40,12 @@ def nginx(service: Service, tmp_path: Path) -> Iterator[Nginx]:
 
 
 def call(
-    nginx: Nginx, method: str, path: str, body: bytes | None = None, source: str = "127.0.0.1", **headers: str
+    nginx: Nginx,
+    method: str,
+    path: str,
+    body: bytes | Iterator[bytes] | None = None,
+    source: str = "127.0.0.1",
+    **headers: str,
 ) -> Answer:
     connection = http.client.HTTPConnection("127.0.0.1", nginx.port, timeout=30, source_address=(source, 0))
     try:
@@ -130,9 +138,53 @@ def test_requests_that_are_too_large_end_at_nginx(service: Service, nginx: Nginx
     answer = raw(nginx, f"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: {'a' * 20_000}\r\n\r\n")
     require_problem(answer, 431, "headers-too-large")
     require_problem(raw(nginx, "GET /livez HTTP/1.1\r\n\r\n"), 400, "malformed-request")
-    answer = raw(nginx, f"POST {BULK} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
-    require_problem(answer, 411, "length-required", BULK)
+    for path, chunk_bytes, chunks in (("/api/v1/assets", 1024**2 // 2 + 1, 2), (BULK, 101 * 1024**2 + 1, 1)):
+        chunk = f"{chunk_bytes:x}\r\n" + "a" * (chunk_bytes if chunks > 1 else 0) + "\r\n"
+        answer = raw(
+            nginx, f"POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{chunk * chunks}"
+        )
+        require_problem(answer, 413, "too-large", path)
     assert service.log.read_bytes().count(b'"message": "request"') == asked
+
+
+def sent_by_curl(nginx: Nginx, file: bytes) -> dict[str, Any]:
+    """The response to `curl -T -`, which does not know the length of its input."""
+    headers = {**bearer(), "Content-Type": "text/csv"}
+    command = ["curl", "--silent", "--fail-with-body", "--request", "POST", "--upload-file", "-"]
+    command += [part for name, value in headers.items() for part in ("--header", f"{name}: {value}")]
+    command.append(f"http://127.0.0.1:{nginx.port}{BULK}")
+    run = subprocess.run(command, input=file, capture_output=True, timeout=30, check=True)
+    document: dict[str, Any] = json.loads(run.stdout)
+    return document
+
+
+def sent_in_blocks(nginx: Nginx, file: bytes, content_type: str = "text/csv") -> dict[str, Any]:
+    """The response to a generator as the body: http.client sends each block as a chunk."""
+    blocks = (file[start : start + 1_000] for start in range(0, len(file), 1_000))
+    answer = call(nginx, "POST", BULK, blocks, Content_Type=content_type)
+    assert answer.status == 202, answer.body
+    document: dict[str, Any] = json.loads(answer.body)
+    return document
+
+
+def sent_as_a_form(nginx: Nginx, file: bytes) -> dict[str, Any]:
+    head = b'--limit\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n'
+    return sent_in_blocks(nginx, head + file + b"\r\n--limit--\r\n", "multipart/form-data; boundary=limit")
+
+
+@needs_nginx
+@pytest.mark.parametrize("rows", [1, 20_000], ids=["in memory", "on disk"])
+@pytest.mark.parametrize("send", [sent_by_curl, sent_in_blocks, sent_as_a_form])
+def test_a_body_in_chunks_is_passed_on_as_a_whole(
+    service: Service, nginx: Nginx, send: Callable[[Nginx, bytes], dict[str, Any]], rows: int
+) -> None:
+    if send is sent_by_curl and not shutil.which("curl"):
+        pytest.skip("curl is not installed")
+    service.start_web()
+    file = csv_file(rows)
+    _, job = service.request("GET", send(nginx, file)["status_url"])
+    assert job["file"]["sha256"] == hashlib.sha256(file).hexdigest()
+    assert job["total_rows"] == rows
 
 
 @needs_nginx
@@ -152,9 +204,10 @@ def test_slow_and_partial_uploads_never_reach_the_service(service: Service, ngin
     head = f"POST {BULK} HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nContent-Type: text/csv\r\n"
     csv = csv_file(20_000)
     half = f"{head}Content-Length: {len(csv)}\r\n\r\n".encode() + csv[: len(csv) // 2]
-    stalled = [connected(nginx, half) for _ in range(20)]
+    chunk = f"{head}Transfer-Encoding: chunked\r\n\r\n{len(csv):x}\r\n".encode() + csv + b"\r\n"
+    stalled = [connected(nginx, sent) for sent in (half, chunk) for _ in range(20)]
     headless = [connected(nginx, head.encode()) for _ in range(20)]
-    for client in (connected(nginx, half) for _ in range(20)):
+    for client in (connected(nginx, sent) for sent in (half, chunk) for _ in range(20)):
         client.close()  # hung up in the middle
     assert call(nginx, "GET", "/livez").status == 200
     for client in (*stalled, *headless):

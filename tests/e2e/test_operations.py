@@ -124,6 +124,7 @@ def test_the_set_up_can_be_pasted(set_up: str) -> None:
 @pytest.mark.usefixtures("set_up")
 def test_each_kind_of_process_has_its_own_login(machine: Machine) -> None:
     shown = machine.paste(
+        "curl -sS --fail http://127.0.0.1:$HTTP_PORT/readyz > /dev/null\n"  # web connects when it is asked
         "admin psql -XAt -d bulkimport -c 'SELECT DISTINCT usename, application_name FROM pg_stat_activity'"
     )
     assert "bulkimport_web_login|bulkimport-web" in shown

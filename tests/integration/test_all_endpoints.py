@@ -2,6 +2,7 @@
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from bulkimport import settings
 from bulkimport.app import create_app
@@ -30,6 +31,35 @@ def test_an_unsupported_method_names_the_supported_ones(client: FlaskClient, pat
     response = client.post(path, headers=bearer())
     assert (response.status_code, response.get_json()["type"]) == (405, "/problems/method-not-allowed")
     assert "GET" in response.headers["Allow"]
+
+
+def test_booleans_are_true_or_false_in_any_case(client: FlaskClient) -> None:
+    """Whatever the parameter: the job of these requests does not exist, and the file is not a CSV file."""
+    described = client.get("/openapi.json").get_json()["paths"]
+    parameters = {
+        (method, path.replace("{job_id}", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"), parameter["name"])
+        for path, operations in described.items()
+        for method, operation in operations.items()
+        for parameter in operation["parameters"]
+        if parameter.get("schema", {}).get("type") == "boolean"
+    }
+    assert len(parameters) > 3
+    for method, path, name in sorted(parameters):
+        for value in ("true", "False", "FALSE", "tRue"):
+            assert "expected true" not in _with_parameter(client, method, path, name, value).text
+        for value in ("1", "0", "yes", "", "None"):
+            (error,) = _with_parameter(client, method, path, name, value).get_json()["errors"]
+            assert error == {"field": name, "error": "expected true or false"}, (path, value)
+
+
+def _with_parameter(client: FlaskClient, method: str, path: str, name: str, value: str) -> TestResponse:
+    return client.open(
+        path,
+        method=method,
+        headers={**bearer(), "Content-Type": "text/csv"},
+        query_string={name: value},
+        data=b"%PDF" if method == "post" else b"",
+    )
 
 
 def test_a_request_id_is_adopted_and_returned(client: FlaskClient) -> None:

@@ -6,17 +6,17 @@ from psycopg2.extensions import cursor as Cursor
 from bulkimport.database.connections import Database
 from bulkimport.jobs import retention
 from bulkimport.web import idempotency
-from bulkimport.web.idempotency import Answer, Key
+from bulkimport.web.idempotency import Answer, IdempotencyKey
 from bulkimport.web.problems import Problem
 from tests.conftest import FOREIGN, OWN, TestDatabase, bearer, csv_of
 from tests.integration.conftest import URL, Importer
 
 
-def key(text: str, request: bytes = b"r") -> Key:
-    return Key(text, request * 32)
+def key(text: str, request: bytes = b"r") -> IdempotencyKey:
+    return IdempotencyKey(text, request * 32)
 
 
-def use(database: Database, key: Key, account_id: int = OWN) -> Answer:
+def use(database: Database, key: IdempotencyKey, account_id: int = OWN) -> Answer:
     """A request with this key that does nothing."""
     return idempotency.once(database, lambda _: Answer(200, {}, key.text), account_id=account_id, key=key)
 

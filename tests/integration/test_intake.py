@@ -10,7 +10,7 @@ from bulkimport.database.connections import Database
 from bulkimport.errors import Refusal
 from bulkimport.jobs import intake, retention
 from bulkimport.jobs.intake import Limits
-from bulkimport.jobs.options import Asked
+from bulkimport.jobs.options import RequestedOptions
 from tests.conftest import HEADER, INACTIVE, OWN, TestDatabase, bearer, csv_of, submit
 from tests.integration.conftest import URL, Importer
 
@@ -56,7 +56,7 @@ def test_a_file_that_cannot_be_stored_is_not_read(
     limits = Limits(chunk_rows=3, max_rows=9, max_active_jobs=max_active_jobs)
     with (
         pytest.raises(Refusal) as refusal,
-        intake.cut(web_database, limits, Asked(), account_id=account_id, file=file),
+        intake.cut(web_database, limits, RequestedOptions(), account_id=account_id, file=file),
     ):
         pass
     assert refusal.value.code == code
@@ -91,9 +91,9 @@ def test_a_parent_that_is_deleted_while_the_file_is_read_is_unknown(
 ) -> None:
     parent = importer.run(csv_of("A", "A"))["job_id"]
     limits = Limits(chunk_rows=3, max_rows=9, max_active_jobs=9)
-    asked = Asked(parent_job_id=UUID(parent))
+    requested = RequestedOptions(parent_job_id=UUID(parent))
     file = io.BytesIO(csv_of("B"))
-    with intake.cut(web_database, limits, asked, account_id=OWN, file=file) as cut_file:
+    with intake.cut(web_database, limits, requested, account_id=OWN, file=file) as cut_file:
         assert importer.client.delete(f"{URL}/{parent}", headers=bearer()).status_code == 204
         while retention.purge_some(worker_database, days=30):
             pass

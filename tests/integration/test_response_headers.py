@@ -11,7 +11,10 @@ from tests.conftest import bearer, csv_of
 from tests.integration.conftest import Importer
 
 REVALIDATED = ("/api/v1/assets/bulk/{job_id}", "/api/v1/assets/{asset_id}")  # what has an ETag
-ASSET_FILES = ("/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css")
+ASSET_FILES = (
+    *("/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/docs/start.js", "/docs/pages.css"),
+    "/favicon.svg",
+)
 
 
 def call(importer: Importer, method: str, path: str, headers: Mapping[str, str]) -> TestResponse:
@@ -47,7 +50,7 @@ def test_every_operation_protects_its_answers(importer: Importer, headers: dict[
                 assert re.fullmatch(named, answer.headers["Content-Disposition"]), where
             elif answer.data:
                 assert answer.mimetype in ("application/json", "application/problem+json") or (
-                    path.startswith(("/docs", "/problems", "/metrics"))
+                    path.startswith(("/docs", "/problems", "/metrics", "/favicon"))
                 ), where
             answer.close()
     assert seen >= ({200, 202, 204, 422} if headers else {200, 401})

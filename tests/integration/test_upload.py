@@ -194,10 +194,12 @@ def test_an_intake_that_fails_at_its_end_leaves_nothing_behind(db: TestDatabase,
     require_problem(db, upload(client, GOOD), 500, "internal-error")
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "gzip, identity"])
-def test_an_encoded_body_is_refused(db: TestDatabase, client: FlaskClient, encoding: str) -> None:
+@pytest.mark.parametrize("encoding", ["deflate", "br", "gzip, identity"])
+def test_an_encoding_other_than_gzip_is_refused(db: TestDatabase, client: FlaskClient, encoding: str) -> None:
     headers = {**bearer(), "Content-Encoding": encoding}
-    require_problem(db, upload(client, GOOD, headers=headers), 415, "unsupported-media-type")
+    refused = upload(client, GOOD, headers=headers)
+    require_problem(db, refused, 415, "unsupported-media-type")
+    assert refused.headers["Accept-Encoding"] == "gzip"
     assert upload(client, GOOD, headers={**bearer(), "Content-Encoding": "Identity"}).status_code == 202
 
 

@@ -120,7 +120,7 @@ def _documented_operations() -> list[Operation]:
     return [
         Operation(method, path, title)
         for title, text in SECTIONS.items()
-        for method, path in re.findall(r"^(?:\| )?`([A-Z]+) (/\S+)`", text, re.MULTILINE)
+        for method, path in re.findall(r"^(?:\| )?`([A-Z]+) (/[^\s`]*)`", text, re.MULTILINE)
     ]
 
 

@@ -16,7 +16,16 @@ from bulkimport.assets.fields import (
 from bulkimport.csvfile import dates
 from bulkimport.store import assets
 from bulkimport.web.pagination import NUMBER, TEXT, CursorField
-from bulkimport.web.schemas import MAX_PAGE, NO_NUL, AnswerSchema, Choice, Enumeration, Instant, about
+from bulkimport.web.schemas import (
+    MAX_PAGE,
+    NO_NUL,
+    AnswerSchema,
+    BooleanParameter,
+    Choice,
+    Enumeration,
+    Instant,
+    about,
+)
 
 ASSET_TYPE = Enumeration("AssetType", "What kind of asset it is.", TYPES)
 SORT = Enumeration(
@@ -79,9 +88,7 @@ class AssetQuerySchema(Schema):
         metadata=about("Only the asset of this identifier."),
     )
     type = Choice(ASSET_TYPE, metadata=about("Only assets of this type."))
-    is_active = fields.Boolean(
-        truthy={"true"}, falsy={"false"}, metadata=about("Only active assets, or only inactive ones.")
-    )
+    is_active = BooleanParameter(metadata=about("Only active assets, or only inactive ones."))
     q = fields.String(
         validate=[validate.Length(min=1, max=255), NO_NUL],
         metadata=about("Only assets with this text in their identifier, name or description."),

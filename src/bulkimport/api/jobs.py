@@ -170,7 +170,7 @@ def require_job(job_id: str) -> jobs.Job:
 
 
 def _job_and_position(job_id: UUID) -> tuple[jobs.Job, int | None]:
-    """The job, and its position among the account's pending jobs, from 1; None if it is not pending."""
+    """The job, and its position among the account's unfinished jobs, from 1; None if it is not pending."""
     account_id = access.principal().account_id
     with access.reading() as cursor:
         job = jobs.get(cursor, account_id=account_id, job_id=job_id)

@@ -7,7 +7,7 @@ from marshmallow import Schema, fields, validate
 
 from bulkimport.api.upload_schemas import TemplateQuerySchema
 from bulkimport.web.pagination import NUMBER, CursorField
-from bulkimport.web.schemas import MAX_PAGE, AnswerSchema, Choice, Enumeration, about
+from bulkimport.web.schemas import MAX_PAGE, AnswerSchema, BooleanParameter, Choice, Enumeration, about
 
 MAX_ERRORS_PAGE = 1000
 UNSPECIFIED = "unspecified"
@@ -91,10 +91,8 @@ class ErrorQuerySchema(Schema):
         load_default=lambda: (0, 0),
         metadata=about("The `next_cursor` of the previous page of JSON. By default the first page."),
     )
-    formula_safe = fields.Boolean(
+    formula_safe = BooleanParameter(
         load_default=False,
-        truthy={"true"},
-        falsy={"false"},
         metadata=about(
             "In CSV: whether to put an apostrophe before cells that a spreadsheet would execute (= + - @)."
         ),
@@ -104,10 +102,8 @@ class ErrorQuerySchema(Schema):
 class FailedRowsQuerySchema(TemplateQuerySchema):
     """The query parameters of a file of failed rows."""
 
-    formula_safe = fields.Boolean(
+    formula_safe = BooleanParameter(
         load_default=False,
-        truthy={"true"},
-        falsy={"false"},
         metadata=about(
             "Whether to put an apostrophe before cells that a spreadsheet would execute (= + - @), which "
             "changes the data."

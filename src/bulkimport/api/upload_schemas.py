@@ -8,8 +8,8 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from bulkimport.api.json_parameters import MAX_ENTRIES, ColumnMapping, DefaultValues
 from bulkimport.csvfile import dates
 from bulkimport.csvfile.header import DELIMITERS
-from bulkimport.jobs.options import EMPTY, IDENTIFIERS, ON_CONFLICT, ON_ERROR, Asked, Options
-from bulkimport.web.schemas import AnswerSchema, Choice, Enumeration, TextField, about
+from bulkimport.jobs.options import EMPTY, IDENTIFIERS, ON_CONFLICT, ON_ERROR, Options, RequestedOptions
+from bulkimport.web.schemas import AnswerSchema, BooleanParameter, Choice, Enumeration, TextField, about
 
 MAX_CLEAR_VALUE_CHARS = 255
 DEFAULTS = Options()
@@ -106,9 +106,7 @@ class UploadOptionsSchema(Schema):
         DATE_FORMAT,
         metadata=about(f"How dates are written. By default the parent's, or else `{DEFAULTS.date_format}`."),
     )
-    dry_run = fields.Boolean(
-        truthy={"true"},
-        falsy={"false"},
+    dry_run = BooleanParameter(
         metadata=about("Whether to check the file without importing it. By default `false`."),
     )
     on_conflict = Choice(
@@ -164,8 +162,8 @@ class UploadOptionsSchema(Schema):
     )
 
     @post_load
-    def _asked(self, data: dict[str, Any], **kwargs: Any) -> Asked:
-        return Asked(**data)
+    def _asked(self, data: dict[str, Any], **kwargs: Any) -> RequestedOptions:
+        return RequestedOptions(**data)
 
 
 class UploadFormSchema(UploadOptionsSchema):
@@ -175,17 +173,6 @@ class UploadFormSchema(UploadOptionsSchema):
     file = fields.String(
         required=True,
         metadata=about("The CSV file. Its content type may declare its charset.", format="binary"),
-    )
-
-
-class TemplateQuerySchema(Schema):
-    """The query parameters of the template."""
-
-    bom = fields.Boolean(
-        load_default=True,
-        truthy={"true"},
-        falsy={"false"},
-        metadata=about("Whether the file begins with a byte order mark, which Excel needs to read UTF-8."),
     )
 
 
@@ -233,3 +220,12 @@ class AcceptedSchema(AnswerSchema):
     job_id = fields.UUID(metadata=about("The new job's id."))
     status_url = fields.String(metadata=about("The path at which to follow the job.", format="uri-reference"))
     message = fields.String(metadata=about("The same for people."))
+
+
+class TemplateQuerySchema(Schema):
+    """The query parameters of a CSV file for spreadsheets."""
+
+    bom = BooleanParameter(
+        load_default=True,
+        metadata=about("Whether the file begins with a byte order mark, without which Excel misreads UTF-8."),
+    )

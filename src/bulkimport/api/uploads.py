@@ -12,10 +12,10 @@ from bulkimport.api.new_job import ACCEPTED, accepted, limits, receipt
 from bulkimport.api.upload_schemas import TemplateQuerySchema, UploadFormSchema, UploadOptionsSchema
 from bulkimport.csvfile.template import template
 from bulkimport.jobs import intake
-from bulkimport.jobs.options import Asked
+from bulkimport.jobs.options import RequestedOptions
 from bulkimport.telemetry import metrics
 from bulkimport.web import access, idempotency, parameters
-from bulkimport.web.idempotency import KEY_PROBLEMS, Answer, Key, request_key, to_response
+from bulkimport.web.idempotency import KEY_PROBLEMS, Answer, IdempotencyKey, request_key, to_response
 from bulkimport.web.operations import CSV, Success, operation
 from bulkimport.web.responses import csv_attachment
 from bulkimport.web.upload import Upload, uploaded
@@ -23,7 +23,8 @@ from bulkimport.web.upload import Upload, uploaded
 UPLOAD_OPTIONS_SCHEMA = UploadOptionsSchema()
 
 FILE_PROBLEMS = (
-    *("invalid-parameters", "malformed-request", "incomplete-body", "missing-file", "empty-file", "no-rows"),
+    *("invalid-parameters", "malformed-request", "incomplete-body", "digest-mismatch", "missing-file"),
+    *("empty-file", "no-rows"),
     *("missing-columns", "duplicate-columns", "too-many-columns", "unreadable-header", "ambiguous-delimiter"),
     *("ambiguous-dates", "not-csv", "unknown-charset", "unknown-parent", "ambiguous-parent"),
     *("length-required", "too-large", "too-many-rows", "unsupported-media-type", "request-timeout"),
@@ -43,18 +44,18 @@ blueprint.before_request(access.authenticate)
     "uploadAssets",
     {202: ACCEPTED},
     query=UploadOptionsSchema,
-    headers=("Idempotency-Key",),
+    headers=("Idempotency-Key", "Content-Encoding", "Content-Digest"),
     body=BODY,
     problems=(*FILE_PROBLEMS, *KEY_PROBLEMS, "too-many-jobs"),
 )
 def upload() -> Response:
     """Upload a file of assets: 202 and the job that will import it, or a problem and nothing was stored."""
     with uploaded(request, max_bytes=access.settings().max_upload_bytes) as received:
-        asked: Asked = parameters.load(UPLOAD_OPTIONS_SCHEMA, received.fields)
+        requested: RequestedOptions = parameters.load(UPLOAD_OPTIONS_SCHEMA, received.fields)
         key = request_key(_fingerprint(received))
         account_id = access.principal().account_id
         earlier = key and idempotency.earlier_answer(access.database(), account_id=account_id, key=key)
-        return to_response(earlier or _store(received, asked, key))
+        return to_response(earlier or _store(received, requested, key))
 
 
 @blueprint.get("/template.csv")
@@ -70,14 +71,14 @@ def template_csv() -> Response:
     return csv_attachment(template(), "assets-template.csv", bom=query["bom"])
 
 
-def _store(upload: Upload, asked: Asked, key: Key | None) -> Answer:
+def _store(upload: Upload, requested: RequestedOptions, key: IdempotencyKey | None) -> Answer:
     """Create a job from the file."""
     database, account_id, job_id = access.database(), access.principal().account_id, uuid4()
-    asked = replace(asked, charset=asked.charset or upload.charset)
+    requested = replace(requested, charset=requested.charset or upload.charset)
     file_receipt = replace(
         receipt(), file_name=upload.name, file_bytes=upload.size, file_sha256=upload.sha256
     )
-    with intake.cut(database, limits(), asked, account_id=account_id, file=upload.file) as file:
+    with intake.cut(database, limits(), requested, account_id=account_id, file=upload.file) as file:
 
         def act(cursor: Cursor) -> Answer:
             intake.store(cursor, limits(), file, account_id=account_id, job_id=job_id, receipt=file_receipt)

@@ -45,7 +45,7 @@ class InsufficientScopeError(Exception):
 
 @dataclass(frozen=True)
 class Principal:
-    """Whom a token identifies, the scopes it grants, and when it expires, in seconds since 1970."""
+    """The account and the subject of a token, the scopes it grants, and its expiry in seconds since 1970."""
 
     account_id: int
     subject: str | None

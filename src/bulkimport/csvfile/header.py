@@ -67,7 +67,7 @@ def require_readable(record: Record) -> list[str]:
 
 
 def map_columns(header: Sequence[str], mapping: Mapping[str, str], required: Sequence[str]) -> Columns:
-    """What each column is for; spaces, underscores, hyphens and case do not matter.
+    """The field of each column; spaces, underscores, hyphens and case in names do not matter.
 
     `mapping` maps headers of the file to fields. Raises Refusal if a required column or one of
     `mapping` is missing, a column occurs twice, or a field has two columns.

@@ -22,7 +22,7 @@ def _other_format(start: bytes) -> str | None:
     if start.startswith(b"\xd0\xcf\x11\xe0"):
         return "This is an old Excel workbook; save it as CSV UTF-8 and upload that"
     if start.startswith(b"\x1f\x8b"):
-        return "This is gzip; upload the file that is in it"
+        return "This is gzip inside gzip; upload the file that is in it"
     if start.startswith(b"%PDF"):
         return "This is a PDF; export the table as CSV and upload that"
     if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")):

@@ -1,6 +1,6 @@
 """An upload becomes a job: first it is read and cut, then it is stored, in one transaction."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import BinaryIO
@@ -18,7 +18,7 @@ from bulkimport.csvfile.records import Record
 from bulkimport.csvfile.spooled_chunks import SpooledChunks, spooled
 from bulkimport.database.connections import Database
 from bulkimport.errors import Refusal
-from bulkimport.jobs.options import GENERATE, Asked, Options
+from bulkimport.jobs.options import GENERATE, Options, RequestedOptions
 from bulkimport.store import accounts, chunks, jobs, queue, server
 from bulkimport.store.asset_numbers import HighestNumber
 from bulkimport.store.jobs import Receipt
@@ -46,7 +46,7 @@ class CutFile:
 
 @contextmanager
 def cut(
-    database: Database, limits: Limits, asked: Asked, *, account_id: int, file: BinaryIO
+    database: Database, limits: Limits, requested: RequestedOptions, *, account_id: int, file: BinaryIO
 ) -> Iterator[CutFile]:
     """Read the file, once, as a stream; with no transaction open, since a file may take any time to read.
 
@@ -55,25 +55,24 @@ def cut(
     with database.tenant_read(account_id) as cursor:
         accounts.require_active(cursor, account_id=account_id)
         require_room(cursor, limits, account_id=account_id)
-    csv_file = CsvFile(file, charset=asked.charset, delimiter=asked.delimiter, mapping=asked.columns or {})
-    job_column = None if asked.parent_job_id else failed_rows.job_column(csv_file)
-    parent_id = asked.parent_job_id or _parent_id(database, account_id, csv_file, job_column)
+    csv_file = CsvFile(
+        file, charset=requested.charset, delimiter=requested.delimiter, mapping=requested.columns or {}
+    )
+    job_column = None if requested.parent_job_id else failed_rows.job_column(csv_file)
+    parent_id = requested.parent_job_id or _parent_id(database, account_id, csv_file, job_column)
     inherited = _options_of(database, account_id, parent_id) if parent_id else Options()
-    options = asked.in_force(inherited, charset=csv_file.charset, delimiter=csv_file.delimiter)
+    options = requested.in_force(inherited, charset=csv_file.charset, delimiter=csv_file.delimiter)
     columns = header.map_columns(csv_file.header, options.columns, options.required_fields)
-    on_row: list[OnRow] = [job_column.require_same] if job_column else []
-    evidence = FormatEvidence() if options.date_format == dates.AUTO else None
-    if evidence:
-        on_row.append(_adding_dates(evidence, columns, options))
+    on_row, decide_date_format = _date_format(options, columns)
     highest = HighestNumber()
     if options.identifiers == GENERATE and "identifier" in columns:
         on_row.append(_adding_identifier(highest, columns))
+    if job_column:
+        on_row.append(job_column.require_same)
     with spooled(
         csv_file, chunk_rows=limits.chunk_rows, max_rows=limits.max_rows, on_row=on_row
     ) as spooled_chunks:
-        if evidence:
-            options = replace(options, date_format=evidence.decide())
-        options = replace(options, numbers_above=highest.number)
+        options = replace(options, date_format=decide_date_format(), numbers_above=highest.number)
         yield CutFile(options, csv_file.header, columns, parent_id, spooled_chunks)
 
 
@@ -172,6 +171,17 @@ def _options_of(database: Database, account_id: int, job_id: UUID) -> Options:
 
 def _unknown_parent(job_id: UUID | None) -> Refusal:
     return Refusal("unknown-parent", f'There is no job "{job_id}". {failed_rows.WAY_OUT}')
+
+
+def _date_format(options: Options, columns: Columns) -> tuple[list[OnRow], Callable[[], str]]:
+    """What to call with each row, and what returns the format once all rows were read.
+
+    That is the format of the options, or for `auto` the only one that all dates have.
+    """
+    if options.date_format != dates.AUTO:
+        return [], lambda: options.date_format
+    evidence = FormatEvidence()
+    return [_adding_dates(evidence, columns, options)], evidence.decide
 
 
 def _adding_dates(evidence: FormatEvidence, columns: Columns, options: Options) -> OnRow:

@@ -82,7 +82,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Asked:
+class RequestedOptions:
     """The options that an upload sets; None for those that it does not set."""
 
     charset: str | None = None

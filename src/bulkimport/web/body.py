@@ -8,6 +8,7 @@ from typing import IO, Any
 
 from flask import Flask, Response, json, request
 
+from bulkimport.web.content import ContentDigests
 from bulkimport.web.operations import MERGE_PATCH
 from bulkimport.web.problems import Problem
 
@@ -20,15 +21,20 @@ SLOW = 408  # the status if no more bytes arrive, so there is no point in readin
 
 
 class ReceivedBody:
-    """A request's body that counts the bytes that arrive, and limits the wait for the rest.
+    """A request's body that counts and digests the bytes that arrive, and limits the wait for the rest.
 
     gunicorn itself waits without limit, so eight stalled clients would occupy every thread of a process.
     """
 
     def __init__(
-        self, stream: IO[bytes], connection: socket.socket | None, timeout_s: float = BODY_TIMEOUT_S
+        self,
+        stream: IO[bytes],
+        connection: socket.socket | None,
+        timeout_s: float = BODY_TIMEOUT_S,
+        digests: ContentDigests | None = None,
     ) -> None:
         self._stream = stream
+        self.digests = digests or ContentDigests(None)
         self._timeout_s = timeout_s
         self._deadline = time.monotonic() + timeout_s
         self.count = 0
@@ -53,12 +59,14 @@ class ReceivedBody:
                 "request-timeout", f"No byte of the body arrived for {STALL_TIMEOUT_S:g} s."
             ) from error
         self.count += len(data)
+        self.digests.update(data)
         return data
 
 
-def of_request(timeout_s: float = BODY_TIMEOUT_S) -> ReceivedBody:
+def of_request(timeout_s: float = BODY_TIMEOUT_S, digests: ContentDigests | None = None) -> ReceivedBody:
     """The body of the current request."""
-    return ReceivedBody(request.environ["wsgi.input"], request.environ.get("gunicorn.socket"), timeout_s)
+    environ = request.environ
+    return ReceivedBody(environ["wsgi.input"], environ.get("gunicorn.socket"), timeout_s, digests)
 
 
 def json_object(*media_types: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Key:
+class IdempotencyKey:
     """An Idempotency-Key, and the SHA-256 of everything that identifies its request."""
 
     text: str
@@ -80,7 +80,7 @@ def to_response(answer: Answer) -> Response:
     )
 
 
-def request_key(body: bytes) -> Key | None:
+def request_key(body: bytes) -> IdempotencyKey | None:
     """The request's Idempotency-Key, or None; `body` is what distinguishes this request's body from others.
 
     Only POST takes one: the other methods can be repeated as they are, with If-Match where it matters.
@@ -92,10 +92,10 @@ def request_key(body: bytes) -> Key | None:
         raise Problem("invalid-idempotency-key", f"The {HEADER} must be 1 to 255 visible ASCII characters.")
     parameters = sorted(request.args.items(multi=True))
     parts = (request.method, request.path, repr(parameters), hashlib.sha256(body).hexdigest())
-    return Key(text, hashlib.sha256("\n".join(parts).encode()).digest())
+    return IdempotencyKey(text, hashlib.sha256("\n".join(parts).encode()).digest())
 
 
-def earlier_answer(database: Database, *, account_id: int, key: Key) -> Answer | None:
+def earlier_answer(database: Database, *, account_id: int, key: IdempotencyKey) -> Answer | None:
     """The answer stored for the key, or None; does not wait for a first request in progress.
 
     Raises a Problem if another request used the key. once() decides; this spares a repeated request the work
@@ -112,7 +112,7 @@ def once(
     *,
     account_id: int,
     subject: str = THE_QUEUE,
-    key: Key | None = None,
+    key: IdempotencyKey | None = None,
     creates_job: UUID | None = None,
 ) -> Answer:
     """Do `act` in a transaction and return its answer, or return the one stored for the key.
@@ -141,7 +141,7 @@ def _once(
     database: Database,
     act: Callable[[Cursor], Answer],
     account_id: int,
-    key: Key | None,
+    key: IdempotencyKey | None,
     creates_job: UUID | None,
 ) -> Answer:
     transaction_id = creates_job or uuid4()
@@ -178,7 +178,7 @@ def _holder(database: Database, account_id: int, subject: str) -> str:
     return f"{' or '.join(f'job {job_id}' for job_id in job_ids)}, which a worker is processing"
 
 
-def _stored(cursor: Cursor, account_id: int, key: Key) -> Answer | None:
+def _stored(cursor: Cursor, account_id: int, key: IdempotencyKey) -> Answer | None:
     """The answer to the first request with this key, or None if this is the first."""
     try:
         if idempotency_keys.reserve(cursor, account_id=account_id, key=key.text, fingerprint=key.fingerprint):
@@ -190,7 +190,7 @@ def _stored(cursor: Cursor, account_id: int, key: Key) -> Answer | None:
     return _replay(idempotency_keys.require(cursor, account_id=account_id, key=key.text), key)
 
 
-def _replay(stored: StoredAnswer, key: Key) -> Answer:
+def _replay(stored: StoredAnswer, key: IdempotencyKey) -> Answer:
     if stored.fingerprint != key.fingerprint:
         raise Problem(
             "idempotency-key-reused",
@@ -199,7 +199,7 @@ def _replay(stored: StoredAnswer, key: Key) -> Answer:
     return Answer(stored.status, stored.headers, stored.body, replayed=True)
 
 
-def _store(cursor: Cursor, account_id: int, key: Key, answer: Answer) -> None:
+def _store(cursor: Cursor, account_id: int, key: IdempotencyKey, answer: Answer) -> None:
     idempotency_keys.record(
         cursor,
         account_id=account_id,
@@ -211,7 +211,11 @@ def _store(cursor: Cursor, account_id: int, key: Key, answer: Answer) -> None:
 
 
 def _was_done(
-    database: Database, account_id: int, transaction_id: UUID, key: Key | None, creates_job: UUID | None
+    database: Database,
+    account_id: int,
+    transaction_id: UUID,
+    key: IdempotencyKey | None,
+    creates_job: UUID | None,
 ) -> bool:
     """Whether the transaction whose connection was lost has committed; False if that cannot be known yet.
 

@@ -62,6 +62,14 @@ REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         "wait=N: answer when the job changes, or after N seconds (at most 30)",
         {"type": "string", "examples": ["wait=30"]},
     ),
+    "Content-Encoding": (
+        "gzip, if the body is a gzip file (not a form); a gzip file in a form needs no header",
+        {"type": "string", "examples": ["gzip"]},
+    ),
+    "Content-Digest": (
+        "A digest of the body as it is sent (RFC 9530); 400 if another body arrives",
+        {"type": "string", "examples": ["sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"]},
+    ),
 }
 ANSWER_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "ETag": ("The current version", {"type": "string"}),
@@ -236,7 +244,7 @@ def _problem(names: Sequence[str], spec: APISpec) -> str | dict[str, Any]:
         "content": {
             PROBLEM_JSON: {
                 "schema": ProblemSchema(),
-                "examples": {name: {"value": _example(name)} for name in names},
+                "examples": {name: {"value": example_problem(name)} for name in names},
             }
         },
     }
@@ -255,14 +263,15 @@ def _response_name(names: Sequence[str]) -> str | None:
     return "Or".join(map(_component_name, names)) if len(names) <= MAX_NAMED else None
 
 
-def _example(name: str) -> dict[str, Any]:
+def example_problem(name: str) -> dict[str, Any]:
+    """The document of a problem of this type, with its cause as the detail."""
     problem_type = PROBLEM_TYPES[name]
     return {
         "type": f"/problems/{name}",
         "code": name,
         "title": problem_type.title,
         "status": problem_type.status,
-        "detail": problem_type.meaning,
+        "detail": problem_type.cause.replace("`", ""),
         "instance": "/api/v1/assets/bulk",
         "request_id": "1d0e6f9c-55f0-4c46-8f0c-0a9f0f4a0d55",
     }

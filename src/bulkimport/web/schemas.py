@@ -72,6 +72,18 @@ class InstantParameter(InstantField):
         raise ValidationError("must be a time like 2024-01-15T08:30:00Z")
 
 
+class BooleanParameter(fields.Boolean):
+    """A boolean in a query parameter or a form field: true or false, in any case."""
+
+    default_error_messages = {"invalid": "expected true or false"}  # noqa: RUF012 - as marshmallow declares it
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(truthy={"true"}, falsy={"false"}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        return super()._deserialize(value.lower(), attr, data, **kwargs)
+
+
 def rfc3339(instant: datetime | None) -> str | None:
     """The time in UTC with Z and microseconds (RFC 3339, section 5.6); None for None."""
     if instant is None:

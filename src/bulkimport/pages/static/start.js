@@ -1,0 +1,3 @@
+SwaggerUIBundle({
+  url: "/openapi.json", dom_id: "#ui", deepLinking: true, validatorUrl: null, persistAuthorization: true
+});
