@@ -7,9 +7,11 @@ import click
 
 from bulkimport import settings
 from bulkimport.auth.tokens import issue_token
+from bulkimport.cli.deploy_files import deploy_files
 from bulkimport.cli.importing import import_file
 from bulkimport.cli.jobs import jobs
 from bulkimport.cli.migrations import migrate
+from bulkimport.cli.web import web
 from bulkimport.errors import OperatorError
 from bulkimport.telemetry import logs
 from bulkimport.worker import loop, supervisor
@@ -109,5 +111,5 @@ def token(account: int, lifetime: int) -> None:
     )
 
 
-for command in (import_file, jobs, migrate):
+for command in (import_file, jobs, migrate, web, deploy_files):
     commands.add_command(command)

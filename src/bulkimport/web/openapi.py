@@ -4,7 +4,6 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import Any
 
 from apispec import APISpec
@@ -15,6 +14,7 @@ from flask import Flask
 from marshmallow import Schema, fields
 from werkzeug.routing import Rule
 
+from bulkimport.telemetry import build
 from bulkimport.web import idempotency, operations
 from bulkimport.web.operations import Operation, Success
 from bulkimport.web.problem_types import PROBLEM_TYPES
@@ -93,7 +93,7 @@ def description(app: Flask) -> dict[str, Any]:
     plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
     spec = APISpec(
         title="bulkimport",
-        version=version("bulkimport"),
+        version=build.VERSION,
         openapi_version="3.1.0",
         info=INFO,
         servers=[{"url": "/"}],
