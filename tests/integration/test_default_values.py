@@ -244,6 +244,12 @@ def test_a_new_asset_has_nothing_where_a_cell_clears_not_even_a_default(importer
     ]
 
 
+def test_a_new_asset_has_nothing_where_a_cell_clears_without_defaults(importer: Importer) -> None:
+    cells = "B,x,asset,,2024-02-29,,yes,,2\n"
+    importer.run((EVERY_VALUE.splitlines()[0] + "\n" + cells).encode(), on_conflict="update", empty="clear")
+    assert importer.assets("description", "valid_to", "metadata") == [(None, None, {"b": "2"})]
+
+
 def test_a_cleared_end_does_not_come_before_the_beginning(importer: Importer) -> None:
     importer.run(EVERY_VALUE.encode())
     file = b"identifier,valid_from,valid_to\nA,2026-01-01,\n"

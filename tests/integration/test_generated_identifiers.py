@@ -1,5 +1,6 @@
 """identifiers=generate: ASSET-0001 and so on, through the service and workers."""
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 
@@ -232,8 +233,12 @@ def test_a_chunk_that_is_rolled_back_gives_its_numbers_back(
 
 
 def test_an_identifier_that_is_created_meanwhile_is_skipped(
-    importer: Importer, workers: Callable[[], Worker], held_up: Callable[[], Connection]
+    importer: Importer,
+    workers: Callable[[], Worker],
+    held_up: Callable[[], Connection],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level(logging.INFO)
     job_id = accepted(importer.upload(unnumbered("a", "b"), **GENERATE))
     holder = held_up()
     workers()
@@ -241,6 +246,8 @@ def test_an_identifier_that_is_created_meanwhile_is_skipped(
     holder.commit()
     assert finished(importer, job_id) == [{"created": 2}]
     assert own(importer) == [("ASSET-0001", "a"), ("ASSET-0002", "by hand"), ("ASSET-0003", "b")]
+    # No attempt was charged: nothing is wrong with the chunk.
+    assert "interference" in [getattr(record, "reason", None) for record in caplog.records]
 
 
 def test_an_all_or_nothing_job_that_fails_gives_its_numbers_back(importer: Importer) -> None:
