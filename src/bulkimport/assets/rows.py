@@ -165,7 +165,9 @@ class RowRules:
         columns[METADATA] = self._documents(metadata) if metadata else [{}] * len(cells)
         misordered = dict(_misordered(columns["valid_from"], columns["valid_to"]))
         order_codes = {at: fault.code for at, fault in misordered.items()}
-        faults.add("valid_to", texts[self._places["valid_to"]], order_codes, lambda at: misordered[at].reason)
+        end_cells, ends = texts[self._places["valid_to"]], columns["valid_to"]
+        shown = {at: end_cells[at].strip() or ends[at].isoformat() for at in misordered}  # or the default
+        faults.add("valid_to", shown, order_codes, lambda at: misordered[at].reason)
         return columns
 
     def _documents(self, columns: Sequence[Sequence[str | None]]) -> list[dict[str, str | None]]:
@@ -193,9 +195,13 @@ class _Faults:
         return self._kept.keys()
 
     def add(
-        self, field: str, cells: Sequence[str], codes: Mapping[int, str], explain: Callable[[int], str]
+        self,
+        field: str,
+        cells: Sequence[str] | Mapping[int, str],
+        codes: Mapping[int, str],
+        explain: Callable[[int], str],
     ) -> None:
-        """Add the faults of a field: `codes` by the places of the rows."""
+        """Add the faults of a field: `cells` and `codes` by the places of the rows."""
         rows, kept = self._rows, self._kept
         for at, code in codes.items():
             row, count = rows[at], kept[at]
