@@ -20,7 +20,7 @@ from bulkimport.csvfile import template
 from bulkimport.csvfile.header import DATE_FIELDS, FIELDS, REQUIRED_FIELDS
 from bulkimport.database.connections import Database
 from bulkimport.store import assets, reverting, staged_assets, staging
-from bulkimport.store.asset_columns import COLUMNS, REQUIRED, NewAsset
+from bulkimport.store.asset_columns import COLUMNS, OPTIONAL, REQUIRED, NewAsset
 from bulkimport.store.reverting import Span
 from tests.conftest import OWN, TestDatabase, bearer
 from tests.integration.conftest import Importer, accepted, counts, post
@@ -157,6 +157,20 @@ def test_a_row_creates_an_asset_although_another_row_of_its_chunk_fails(importer
     assert the_asset(importer) == FIRST
 
 
+@pytest.mark.parametrize("name", [*OPTIONAL, "metadata"])
+def test_a_cell_clears_an_optional_column_and_the_revert_puts_it_back(importer: Importer, name: str) -> None:
+    importer.run(file_of(FIRST))
+    header = "metadata.key" if name == "metadata" else name
+    file = f"identifier,{header}\n{FIRST.identifier},\n".encode()
+    job = importer.run(file, on_conflict="update", empty="clear")
+    assert counts(job) == {"updated": 1}, job["errors"]
+    cleared: dict[str, Any] = {name: {} if name == "metadata" else None}
+    assert the_asset(importer) == dataclasses.replace(FIRST, **cleared)
+    accepted(post(importer, job["job_id"], "revert"))
+    importer.work()
+    assert the_asset(importer) == FIRST
+
+
 def test_a_row_changes_an_asset_and_the_revert_puts_it_back(importer: Importer) -> None:
     importer.run(file_of(FIRST))
     second = dataclasses.replace(SECOND, identifier=FIRST.identifier)
@@ -257,7 +271,7 @@ def go_through_the_store(cursor: Cursor) -> None:
     staging.stage(cursor, arrays_of(3, renewed))
     staged_assets.lock_held(cursor, account_id=OWN)
     reverting.note(cursor, account_id=OWN, job_id=JOB)
-    assert staged_assets.update_staged(cursor, account_id=OWN) == [3]
+    assert staged_assets.update_staged(cursor, account_id=OWN, clears=False) == [3]
     assert listed(cursor) == [renewed]
     assert reverting.restore(cursor, Span(OWN, JOB, first_row=3, last_row=3)) == 1
     assert listed(cursor) == [FIRST]
@@ -295,7 +309,7 @@ def send(importer: Importer, method: str, path: str, body: object = None) -> Any
 
 def of_answer(answer: dict[str, Any]) -> NewAsset:
     values: dict[str, Any] = {name: answer[name] for name in TYPES}
-    moments = {name: value for name, value in values.items() if TYPES[name] in DATES}
+    moments = {name: value for name, value in values.items() if value and TYPES[name] in DATES}
     return NewAsset(**values | {name: datetime.fromisoformat(value) for name, value in moments.items()})
 
 

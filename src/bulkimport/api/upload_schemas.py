@@ -1,18 +1,18 @@
 """The schemas of uploads: the options in requests and in answers, and the answer to an upload."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
 
+from bulkimport.api.json_parameters import MAX_ENTRIES, ColumnMapping, DateFormatsParameter, DefaultValues
 from bulkimport.csvfile import dates
-from bulkimport.csvfile.header import DATE_FIELDS, DELIMITERS, is_target
+from bulkimport.csvfile.header import DATE_FIELDS, DELIMITERS
 from bulkimport.csvfile.heading import MAX_HEADER_ROW
-from bulkimport.jobs.options import ON_CONFLICT, ON_ERROR, Options, RequestedOptions
+from bulkimport.jobs.options import EMPTY, IDENTIFIERS, ON_CONFLICT, ON_ERROR, Options, RequestedOptions
 from bulkimport.web.schemas import AnswerSchema, BooleanParameter, Choice, Enumeration, TextField, about
 
-MAX_MAPPED_COLUMNS = 500
+MAX_CLEAR_VALUE_CHARS = 255
 DEFAULTS = Options()
 DELIMITER_PATTERN = rf"^([{''.join(DELIMITERS.values())}]|{'|'.join(DELIMITERS)})$".replace("\t", r"\t")
 
@@ -45,6 +45,19 @@ ON_ERROR_CHOICE = Enumeration(
     ON_ERROR,
 )
 
+IDENTIFIERS_CHOICE = Enumeration(
+    "Identifiers",
+    "Where identifiers come from: `file` takes them from the file; `generate` gives a row without one the "
+    "account's next free identifier: `ASSET-0001`, and so on.",
+    IDENTIFIERS,
+)
+EMPTY_CHOICE = Enumeration(
+    "EmptyCells",
+    "What an empty cell does to an asset that is updated: `keep` leaves the value as it is; `clear` removes "
+    "it.",
+    EMPTY,
+)
+
 
 class Delimiter(TextField[str]):
     """A delimiter: the character itself, or its name."""
@@ -57,22 +70,14 @@ class Delimiter(TextField[str]):
         return str(delimiter)
 
 
-class ColumnMapping(TextField[dict[str, str]]):
-    """A JSON object that maps column names of the file to fields."""
+class ClearValue(TextField[str]):
+    """A text that is not empty, without the white space around it."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str]:
-        try:
-            mapping = json.loads(value)
-        except (ValueError, RecursionError):
-            mapping = None
-        if not isinstance(mapping, dict) or len(mapping) > MAX_MAPPED_COLUMNS:
-            raise ValidationError('must be a JSON object like {"Asset Tag": "identifier"}')
-        for name, target in mapping.items():
-            if not isinstance(target, str) or not is_target(target):
-                raise ValidationError(f"maps {name[:50]!r} to {str(target)[:50]!r}, which is not a field")
-            if "\0" in name + target or not (name + target).isprintable():
-                raise ValidationError("contains characters that cannot be printed")
-        return mapping
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = str(value).strip()
+        if not text or len(text) > MAX_CLEAR_VALUE_CHARS or not text.isprintable():
+            raise ValidationError(f"must have 1 to {MAX_CLEAR_VALUE_CHARS} printable characters")
+        return text
 
 
 class DateFormats(Choice):
@@ -85,28 +90,6 @@ class DateFormats(Choice):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return value
-
-
-class DateFormatsParameter(Choice):
-    """A date format, or a JSON object with the formats of some dates."""
-
-    def described(self, reference: dict[str, Any]) -> dict[str, Any]:
-        """A format, or the text of an object."""
-        return {"anyOf": [reference, {"type": "string", "pattern": r"^\s*\{"}]}
-
-    def deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
-        """The format, or a mapping of fields to formats; ValidationError for anything else."""
-        try:
-            formats = json.loads(value) if isinstance(value, str) else None
-        except (ValueError, RecursionError):
-            formats = None
-        if not isinstance(formats, dict):
-            return super().deserialize(value, *args, **kwargs)
-        for field, date_format in formats.items():
-            if field not in DATE_FIELDS:
-                raise ValidationError(f"names {field[:50]!r}, which is not one of {', '.join(DATE_FIELDS)}")
-            super().deserialize(date_format)
-        return formats
 
 
 class UploadOptionsSchema(Schema):
@@ -138,7 +121,7 @@ class UploadOptionsSchema(Schema):
     )
     columns = ColumnMapping(
         metadata=about(
-            f"A JSON object of at most {MAX_MAPPED_COLUMNS} entries that maps column names of the file to "
+            f"A JSON object of at most {MAX_ENTRIES} entries that maps column names of the file to "
             "fields, or to `metadata.` and a key. By default the parent's, or else every column is mapped by "
             "its name.",
             examples=['{"Asset Tag": "identifier"}'],
@@ -173,6 +156,38 @@ class UploadOptionsSchema(Schema):
         metadata=about(
             f"What a failed row does to the others. By default the parent's, or else `{DEFAULTS.on_error}`."
         ),
+    )
+    defaults = DefaultValues(
+        metadata=about(
+            f"A JSON object of at most {MAX_ENTRIES} entries with the values of absent columns and empty "
+            "cells, by fields, or `metadata.` and a key. Dates are written as YYYY-MM-DD, or as `today`: the "
+            "date in UTC on which the job is created. With `on_conflict=update` only new assets get these "
+            "values. By default the parent's, or else none.",
+            examples=['{"type": "asset", "valid_from": "today"}'],
+        )
+    )
+    identifiers = Choice(
+        IDENTIFIERS_CHOICE,
+        metadata=about(
+            "Where identifiers come from; `generate` needs `on_conflict=error`. By default the parent's, or "
+            f"else `{DEFAULTS.identifiers}`."
+        ),
+    )
+    empty = Choice(
+        EMPTY_CHOICE,
+        metadata=about(
+            "What an empty cell does to an asset that is updated; `clear` needs `on_conflict=update`. By "
+            f"default the parent's, or else `{DEFAULTS.empty}`."
+        ),
+    )
+    clear_value = ClearValue(
+        metadata=about(
+            "The text of a cell that removes the value of an asset that is updated; it needs "
+            "`on_conflict=update`. By default the parent's, or else none.",
+            minLength=1,
+            maxLength=MAX_CLEAR_VALUE_CHARS,
+            examples=["#N/A"],
+        )
     )
     parent_job_id = fields.UUID(
         metadata=about(
@@ -218,6 +233,17 @@ class JobOptionsSchema(AnswerSchema):
         ON_CONFLICT_CHOICE, metadata=about("What becomes of a row whose identifier an asset has already.")
     )
     on_error = Choice(ON_ERROR_CHOICE, metadata=about("What a failed row does to the others."))
+    defaults = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        metadata=about("The values of absent columns and empty cells, with the date in place of `today`."),
+    )
+    identifiers = Choice(IDENTIFIERS_CHOICE, metadata=about("Where identifiers come from."))
+    empty = Choice(EMPTY_CHOICE, metadata=about("What an empty cell does to an asset that is updated."))
+    clear_value = fields.String(
+        allow_none=True,
+        metadata=about("The text of a cell that removes the value of an asset; null if no text does."),
+    )
 
     def dump(self, stored: Mapping[str, Any], *, many: bool | None = None) -> Any:
         """The options in force: an option that the job has not stored has its default."""

@@ -1,7 +1,7 @@
 """The rules of an asset's fields: text → a value, or the reason why it is not one."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -53,34 +53,51 @@ class FieldError(Exception):
 CheckedColumn = tuple[Sequence[Any], Mapping[int, str]]
 
 
-class Rule(Protocol):
-    """The rule of a field. Called with a cell, it returns the cell's value, or raises FieldError.
+class ColumnRule(Protocol):
+    """The rule of a column: `explain` returns the reason for a code that `column` reported for a cell."""
 
-    `column` checks all cells of a column, which is faster; `explain` then returns the reason for a code that
-    it reported.
-    """
-
-    def __call__(self, cell: str) -> Any: ...
     def column(self, cells: Sequence[str]) -> CheckedColumn: ...
     def explain(self, cell: str, code: str) -> str: ...
 
 
+class Rule(ColumnRule, Protocol):
+    """The rule of a field. Called with a cell, it returns the cell's value, or raises FieldError.
+
+    `column` checks all cells of a column, which is faster.
+    """
+
+    def __call__(self, cell: str) -> Any: ...
+
+
 def rules(
-    date_formats: Mapping[str, str], *, partial: bool = False, accept_numbers: bool = True
+    date_formats: Mapping[str, str],
+    *,
+    partial: bool = False,
+    accept_numbers: bool = True,
+    optional: Container[str] = (),
 ) -> dict[str, Rule]:
     """The rule of each field, in the order in which a row's errors are listed: that of FIELDS.
 
-    `date_formats` has the format of each date. A row of a `partial` file needs no more than its identifier.
+    `date_formats` has the format of each date. A row of a `partial` file needs no more than its identifier;
+    no row needs a field that is `optional`.
     """
-    needed = not partial
+
+    def needed(field: str) -> bool:
+        return field not in optional and (field == "identifier" or not partial)
+
     return {
-        "identifier": Text(MAX_IDENTIFIER_CHARS, required=True, visible=True, accept_numbers=accept_numbers),
-        "name": Text(MAX_NAME_CHARS, required=needed),
-        "type": Recurring(_type, required=needed),
+        "identifier": Text(
+            MAX_IDENTIFIER_CHARS,
+            required=needed("identifier"),
+            visible=True,
+            accept_numbers=accept_numbers,
+        ),
+        "name": Text(MAX_NAME_CHARS, required=needed("name")),
+        "type": Recurring(_type, required=needed("type")),
         "description": Text(MAX_DESCRIPTION_CHARS, required=False),
-        "valid_from": Recurring(_date(date_formats["valid_from"]), required=needed),
+        "valid_from": Recurring(_date(date_formats["valid_from"]), required=needed("valid_from")),
         "valid_to": Recurring(_date(date_formats["valid_to"]), required=False),
-        "is_active": Recurring(_boolean, required=needed),
+        "is_active": Recurring(_boolean, required=needed("is_active")),
     }
 
 

@@ -9,7 +9,8 @@ from itertools import compress
 from typing import Any, NamedTuple
 
 from bulkimport.assets import fields
-from bulkimport.assets.fields import METADATA, FieldError, Rule
+from bulkimport.assets.blank_cells import BlankCells
+from bulkimport.assets.fields import METADATA, ColumnRule, FieldError
 from bulkimport.assets.row_errors import (
     MAX_ERRORS_PER_ROW,
     Occurrences,
@@ -28,7 +29,7 @@ class CheckedRows:
     """Rows that keep every rule that can be checked without the database, in the order of the file.
 
     `columns` has the values of each field, and METADATA as mappings; None is an empty cell, which in a
-    partial file leaves the stored value as it is.
+    partial file leaves the stored value as it is. CLEARED, and None in METADATA, remove the stored value.
     """
 
     rows: Sequence[int]
@@ -37,6 +38,15 @@ class CheckedRows:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def divided(self) -> "tuple[CheckedRows, CheckedRows]":
+        """The rows that have an identifier, and those that do not."""
+        blank = {place for place, identifier in enumerate(self.columns["identifier"]) if identifier is None}
+        return self._less(blank), self._less(set(range(len(self))) - blank)
+
+    def _less(self, places: Set[int]) -> "CheckedRows":
+        rows, lines, *columns = _without(places, self.rows, self.lines, *self.columns.values())
+        return CheckedRows(rows, lines, dict(zip(self.columns, columns, strict=True)))
 
     def identifier(self, row: int) -> str:
         """The identifier in the row of this number."""
@@ -82,7 +92,8 @@ class RowRules:
     """The rules for files with these columns, and dates of these formats, by their fields.
 
     A row of a `partial` file needs no more than its identifier. `accept_numbers`: whether an identifier or
-    metadata may look like a number that a spreadsheet has shortened.
+    metadata may look like a number that a spreadsheet has shortened. `blank_cells` is what cells without a
+    value mean.
     """
 
     def __init__(
@@ -92,19 +103,29 @@ class RowRules:
         date_formats: Mapping[str, str] = fields.ISO_DATES,
         partial: bool = False,
         accept_numbers: bool = False,
+        blank_cells: BlankCells = BlankCells(),  # noqa: B008 - frozen
     ) -> None:
         self._width = len(columns)
-        self._metadata = [
-            (target.removeprefix(METADATA_PREFIX), place)
-            for place, target in enumerate(columns)
-            if target and target.startswith(METADATA_PREFIX)
-        ]
-        self._rules = fields.rules(date_formats, partial=partial, accept_numbers=accept_numbers)
-        self._metadata_rule = fields.metadata_rule(accept_numbers=accept_numbers)
+        metadata = [target for target in columns if target and target.startswith(METADATA_PREFIX)]
+        metadata += [name for name in blank_cells.metadata if name not in metadata]
+        field_rules = fields.rules(
+            date_formats,
+            partial=partial,
+            accept_numbers=accept_numbers,
+            optional=blank_cells.optional,
+        )
+        metadata_rule = fields.metadata_rule(accept_numbers=accept_numbers)
         # A field without a column reads an empty cell that is added at the end of the row.
         self._places = {
-            field: columns.index(field) if field in columns else self._width for field in self._rules
+            name: columns.index(name) if name in columns else self._width
+            for name in (*field_rules, *metadata)
         }
+
+        def rule(name: str, plain: ColumnRule) -> ColumnRule:
+            return blank_cells.rule(name, plain, has_column=name in columns)
+
+        self._rules = {name: rule(name, plain) for name, plain in field_rules.items()}
+        self._metadata = {name: rule(name, metadata_rule) for name in metadata}
 
     def check(self, read: Records) -> CheckResult:
         """Check these rows column by column, which is several times as fast as row by row.
@@ -151,25 +172,27 @@ class RowRules:
         """The columns of CheckedRows for rows of the right width; adds what is wrong to `faults`."""
         texts = [*zip(*cells, strict=True), ("",) * len(cells)]
 
-        def check(field: str, rule: Rule, place: int) -> Sequence[Any]:
-            column = texts[place]
+        def check(field: str, rule: ColumnRule) -> Sequence[Any]:
+            column = texts[self._places[field]]
             values, codes = rule.column(column)
             faults.add(field, column, codes, lambda at: rule.explain(column[at], codes[at]))
             return values
 
-        columns = {field: check(field, rule, self._places[field]) for field, rule in self._rules.items()}
-        metadata = [check(METADATA_PREFIX + key, self._metadata_rule, place) for key, place in self._metadata]
+        columns = {field: check(field, rule) for field, rule in self._rules.items()}
+        metadata = [check(name, rule) for name, rule in self._metadata.items()]
         columns[METADATA] = self._documents(metadata) if metadata else [{}] * len(cells)
         misordered = dict(_misordered(columns["valid_from"], columns["valid_to"]))
         order_codes = {at: fault.code for at, fault in misordered.items()}
-        faults.add("valid_to", texts[self._places["valid_to"]], order_codes, lambda at: misordered[at].reason)
+        end_cells, ends = texts[self._places["valid_to"]], columns["valid_to"]
+        shown = {at: end_cells[at].strip() or ends[at].isoformat() for at in misordered}  # or the default
+        faults.add("valid_to", shown, order_codes, lambda at: misordered[at].reason)
         return columns
 
-    def _documents(self, columns: Sequence[Sequence[str | None]]) -> list[dict[str, str]]:
-        """The metadata of each row, without keys whose cells are empty."""
-        keys = [key for key, _ in self._metadata]
+    def _documents(self, columns: Sequence[Sequence[str | None]]) -> list[dict[str, str | None]]:
+        """The metadata of each row, without keys whose cells are empty; None removes a key."""
+        keys = [name.removeprefix(METADATA_PREFIX) for name in self._metadata]
         return [
-            {key: value for key, value in zip(keys, values, strict=True) if value}
+            {key: value or None for key, value in zip(keys, values, strict=True) if value is not None}
             for values in zip(*columns, strict=True)
         ]
 
@@ -190,9 +213,13 @@ class _Faults:
         return self._kept.keys()
 
     def add(
-        self, field: str, cells: Sequence[str], codes: Mapping[int, str], explain: Callable[[int], str]
+        self,
+        field: str,
+        cells: Sequence[str] | Mapping[int, str],
+        codes: Mapping[int, str],
+        explain: Callable[[int], str],
     ) -> None:
-        """Add the faults of a field: `codes` by the places of the rows."""
+        """Add the faults of a field: `cells` and `codes` by the places of the rows."""
         rows, kept = self._rows, self._kept
         for at, code in codes.items():
             row, count = rows[at], kept[at]
@@ -205,9 +232,9 @@ class _Faults:
 def _identified(
     faults: _Faults, rows: Sequence[int], lines: Sequence[int], identifiers: Sequence[str]
 ) -> Identified:
-    """The rows that have faults, but none in their identifier."""
+    """The rows that have faults, and an identifier without one."""
     unknown = {row for (_, field), at in faults.occurrences.items() if field == "identifier" for row in at}
-    places = [place for place in sorted(faults.places) if rows[place] not in unknown]
+    places = [place for place in sorted(faults.places) if identifiers[place] and rows[place] not in unknown]
     return Identified(
         [rows[place] for place in places],
         [lines[place] for place in places],

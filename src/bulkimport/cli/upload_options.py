@@ -55,6 +55,22 @@ UPLOAD_OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "type": click.Choice(("continue", "abort")),
         "help": "Whether to import the good rows if others fail. Default: continue.",
     },
+    "defaults": {
+        "metavar": "JSON",
+        "help": """Values for absent columns and empty cells: '{"type": "asset", "valid_from": "today"}'.""",
+    },
+    "identifiers": {
+        "type": click.Choice(("file", "generate")),
+        "help": "Whether to generate identifiers where the file has none: ASSET-0001, … Default: file.",
+    },
+    "empty": {
+        "type": click.Choice(("keep", "clear")),
+        "help": "Whether an empty cell keeps or clears a value, with --on-conflict update. Default: keep.",
+    },
+    "clear_value": {
+        "metavar": "TEXT",
+        "help": "A cell that clears a value, such as #N/A, with --on-conflict update. Default: none.",
+    },
     "parent_job_id": {
         "metavar": "ID",
         "help": "The job whose failed rows the file contains. Default: the one named in its column _job.",

@@ -8,14 +8,15 @@ transaction, and is dropped if another job's chunk comes first.
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 from uuid import UUID
 
+from bulkimport.assets.blank_cells import BlankCells, default_value
 from bulkimport.assets.row_errors import Occurrences, RowError, first_of_each_row, occurrences
-from bulkimport.assets.rows import CheckedRows, Identified, RowRules
+from bulkimport.assets.rows import NO_ROWS, CheckedRows, Identified, RowRules
 from bulkimport.csvfile import records
 from bulkimport.csvfile.header import Columns
-from bulkimport.jobs.options import UPDATE, Options
+from bulkimport.jobs.options import CLEAR, GENERATE, UPDATE, Options
 from bulkimport.store import row_errors, staging
 from bulkimport.store.chunks import StoredChunk
 from bulkimport.telemetry import metrics
@@ -25,11 +26,14 @@ from bulkimport.telemetry import metrics
 class CheckedChunk:
     """The good rows and the kept errors of the others, each also in the form that the statements take.
 
+    `unnumbered` has the good rows whose identifiers are to be generated; they are not in `good`.
     `occurrences` has all errors; `identified` are the others whose identifier is valid.
     """
 
     good: CheckedRows
     staged: staging.Staging
+    unnumbered: staging.Staging
+    unnumbered_rows: int
     errors: Sequence[RowError]
     stored_errors: row_errors.NewErrors
     occurrences: Occurrences
@@ -45,6 +49,10 @@ class CheckedChunk:
             occurrences=occurrences(errors, self.occurrences),
         )
 
+    def __len__(self) -> int:
+        """How many good rows there are, with an identifier or without."""
+        return len(self.good) + self.unnumbered_rows
+
 
 @metrics.stage("check")
 def check(chunk: StoredChunk, columns: Columns, options: Options) -> CheckedChunk:
@@ -54,6 +62,7 @@ def check(chunk: StoredChunk, columns: Columns, options: Options) -> CheckedChun
         date_formats=options.date_formats,
         partial=options.on_conflict == UPDATE,
         accept_numbers=options.accept_numbers,
+        blank_cells=_blank_cells(options),
     )
     read = records.read(
         chunk.body, delimiter=options.delimiter, first_row=chunk.first_row, first_line=chunk.first_line
@@ -61,8 +70,34 @@ def check(chunk: StoredChunk, columns: Columns, options: Options) -> CheckedChun
     if chunk.only_rows is not None:
         read = read.only(set(chunk.only_rows))
     good, errors, occurred, identified = rules.check(read)
-    staged = staging.arrays(good.rows, good.columns)
-    return CheckedChunk(good, staged, errors, row_errors.arrays(errors), occurred, identified)
+    unnumbered = NO_ROWS
+    if options.identifiers == GENERATE:
+        good, unnumbered = good.divided()
+    return CheckedChunk(
+        good,
+        staging.arrays(good.rows, good.columns),
+        staging.arrays(unnumbered.rows, unnumbered.columns),
+        len(unnumbered),
+        errors,
+        row_errors.arrays(errors),
+        occurred,
+        identified,
+    )
+
+
+def default_values(options: Options) -> dict[str, Any]:
+    """The values of the options' defaults."""
+    return {name: default_value(name, text) for name, text in options.defaults.items()}
+
+
+def _blank_cells(options: Options) -> BlankCells:
+    """What blank cells mean; which rows create assets and so have defaults may not be known yet."""
+    return BlankCells(
+        {} if options.on_conflict == UPDATE else default_values(options),
+        generate_identifiers=options.identifiers == GENERATE,
+        clear_empty=options.empty == CLEAR,
+        clear_value=options.clear_value,
+    )
 
 
 class Lookahead:

@@ -1,5 +1,7 @@
 """A chunk becomes assets and row errors, in the caller's transaction."""
 
+from dataclasses import replace
+
 from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.assets.row_errors import occurrences
@@ -61,10 +63,14 @@ def _resolve(
     cursor: Cursor, job: Job, claim: Claim, options: Options, checked: CheckedChunk
 ) -> conflicts.Resolution:
     if options.dry_run or claim.only_check:
-        return conflicts.rehearse(cursor, claim, checked, options.on_conflict)
+        return conflicts.rehearse(cursor, claim, checked, options)
     if options.on_conflict == SKIP:
         return conflicts.insert_or_skip(cursor, claim, checked)
     if options.on_conflict == UPDATE:
-        return conflicts.insert_or_update(cursor, claim, checked)
+        return conflicts.insert_or_update(cursor, claim, checked, options)
     met_conflicts = any(entry["code"] in conflicts.CODES for entry in job.error_summary)
-    return conflicts.insert(cursor, claim, checked, hopeful=not met_conflicts)
+    resolution = conflicts.insert(cursor, claim, checked, hopeful=not met_conflicts)
+    if not checked.unnumbered_rows:
+        return resolution
+    numbered = conflicts.number(cursor, claim, checked, options)
+    return replace(resolution, created=resolution.created + numbered)

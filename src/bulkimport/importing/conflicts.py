@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 from psycopg2.extensions import cursor as Cursor
 
+from bulkimport.assets.blank_cells import in_columns
 from bulkimport.assets.row_errors import RowError, row_error
-from bulkimport.importing.check import CheckedChunk
-from bulkimport.jobs.options import ERROR, SKIP, UPDATE
-from bulkimport.store import reverting, staged_assets, staging
+from bulkimport.importing.check import CheckedChunk, default_values
+from bulkimport.jobs.options import ERROR, SKIP, UPDATE, Options
+from bulkimport.store import asset_numbers, reverting, staged_assets, staging
 from bulkimport.store.queue import Claim
 
 DUPLICATE_IN_FILE, ALREADY_EXISTS = CODES = ("duplicate_in_file", "already_exists")
@@ -55,14 +56,14 @@ def insert_or_skip(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resol
     return Resolution(created, skipped=len(checked.good) - len(errors) - created, errors=errors)
 
 
-def insert_or_update(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resolution:
+def insert_or_update(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Options) -> Resolution:
     """Create assets, and change the existing ones as their rows say."""
     staging.stage(cursor, checked.staged)
     errors = _drop_repeated(cursor, claim, checked)
     staged_assets.lock_held(cursor, account_id=claim.account_id)
-    errors += _drop_unfit(cursor, claim, checked)
+    errors += _drop_unfit(cursor, claim, checked, options)
     reverting.note(cursor, account_id=claim.account_id, job_id=claim.job_id)
-    updated = staged_assets.update_staged(cursor, account_id=claim.account_id)
+    updated = staged_assets.update_staged(cursor, account_id=claim.account_id, clears=options.clears)
     staging.discard(cursor, updated)
     created = staged_assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id)
     if created + len(updated) + len({error.row for error in errors}) != len(checked.good):
@@ -70,8 +71,24 @@ def insert_or_update(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Res
     return Resolution(created, len(updated), errors=errors)
 
 
-def rehearse(cursor: Cursor, claim: Claim, checked: CheckedChunk, on_conflict: str) -> Resolution:
+def number(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Options) -> int:
+    """Create assets with generated identifiers; return how many.
+
+    The counter is the last thing that a chunk locks, so that other imports of the account wait for no more
+    than this.
+    """
+    identifiers = asset_numbers.take(
+        cursor, account_id=claim.account_id, count=checked.unnumbered_rows, above=options.numbers_above
+    )
+    rows = {**checked.unnumbered, "identifier": staging.array_of_texts(identifiers)}
+    if not staged_assets.insert_all(cursor, account_id=claim.account_id, job_id=claim.job_id, rows=rows):
+        raise InterferenceError("an asset was created with an identifier that was being generated")
+    return checked.unnumbered_rows
+
+
+def rehearse(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Options) -> Resolution:
     """What would become of the rows, without writing to the assets."""
+    on_conflict = options.on_conflict
     staging.stage(cursor, checked.staged)
     errors: list[RowError] = []
     if on_conflict == ERROR:
@@ -79,10 +96,10 @@ def rehearse(cursor: Cursor, claim: Claim, checked: CheckedChunk, on_conflict: s
         errors += _drop(cursor, [_refusal(row, checked, ALREADY_TAKEN) for row in held])
     errors += _drop_repeated(cursor, claim, checked)
     if on_conflict == UPDATE:
-        errors += _drop_unfit(cursor, claim, checked)
+        errors += _drop_unfit(cursor, claim, checked, options)
     held_rows = len(staged_assets.held(cursor, account_id=claim.account_id))
     return Resolution(
-        created=len(checked.good) - len({error.row for error in errors}) - held_rows,
+        created=len(checked) - len({error.row for error in errors}) - held_rows,
         updated=held_rows if on_conflict == UPDATE else 0,
         skipped=held_rows if on_conflict == SKIP else 0,
         errors=errors,
@@ -124,8 +141,11 @@ def _drop_repeated(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> list[
     return _drop(cursor, [_refusal(row.row, checked, _duplicate(row.first_row)) for row in repeated])
 
 
-def _drop_unfit(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> list[RowError]:
-    """Drop rows that lack what a new asset needs, or would make an asset end before it begins."""
+def _drop_unfit(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Options) -> list[RowError]:
+    """Complete rows for new assets; drop those that still lack something, or end before they begin."""
+    if options.defaults or options.clears:
+        defaults = in_columns(default_values(options))
+        staged_assets.complete(cursor, account_id=claim.account_id, defaults=defaults)
     incomplete = staged_assets.incomplete(cursor, account_id=claim.account_id)
     misordered = staged_assets.misordered(cursor, account_id=claim.account_id)
     errors = [

@@ -18,8 +18,9 @@ from bulkimport.csvfile.records import Record, fitted
 from bulkimport.csvfile.spooled_chunks import SpooledChunks, spooled
 from bulkimport.database.connections import Database
 from bulkimport.errors import Refusal
-from bulkimport.jobs.options import DateFormat, Options, RequestedOptions, date_format
-from bulkimport.store import accounts, chunks, jobs, queue
+from bulkimport.jobs.options import GENERATE, DateFormat, Options, RequestedOptions, date_format
+from bulkimport.store import accounts, chunks, jobs, queue, server
+from bulkimport.store.asset_numbers import HighestNumber
 from bulkimport.store.jobs import Receipt
 
 
@@ -72,12 +73,15 @@ def cut(
     )
     columns = csv_file.map_columns(options.columns, options.required_fields)
     on_row, decide_date_format = _date_format(options, columns)
+    highest = HighestNumber()
+    if options.identifiers == GENERATE and "identifier" in columns:
+        on_row.append(_adding_identifier(highest, columns))
     if job_column:
         on_row.append(job_column.require_same)
     with spooled(
         csv_file, chunk_rows=limits.chunk_rows, max_rows=limits.max_rows, on_row=on_row
     ) as spooled_chunks:
-        options = replace(options, date_format=decide_date_format())
+        options = replace(options, date_format=decide_date_format(), numbers_above=highest.number)
         yield CutFile(options, csv_file.header, columns, parent_id, spooled_chunks)
 
 
@@ -103,7 +107,7 @@ def store(
             job_id=job_id,
             total_rows=file.chunks.rows,
             blank_rows=file.chunks.blank_rows,
-            options=file.options.stored(),
+            options=file.options.dated(server.today(cursor)).stored(),
             header=file.header,
             columns=file.columns,
             ignored_columns=[asdict(column) for column in header.ignored_columns(file.header, file.columns)],
@@ -187,10 +191,12 @@ def _date_format(options: Options, columns: Columns) -> tuple[list[OnRow], Calla
     evidence = {field: FormatEvidence() for field, name in formats.items() if name == dates.AUTO}
     if not evidence:
         return [], lambda: options.date_format
-    return [_adding_dates(evidence, columns)], lambda: date_format({**formats, **dates.decide(evidence)})
+    return [_adding_dates(evidence, columns, options)], lambda: date_format(
+        {**formats, **dates.decide(evidence)}
+    )
 
 
-def _adding_dates(evidence: Mapping[str, FormatEvidence], columns: Columns) -> OnRow:
+def _adding_dates(evidence: Mapping[str, FormatEvidence], columns: Columns, options: Options) -> OnRow:
     """Returns a function that adds the dates of a row, if its cells are in their columns."""
     width = len(columns)
     adds = [(columns.index(field), seen.add) for field, seen in evidence.items() if field in columns]
@@ -199,6 +205,19 @@ def _adding_dates(evidence: Mapping[str, FormatEvidence], columns: Columns) -> O
         cells = record.cells if len(record.cells) == width else fitted(record.cells, width)
         if cells and not record.fault:
             for place, add_cell in adds:
-                add_cell(record.row, cells[place])
+                if cells[place].strip() != options.clear_value:
+                    add_cell(record.row, cells[place])
+
+    return add
+
+
+def _adding_identifier(highest: HighestNumber, columns: Columns) -> OnRow:
+    """Returns a function that adds the identifier of a row, if its cells are in their columns."""
+    width, place = len(columns), columns.index("identifier")
+
+    def add(record: Record) -> None:
+        cells = record.cells if len(record.cells) == width else fitted(record.cells, width)
+        if cells and not record.fault:
+            highest.add(cells[place])
 
     return add

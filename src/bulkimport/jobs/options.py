@@ -1,17 +1,24 @@
 """The options of an import: as requested, and as in force."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import date
 from typing import Any, Self
 from uuid import UUID
 
 from bulkimport.csvfile import dates
 from bulkimport.csvfile.header import DATE_FIELDS, REQUIRED_FIELDS
+from bulkimport.errors import Refusal
 
 ERROR, SKIP, UPDATE = "error", "skip", "update"
 ON_CONFLICT = (ERROR, SKIP, UPDATE)
 CONTINUE, ABORT = "continue", "abort"
 ON_ERROR = (CONTINUE, ABORT)
+FILE, GENERATE = "file", "generate"
+IDENTIFIERS = (FILE, GENERATE)
+KEEP, CLEAR = "keep", "clear"
+EMPTY = (KEEP, CLEAR)
+TODAY = "today"
 
 # One for all dates, or by their fields.
 DateFormat = str | Mapping[str, str]
@@ -19,10 +26,11 @@ DateFormat = str | Mapping[str, str]
 
 @dataclass(frozen=True)
 class Options:
-    """A job's options in force. `columns` maps headers of the file to fields.
+    """A job's options in force.
 
-    `header_row` is the header's row in the spreadsheet. `date_format` is that of all dates, or maps their
-    fields to formats.
+    `header_row` is the header's row in the spreadsheet. `columns` maps headers of the file to fields, and
+    `defaults` fields and `metadata.KEY` to texts. `date_format` is that of all dates, or maps their fields to
+    formats. Generated identifiers have numbers higher than `numbers_above`, which the file itself contains.
     """
 
     charset: str = "utf-8"
@@ -34,6 +42,11 @@ class Options:
     dry_run: bool = False
     on_conflict: str = ERROR
     on_error: str = CONTINUE
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    identifiers: str = FILE
+    empty: str = KEEP
+    clear_value: str | None = None
+    numbers_above: int = 0
 
     @property
     def date_formats(self) -> dict[str, str]:
@@ -43,7 +56,31 @@ class Options:
     @property
     def required_fields(self) -> tuple[str, ...]:
         """The fields that must have a column."""
-        return ("identifier",) if self.on_conflict == UPDATE else REQUIRED_FIELDS
+        required = ("identifier",) if self.on_conflict == UPDATE else REQUIRED_FIELDS
+        generated = ("identifier",) if self.identifiers == GENERATE else ()
+        return tuple(name for name in required if name not in self.defaults and name not in generated)
+
+    @property
+    def clears(self) -> bool:
+        """Whether a cell may clear a value."""
+        return self.empty == CLEAR or self.clear_value is not None
+
+    def require_consistent(self) -> None:
+        """Raise Refusal for an option that `on_conflict` leaves without a meaning."""
+        errors = []
+        if self.identifiers == GENERATE and self.on_conflict != ERROR:
+            errors.append(_conflict("identifiers", f"{GENERATE} needs on_conflict={ERROR}"))
+        if self.empty == CLEAR and self.on_conflict != UPDATE:
+            errors.append(_conflict("empty", f"{CLEAR} needs on_conflict={UPDATE}"))
+        if self.clear_value is not None and self.on_conflict != UPDATE:
+            errors.append(_conflict("clear_value", f"needs on_conflict={UPDATE}"))
+        if errors:
+            raise Refusal("invalid-parameters", "Options contradict each other; see errors.", errors=errors)
+
+    def dated(self, today: date) -> Self:
+        """These options with the date in place of `today` in defaults."""
+        dates_of_job = {name: today.isoformat() for name in DATE_FIELDS if self.defaults.get(name) == TODAY}
+        return replace(self, defaults={**self.defaults, **dates_of_job})
 
     def stored(self) -> dict[str, Any]:
         """The options as the job stores them, in JSON."""
@@ -68,11 +105,22 @@ class RequestedOptions:
     dry_run: bool = False
     on_conflict: str | None = None
     on_error: str | None = None
+    defaults: Mapping[str, str] | None = None
+    identifiers: str | None = None
+    empty: str | None = None
+    clear_value: str | None = None
     parent_job_id: UUID | None = None
 
     def in_force(self, parent: Options, *, charset: str, delimiter: str, header_row: int) -> Options:
-        """These options with what the file is read by; others that are not set are the parent's."""
-        return Options(
+        """These options with what the file is read by; others that are not set are the parent's.
+
+        An option of the parent that has no meaning with another `on_conflict` is not inherited. Raises
+        Refusal if options contradict each other.
+        """
+        on_conflict = self.on_conflict or parent.on_conflict
+        if on_conflict != parent.on_conflict:
+            parent = replace(parent, identifiers=FILE, empty=KEEP, clear_value=None)
+        options = Options(
             charset=charset,
             delimiter=delimiter,
             header_row=header_row,
@@ -80,9 +128,19 @@ class RequestedOptions:
             date_format=date_format(_each(self.date_format or {}, parent.date_formats)),
             accept_numbers=parent.accept_numbers if self.accept_numbers is None else self.accept_numbers,
             dry_run=self.dry_run,
-            on_conflict=self.on_conflict or parent.on_conflict,
+            on_conflict=on_conflict,
             on_error=self.on_error or parent.on_error,
+            defaults=parent.defaults if self.defaults is None else self.defaults,
+            identifiers=self.identifiers or parent.identifiers,
+            empty=self.empty or parent.empty,
+            clear_value=parent.clear_value if self.clear_value is None else self.clear_value,
         )
+        options.require_consistent()
+        return options
+
+
+def _conflict(option: str, reason: str) -> dict[str, str]:
+    return {"field": option, "error": reason}
 
 
 def date_format(formats: Mapping[str, str]) -> DateFormat:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.store.asset_columns import DISTINCT, NAMES, RECURRING, sql_list
+from bulkimport.store.asset_columns import COLUMNS, DISTINCT, NAMES, RECURRING, sql_list
 
 # Used by array_of_texts; neither occurs in a text that PostgreSQL can store.
 SEPARATOR = "\0"
@@ -188,8 +188,9 @@ def arrays(rows: Sequence[int], columns: Mapping[str, Sequence[Any]]) -> Staging
     """The columns of rows as array literals; `rows` are the numbers of the rows in the file.
 
     `columns` has a sequence for each column of NewAsset, with an element per row. Metadata is a mapping in
-    each row; in the other columns None stands for an empty cell. The literals are made here, ahead of time,
-    and not by the driver, which would make them while a transaction waits.
+    each row, in which None stands for a key to remove; in the other columns None stands for an empty cell,
+    and CLEARED for a value to remove. The literals are made here, ahead of time, and not by the driver, which
+    would make them while a transaction waits.
     """
     documents = [json.dumps(metadata) if metadata else None for metadata in columns["metadata"]]
     places: dict[tuple[Any, ...], int] = {}
@@ -197,13 +198,16 @@ def arrays(rows: Sequence[int], columns: Mapping[str, Sequence[Any]]) -> Staging
         places.setdefault(combination, len(places) + 1)
         for combination in zip(*(columns[name] for name in RECURRING), documents, strict=True)
     ]
-    names = (*RECURRING, "metadata")
-    recurring = list(zip(*places, strict=True)) or [()] * len(names)
+    *recurring, metadata = list(zip(*places, strict=True)) or [()] * (len(RECURRING) + 1)
     return {
         "import_row": array_of_numbers(rows),
         "alike": array_of_numbers(alike),
         **{name: array_of_texts(columns[name]) for name in ("identifier", *DISTINCT)},
-        **{name: array_of_recurring(values) for name, values in zip(names, recurring, strict=True)},
+        **{
+            name: array_of_recurring(values, empty=COLUMNS[name].cleared)
+            for name, values in zip(RECURRING, recurring, strict=True)
+        },
+        "metadata": array_of_recurring(metadata),
     }
 
 
@@ -212,9 +216,12 @@ def array_of_numbers(numbers: Iterable[int]) -> str:
     return _array(map(str, numbers))
 
 
-def array_of_recurring(values: Sequence[str | datetime | bool | None]) -> str:
-    """The literal of an array with few different values, such as dates: each is converted once."""
-    written = {value: _quoted(None if value is None else str(value)) for value in set(values)}
+def array_of_recurring(values: Sequence[str | datetime | bool | None], *, empty: str = "") -> str:
+    """The literal of an array with few different values, such as dates: each is converted once.
+
+    `empty` is written in place of an empty text.
+    """
+    written = {value: _quoted(None if value is None else str(value) or empty) for value in set(values)}
     return _array(map(written.__getitem__, values))
 
 
