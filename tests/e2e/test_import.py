@@ -110,4 +110,4 @@ def test_a_file_that_is_not_ours_is_read_with_options(service: Service) -> None:
         "header_row": 3,
         "accept_numbers": True,
     }
-    assert job["options"]["date_format"] == {"valid_from": "M/D/YY", "valid_to": "DD-Mon-YYYY"}
+    assert job["options"]["date_formats"] == {"valid_from": "M/D/YY", "valid_to": "DD-Mon-YYYY"}
