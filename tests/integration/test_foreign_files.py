@@ -42,17 +42,19 @@ def failed_rows(importer: Importer, job: dict[str, Any]) -> bytes:
 def test_dates_may_be_written_in_many_ways(
     importer: Importer, valid_from: str, valid_to: str, date_format: str, in_force: str | dict[str, str]
 ) -> None:
+    formats = dict.fromkeys(("valid_from", "valid_to"), in_force) if isinstance(in_force, str) else in_force
     file = HEADER + f"A,b,device,,{valid_from},{valid_to},yes\n" + f"B,b,gadget,,{valid_from},x,yes\n"
     job = importer.run(file.encode(), date_format=date_format)
     assert importer.assets(*DATES) == [(True, True)]
-    assert job["options"]["date_format"] == in_force
+    assert job["options"]["date_formats"] == formats
+    assert job["options"]["date_format"] == formats["valid_from"]
 
     retried = accepted(post(importer, job["job_id"], "retry"))
     importer.work()
-    assert importer.job(retried)["options"]["date_format"] == in_force
+    assert importer.job(retried)["options"]["date_formats"] == formats
     fixed = failed_rows(importer, job).replace(b"gadget", b"device").replace(b",x,", b",,")
     job = importer.run(fixed)
-    assert (counts(job), job["options"]["date_format"]) == ({"created": 1}, in_force)
+    assert (counts(job), job["options"]["date_formats"]) == ({"created": 1}, formats)
 
 
 def test_a_date_that_cannot_be_decided_is_refused_with_what_was_tried(importer: Importer) -> None:

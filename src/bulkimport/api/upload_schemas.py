@@ -7,7 +7,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from bulkimport.api.json_parameters import MAX_ENTRIES, ColumnMapping, DateFormatsParameter, DefaultValues
 from bulkimport.csvfile import dates
-from bulkimport.csvfile.header import DATE_FIELDS, DELIMITERS
+from bulkimport.csvfile.header import DELIMITERS
 from bulkimport.csvfile.heading import MAX_HEADER_ROW
 from bulkimport.jobs.options import EMPTY, IDENTIFIERS, ON_CONFLICT, ON_ERROR, Options, RequestedOptions
 from bulkimport.web.schemas import AnswerSchema, BooleanParameter, Choice, Enumeration, TextField, about
@@ -80,18 +80,6 @@ class ClearValue(TextField[str]):
         return text
 
 
-class DateFormats(Choice):
-    """A date format, or an object with the format of each date."""
-
-    def described(self, reference: dict[str, Any]) -> dict[str, Any]:
-        """A format, or an object of formats."""
-        each: dict[str, Any] = dict.fromkeys(DATE_FIELDS, reference)
-        return {"anyOf": [reference, {"type": "object", "properties": each, "additionalProperties": False}]}
-
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
-        return value
-
-
 class UploadOptionsSchema(Schema):
     """The options of an upload."""
 
@@ -131,8 +119,8 @@ class UploadOptionsSchema(Schema):
         DATE_FORMAT,
         metadata=about(
             "How dates are written: one format, or a JSON object with that of `valid_from`, of `valid_to` or "
-            f"of both. By default the parent's, or else `{DEFAULTS.date_format}`.",
-            examples=["DD/MM/YYYY", '{"valid_from": "DD/MM/YYYY", "valid_to": "auto"}'],
+            'of both, such as `{"valid_from": "DD/MM/YYYY", "valid_to": "auto"}`. '
+            f"By default the parent's, or else `{DEFAULTS.date_format}`.",
         ),
     )
     accept_numbers = BooleanParameter(
@@ -211,6 +199,13 @@ class UploadFormSchema(UploadOptionsSchema):
     )
 
 
+class DateFormatsSchema(AnswerSchema):
+    """The date format of each column with dates."""
+
+    valid_from = Choice(DATE_FORMAT, metadata=about("How the dates of `valid_from` are written."))
+    valid_to = Choice(DATE_FORMAT, metadata=about("How the dates of `valid_to` are written."))
+
+
 class JobOptionsSchema(AnswerSchema):
     """The options that a job uses."""
 
@@ -222,8 +217,11 @@ class JobOptionsSchema(AnswerSchema):
         values=fields.String(),
         metadata=about("Which field each of these columns is mapped to; the others are mapped by name."),
     )
-    date_format = DateFormats(
-        DATE_FORMAT, metadata=about("How dates are written; an object if the columns have different formats.")
+    date_format = Choice(
+        DATE_FORMAT, metadata=about("How dates are written; if that differs by column, in `valid_from`.")
+    )
+    date_formats = fields.Nested(
+        DateFormatsSchema, metadata=about("How the dates of each column are written.")
     )
     accept_numbers = fields.Boolean(
         metadata=about("Whether identifiers and metadata may look like numbers that a spreadsheet damaged.")
@@ -247,7 +245,8 @@ class JobOptionsSchema(AnswerSchema):
 
     def dump(self, stored: Mapping[str, Any], *, many: bool | None = None) -> Any:
         """The options in force: an option that the job has not stored has its default."""
-        return super().dump(Options.from_stored(stored), many=many)
+        options = Options.from_stored(stored)
+        return super().dump(options, many=many) | {"date_format": options.date_formats["valid_from"]}
 
 
 class AcceptedSchema(AnswerSchema):

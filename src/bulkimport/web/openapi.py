@@ -136,7 +136,7 @@ def _enumeration(
     if enumeration.name not in schemas.schemas:
         schemas.schema(enumeration.name, component)
     reference: dict[str, Any] = schemas.get_ref("schema", enumeration.name)
-    return field.described(reference)
+    return reference
 
 
 def _add_components(spec: APISpec) -> None:

@@ -43,10 +43,6 @@ class Choice(fields.String):
         super().__init__(validate=validate.OneOf(list(enumeration.texts)), **kwargs)
         self.enumeration = enumeration
 
-    def described(self, reference: dict[str, Any]) -> dict[str, Any]:
-        """The schema in OpenAPI; `reference` is that of the enumeration."""
-        return reference
-
 
 class TextField(fields.Field[T]):
     """A value written as text, in JSON and in query parameters; in OpenAPI a string."""
