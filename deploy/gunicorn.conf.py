@@ -17,10 +17,34 @@ from bulkimport import settings as environment
 from bulkimport.errors import OperatorError
 from bulkimport.telemetry import logs
 
+
+def require_usable_key(pem: str) -> None:
+    """Raise SystemExit unless the key can be used: for an error in a worker, gunicorn logs a traceback.
+
+    A child reads the key, because workers would inherit the modules that this imports.
+    """
+    child = os.fork()
+    if child == 0:
+        from bulkimport.auth import keys
+
+        try:
+            keys.from_pem(pem)
+        except OperatorError as error:
+            sys.stderr.write(f"bulkimport: {error}\n")
+            os._exit(1)
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        raise SystemExit(1)
+
+
 try:
     settings = environment.load()
+    settings.require_database_url()
+    settings.require_jwt_key()
 except OperatorError as error:
     raise SystemExit(f"bulkimport: {error}") from error
+if settings.jwt_public_key:
+    require_usable_key(settings.jwt_public_key)
 
 bind = f"{settings.host}:{settings.port}"
 worker_class = "gthread"

@@ -109,7 +109,7 @@ class Service:
             connection.close()
 
     def upload(self, csv: bytes, account_id: int = OWN, options: str = "") -> str:
-        """Hand a file in; the id of its job."""
+        """Upload a file and return the id of its job."""
         status, answer = self.request(
             "POST", f"/api/v1/assets/bulk{options}", csv, account_id, **{"Content-Type": "text/csv"}
         )
@@ -117,7 +117,7 @@ class Service:
         return str(answer["job_id"])
 
     def retry(self, job_id: str) -> str:
-        """Try a job's failed rows again; the id of the new job."""
+        """Retry a job and return the id of the new one."""
         status, answer = self.request("POST", f"/api/v1/assets/bulk/{job_id}/retry")
         assert status == 202, answer
         return str(answer["job_id"])

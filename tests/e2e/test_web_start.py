@@ -38,6 +38,23 @@ def test_web_does_not_start_with_an_invalid_setting_and_says_which(
     assert printed == 'bulkimport: PORT is "eighty"; it must be a whole number from 1 to 65535\n'
 
 
+@pytest.mark.parametrize("command", [WEB, GUNICORN], ids=["web", "gunicorn"])
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [
+        ({"JWT_SECRET": ""}, "JWT_SECRET is not set, nor is JWT_PUBLIC_KEY"),
+        ({"JWT_SECRET": "", "JWT_PUBLIC_KEY": "abc"}, "JWT_PUBLIC_KEY is not a public key in PEM format"),
+        ({"DATABASE_URL": ""}, "DATABASE_URL is not set"),
+    ],
+    ids=["no key", "bad key", "no database"],
+)
+def test_web_does_not_start_without_a_usable_key_and_a_database_and_says_why(
+    service: Service, command: Sequence[str], variables: dict[str, str], reason: str
+) -> None:
+    (line,) = service.output_of_failed_start(command, **variables).splitlines()
+    assert line.startswith(f"bulkimport: {reason}")
+
+
 def test_the_start_is_logged_in_the_format_of_the_other_lines(service: Service) -> None:
     service.start_web(WEB)
     lines = [json.loads(line) for line in service.log.read_text().splitlines()]

@@ -125,6 +125,6 @@ def _fault(field: str, code: str, reason: str, value: object = None) -> dict[str
     return {
         "field": field,
         "code": code,
-        "error": f"{field} {quoted(shown)} {reason}" if shown else f"{field} {reason}",
+        "message": f"{field} {quoted(shown)} {reason}" if shown else f"{field} {reason}",
         "value": shown[:MAX_VALUE_CHARS],
     }

@@ -85,6 +85,15 @@ ANSWER_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "WWW-Authenticate": ("What is wrong with the token", {"type": "string"}),
     "Content-Disposition": ("The file name", {"type": "string"}),
 }
+EXAMPLE_FIELD_ERRORS = {
+    "invalid-parameters": {"field": "on_error", "message": "Must be one of: continue, abort."},
+    "invalid-asset": {
+        "field": "valid_from",
+        "code": "invalid_date",
+        "message": 'valid_from "31/02/2024" is not a date (expected YYYY-MM-DD)',
+        "value": "31/02/2024",
+    },
+}
 ALWAYS_PRESENT = ("ETag", "Location", "X-Request-ID")  # in each answer that may have them
 
 
@@ -266,7 +275,7 @@ def _response_name(names: Sequence[str]) -> str | None:
 def example_problem(name: str) -> dict[str, Any]:
     """The document of a problem of this type, with its cause as the detail."""
     problem_type = PROBLEM_TYPES[name]
-    return {
+    document = {
         "type": f"/problems/{name}",
         "code": name,
         "title": problem_type.title,
@@ -275,6 +284,9 @@ def example_problem(name: str) -> dict[str, Any]:
         "instance": "/api/v1/assets/bulk",
         "request_id": "1d0e6f9c-55f0-4c46-8f0c-0a9f0f4a0d55",
     }
+    if name in EXAMPLE_FIELD_ERRORS:
+        document["errors"] = [EXAMPLE_FIELD_ERRORS[name]]
+    return document
 
 
 def _headers(names: Sequence[str]) -> dict[str, str]:
