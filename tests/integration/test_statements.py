@@ -42,7 +42,6 @@ NOTHING: Mapping[str, Outcome] = {
     "queue.sample": [(0, 0, 0, 0.0)],
     "reverting.last_row": [(2,)],
     "reverting.lock": [(0,)],
-    "staged_assets.lock_held": [(0,)],
     "staged_assets.refused": [(2, None, None)],
     "staged_assets.incomplete": [(2, ["name"])],
 }

@@ -147,6 +147,7 @@ PARAMETERS: dict[str, Any] = {
     "failure": "it did",
     "created": 1,
     "updated": 0,
+    "unchanged": 0,
     "skipped": 0,
     "failed": 0,
     "removed": 0,

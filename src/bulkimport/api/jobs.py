@@ -25,7 +25,7 @@ JOB_QUERY_SCHEMA = JobQuerySchema()
 JOB_PROBLEMS = ("invalid-id", "not-found")
 CACHING = {"Cache-Control": "private, no-cache", "Vary": "Prefer"}
 OUTDATED = ""  # a version that no job has
-REPRESENTATION = "3"  # part of every ETag: increase it when the JSON form of a job changes
+REPRESENTATION = "4"  # part of every ETag: increase it when the JSON form of a job changes
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/v1/assets/bulk")
 blueprint.before_request(access.authenticate)

@@ -26,12 +26,13 @@ def import_chunk(cursor: Cursor, job: Job, claim: Claim, options: Options, looka
     _store_errors(cursor, claim, checked, resolution)
     errors = sorted([*checked.errors, *resolution.errors], key=lambda error: error.row)
     return Outcome(
-        resolution.created,
-        resolution.updated,
-        resolution.skipped,
-        len({error.row for error in errors}),
-        errors,
-        occurrences(resolution.errors, checked.occurrences),
+        created=resolution.created,
+        updated=resolution.updated,
+        unchanged=resolution.unchanged,
+        skipped=resolution.skipped,
+        failed=len({error.row for error in errors}),
+        errors=errors,
+        occurrences=occurrences(resolution.errors, checked.occurrences),
     )
 
 

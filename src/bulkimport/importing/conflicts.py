@@ -20,10 +20,11 @@ class InterferenceError(Exception):
 
 @dataclass(frozen=True)
 class Resolution:
-    """How many rows created an asset, changed one, or were skipped; each of the others has an error."""
+    """How many rows created an asset, changed one, changed nothing or were skipped; others have errors."""
 
     created: int = 0
     updated: int = 0
+    unchanged: int = 0
     skipped: int = 0
     errors: list[RowError] = field(default_factory=list)
 
@@ -55,18 +56,20 @@ def insert_or_skip(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resol
 
 
 def insert_or_update(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resolution:
-    """Create assets, and change the existing ones as their rows say."""
+    """Create assets, and change the existing ones as their rows say; unless that changes nothing."""
     staging.stage(cursor, checked.staged)
     errors = _drop_repeated(cursor, claim, checked)
-    staged_assets.lock_held(cursor, account_id=claim.account_id)
+    unchanged = staged_assets.lock_held(cursor, account_id=claim.account_id)
+    staging.discard(cursor, unchanged)
     errors += _drop_unfit(cursor, claim, checked)
     reverting.note(cursor, account_id=claim.account_id, job_id=claim.job_id)
     updated = staged_assets.update_staged(cursor, account_id=claim.account_id)
     staging.discard(cursor, updated)
     created = staged_assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id)
-    if created + len(updated) + len({error.row for error in errors}) != len(checked.good):
+    failed = len({error.row for error in errors})
+    if created + len(updated) + len(unchanged) + failed != len(checked.good):
         raise InterferenceError("an asset was created or deleted between two statements")
-    return Resolution(created, len(updated), errors=errors)
+    return Resolution(created, len(updated), len(unchanged), errors=errors)
 
 
 def rehearse(cursor: Cursor, claim: Claim, checked: CheckedChunk, on_conflict: str) -> Resolution:
@@ -77,12 +80,15 @@ def rehearse(cursor: Cursor, claim: Claim, checked: CheckedChunk, on_conflict: s
         held = staged_assets.held(cursor, account_id=claim.account_id)
         errors += _drop(cursor, [_already_exists(row, checked) for row in held])
     errors += _drop_repeated(cursor, claim, checked)
+    unchanged = 0
     if on_conflict == UPDATE:
         errors += _drop_unfit(cursor, claim, checked)
+        unchanged = len(staged_assets.unchanged(cursor, account_id=claim.account_id))
     held_rows = len(staged_assets.held(cursor, account_id=claim.account_id))
     return Resolution(
         created=len(checked.good) - len({error.row for error in errors}) - held_rows,
-        updated=held_rows if on_conflict == UPDATE else 0,
+        updated=held_rows - unchanged if on_conflict == UPDATE else 0,
+        unchanged=unchanged,
         skipped=held_rows if on_conflict == SKIP else 0,
         errors=errors,
     )

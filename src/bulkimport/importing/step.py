@@ -54,7 +54,7 @@ def import_next(cursor: Cursor, claim: Claim, lookahead: Lookahead, stopping: Ca
     else:
         outcome = import_chunk(cursor, job, claim, options, lookahead)
         if claim.only_check:
-            outcome = replace(outcome, created=0, updated=0, skipped=_good(outcome))
+            outcome = replace(outcome, created=0, updated=0, unchanged=0, skipped=_good(outcome))
         elif outcome.failed:
             chunks.set_handled(
                 cursor, account_id=claim.account_id, job_id=claim.job_id, number=claim.next_chunk
@@ -109,7 +109,10 @@ def _import_all(
             raise CancelledError
         staging.clear(cursor)
         total = Outcome(
-            total.created + outcome.created, total.updated + outcome.updated, total.skipped + outcome.skipped
+            created=total.created + outcome.created,
+            updated=total.updated + outcome.updated,
+            unchanged=total.unchanged + outcome.unchanged,
+            skipped=total.skipped + outcome.skipped,
         )
     return total
 
@@ -129,6 +132,7 @@ def _record(cursor: Cursor, job: Job, claim: Claim, options: Options, outcome: O
         job_id=job_id,
         created=outcome.created,
         updated=outcome.updated,
+        unchanged=outcome.unchanged,
         skipped=outcome.skipped,
         failed=outcome.failed,
         removed=outcome.removed,
@@ -164,7 +168,7 @@ def _nothing_imported(failed: int, total: int) -> str:
 
 
 def _good(outcome: Outcome) -> int:
-    return outcome.created + outcome.updated + outcome.skipped
+    return outcome.created + outcome.updated + outcome.unchanged + outcome.skipped
 
 
 def _in_job(error: RowError) -> dict[str, object]:

@@ -45,6 +45,7 @@ class Job:
     failed_rows: int
     created_rows: int | None
     updated_rows: int | None
+    unchanged_rows: int
     skipped_rows: int | None
     removed_rows: int | None
     blank_rows: int | None

@@ -138,31 +138,64 @@ def held(cursor: Cursor, *, account_id: int) -> list[int]:
     return [row for (row,) in cursor]
 
 
+# What a column of `asset` becomes: an empty cell leaves the stored value as it is, and metadata is merged.
+MERGED = "coalesce(staged.{column}, asset.{column})"
+MERGED_METADATA = "asset.metadata || coalesce(staged.metadata, '{}')"
+IS_UNCHANGED = (
+    f"({sql_list('asset.{column}')}, asset.metadata)"
+    f" IS NOT DISTINCT FROM ({sql_list(MERGED)}, {MERGED_METADATA})"
+)
+
 # In order of the identifier, so that of two imports that change the same assets one waits for the other, and
-# they never deadlock. Until the assets are changed, the locks keep them as they were checked.
-LOCK_HELD = """
+# they never deadlock. Until the assets are changed, the locks keep them as they were checked. An asset that
+# another transaction changed while this one waited is compared as it is then.
+LOCK_HELD = f"""
 /* staged_assets.lock_held */
-SELECT count(*)
+SELECT staged.import_row
 FROM (
-    SELECT identifier
+    SELECT *
     FROM asset_staging
     ORDER BY identifier
 ) AS staged
 CROSS JOIN LATERAL (
-    SELECT 1
+    SELECT *
     FROM trakrf.assets
     WHERE account_id = %(account_id)s
       AND identifier = staged.identifier
       AND deleted_at IS NULL
     LIMIT 1
     FOR NO KEY UPDATE
-) AS held
+) AS asset
+WHERE {IS_UNCHANGED}
 """
 
 
-def lock_held(cursor: Cursor, *, account_id: int) -> None:
-    """Lock the assets that update_staged will change."""
+def lock_held(cursor: Cursor, *, account_id: int) -> list[int]:
+    """Lock the assets whose identifiers are staged; return the rows that would not change theirs."""
     cursor.execute(LOCK_HELD, {"account_id": account_id})
+    return [row for (row,) in cursor]
+
+
+UNCHANGED = f"""
+/* staged_assets.unchanged */
+SELECT staged.import_row
+FROM asset_staging AS staged
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM trakrf.assets
+    WHERE account_id = %(account_id)s
+      AND identifier = staged.identifier
+      AND deleted_at IS NULL
+    LIMIT 1
+) AS asset
+WHERE {IS_UNCHANGED}
+"""
+
+
+def unchanged(cursor: Cursor, *, account_id: int) -> list[int]:
+    """The staged rows that would not change the asset whose identifier they have."""
+    cursor.execute(UNCHANGED, {"account_id": account_id})
+    return [row for (row,) in cursor]
 
 
 MISSING = sql_list("CASE WHEN staged.{column} IS NULL THEN '{column}' END", REQUIRED)
@@ -216,14 +249,13 @@ def misordered(cursor: Cursor, *, account_id: int) -> list[Misordered]:
     return [Misordered(*row) for row in cursor]
 
 
-# An empty cell leaves the stored value as it is; metadata is merged into the stored metadata. The rows of the
-# table are named by ctid, which cannot change: the assets are locked.
-SET_TO_STAGED = sql_list("{column} = coalesce(staged.{column}, asset.{column})")
+# The rows of the table are named by ctid, which cannot change: the assets are locked.
+SET_TO_STAGED = sql_list(f"{{column}} = {MERGED}")
 UPDATE_STAGED = f"""
 /* staged_assets.update_staged */
 UPDATE trakrf.assets AS asset
 SET {SET_TO_STAGED},
-    metadata   = asset.metadata || coalesce(staged.metadata, '{{}}'),
+    metadata   = {MERGED_METADATA},
     updated_at = now(),
     version    = asset.version + 1
 FROM asset_staging AS staged
