@@ -37,6 +37,7 @@ PARAMETER = re.compile(r"%\((\w+)\)s")
 # staged and has no asset.
 NOTHING: Mapping[str, Outcome] = {
     "chunks.undone": [(0, 0)],
+    "plans.count": [(0,)],
     "queue.count": [(0,)],
     "queue.position": [(1,)],
     "queue.sample": [(0, 0, 0, 0.0)],

@@ -33,6 +33,7 @@ OPERATIONS: dict[tuple[str, str], tuple[object, int]] = {
     ("GET", BULK + "/{job_id}"): (None, 200),
     ("GET", BULK + "/{job_id}/errors"): (None, 200),
     ("GET", BULK + "/{job_id}/failed-rows.csv"): (None, 200),
+    ("GET", BULK + "/{job_id}/changes"): (None, 409),  # it is not a dry run
     ("POST", ASSETS): (ASSET, 201),
     ("PUT", ASSETS + "/{asset_id}"): (ASSET | {"identifier": "A"}, 200),
     ("PATCH", ASSETS + "/{asset_id}"): ({"name": "Mine"}, 200),

@@ -70,6 +70,11 @@ INSERT INTO trakrf.bulk_import_changes (account_id, job_id, row_number, asset_id
 VALUES (%(account)s, %(parent)s, 3, %(changed_asset)s, 2, 'Notebook', 'device', '2024-01-15', true, '{}'),
        (%(account)s, %(job)s,    3, %(changed_asset)s, 2, 'Notebook', 'device', '2024-01-15', true, '{}');
 
+INSERT INTO trakrf.bulk_import_plans (account_id, job_id, number, first_row, last_row, created_rows,
+                                      updated_rows, unchanged_rows, skipped_rows, rows, identifiers,
+                                      asset_ids, versions, changes)
+VALUES (%(account)s, %(job)s, 1, 7, 7, 1, 0, 0, 0, '{7}', '{N}', '{NULL}', '{NULL}', '{NULL}');
+
 INSERT INTO trakrf.bulk_import_finished (account_id, job_id, finished_at)
 VALUES (%(account)s, %(parent)s, '2020-01-01'), (%(account)s, %(failed)s, now()),
        (%(account)s, %(cancelled)s, 'infinity');
@@ -85,7 +90,10 @@ PARAMETERS: dict[str, Any] = {
     "parent_id": PARENT,
     **dict.fromkeys(("after_id", "after_identifier", "before_id", "before_time"), None),
     "after_position": 0,
+    "action": None,
     "after_row": 0,
+    "until_row": 10,
+    "on_conflict": "update",
     "first_row": 2,
     "last_row": 99,
     "row": 4,

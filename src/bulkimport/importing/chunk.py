@@ -6,6 +6,7 @@ from bulkimport.assets.rows import occurrences
 from bulkimport.importing import conflicts
 from bulkimport.importing.check import CheckedChunk, Lookahead, check
 from bulkimport.importing.outcome import Outcome
+from bulkimport.importing.plan import plan_chunk
 from bulkimport.jobs.options import SKIP, UPDATE, Options
 from bulkimport.store import chunks, row_errors
 from bulkimport.store.jobs import Job
@@ -58,8 +59,10 @@ def _read(cursor: Cursor, claim: Claim, number: int) -> chunks.StoredChunk:
 def _resolve(
     cursor: Cursor, job: Job, claim: Claim, options: Options, checked: CheckedChunk
 ) -> conflicts.Resolution:
-    if options.dry_run or claim.only_check:
+    if claim.only_check:
         return conflicts.rehearse(cursor, claim, checked, options.on_conflict)
+    if options.dry_run:
+        return plan_chunk(cursor, claim, checked, options.on_conflict)
     if options.on_conflict == SKIP:
         return conflicts.insert_or_skip(cursor, claim, checked)
     if options.on_conflict == UPDATE:

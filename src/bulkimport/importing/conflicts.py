@@ -7,7 +7,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.assets.rows import RowError, row_error
 from bulkimport.importing.check import CheckedChunk
-from bulkimport.jobs.options import ERROR, SKIP, UPDATE
+from bulkimport.jobs.options import ERROR, UPDATE
 from bulkimport.store import reverting, staged_assets, staging
 from bulkimport.store.queue import Claim
 
@@ -73,25 +73,19 @@ def insert_or_update(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Res
 
 
 def rehearse(cursor: Cursor, claim: Claim, checked: CheckedChunk, on_conflict: str) -> Resolution:
-    """What would become of the rows, without writing to the assets."""
+    """Find the rows that an import would refuse, without writing to the assets.
+
+    The other rows are left in the staging table, and count as skipped.
+    """
     staging.stage(cursor, checked.staged)
     errors: list[RowError] = []
     if on_conflict == ERROR:
         held = staged_assets.held(cursor, account_id=claim.account_id)
         errors += _drop(cursor, [_already_exists(row, checked) for row in held])
     errors += _drop_repeated(cursor, claim, checked)
-    unchanged = 0
     if on_conflict == UPDATE:
         errors += _drop_unfit(cursor, claim, checked)
-        unchanged = len(staged_assets.unchanged(cursor, account_id=claim.account_id))
-    held_rows = len(staged_assets.held(cursor, account_id=claim.account_id))
-    return Resolution(
-        created=len(checked.good) - len({error.row for error in errors}) - held_rows,
-        updated=held_rows - unchanged if on_conflict == UPDATE else 0,
-        unchanged=unchanged,
-        skipped=held_rows if on_conflict == SKIP else 0,
-        errors=errors,
-    )
+    return Resolution(skipped=len(checked.good) - len({error.row for error in errors}), errors=errors)
 
 
 def _drop_repeated(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> list[RowError]:

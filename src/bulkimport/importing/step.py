@@ -53,13 +53,11 @@ def import_next(cursor: Cursor, claim: Claim, lookahead: Lookahead, stopping: Ca
         claim = replace(claim, next_chunk=claim.chunks - 1)
     else:
         outcome = import_chunk(cursor, job, claim, options, lookahead)
-        if claim.only_check:
-            outcome = replace(outcome, created=0, updated=0, unchanged=0, skipped=_good(outcome))
-        elif outcome.failed:
+        if (outcome.failed or options.dry_run) and not claim.only_check:
             chunks.set_handled(
                 cursor, account_id=claim.account_id, job_id=claim.job_id, number=claim.next_chunk
             )
-        else:
+        elif not claim.only_check:
             _delete_chunk(cursor, claim)
     return replace(outcome, job_status=_record(cursor, job, claim, options, outcome))
 
@@ -118,7 +116,10 @@ def _import_all(
 
 
 def _delete_chunk(cursor: Cursor, claim: Claim) -> None:
-    """Delete a chunk of which every row was imported; others are kept, for the download of failed rows."""
+    """Delete a chunk of which every row was imported.
+
+    Others are kept: those with failed rows for their download, and those of a dry run to be applied.
+    """
     chunks.delete(cursor, account_id=claim.account_id, job_id=claim.job_id, number=claim.next_chunk)
 
 
@@ -165,10 +166,6 @@ def _nothing_imported(failed: int, total: int) -> str:
         "rows conflicted with assets that others changed meanwhile, and with on_error=abort nothing was "
         "imported; upload the file again"
     )
-
-
-def _good(outcome: Outcome) -> int:
-    return outcome.created + outcome.updated + outcome.unchanged + outcome.skipped
 
 
 def _in_job(error: RowError) -> dict[str, object]:

@@ -135,7 +135,7 @@ def _require_undone(cursor: Cursor, account_id: int, job: Job) -> Undone:
     if job.processed_rows == 0 and undone.rows < job.total_rows:
         instead = f"retry job {job.parent_job_id} again" if job.parent_job_id else "upload the file again"
         raise Refusal("nothing-to-retry", f"The job ended before its rows were copied; {instead}.")
-    if not undone.chunks:
+    if not undone.rows:
         raise Refusal("nothing-to-retry", "No row failed, and every row was reached.")
     return undone
 

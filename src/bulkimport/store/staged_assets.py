@@ -176,28 +176,6 @@ def lock_held(cursor: Cursor, *, account_id: int) -> list[int]:
     return [row for (row,) in cursor]
 
 
-UNCHANGED = f"""
-/* staged_assets.unchanged */
-SELECT staged.import_row
-FROM asset_staging AS staged
-CROSS JOIN LATERAL (
-    SELECT *
-    FROM trakrf.assets
-    WHERE account_id = %(account_id)s
-      AND identifier = staged.identifier
-      AND deleted_at IS NULL
-    LIMIT 1
-) AS asset
-WHERE {IS_UNCHANGED}
-"""
-
-
-def unchanged(cursor: Cursor, *, account_id: int) -> list[int]:
-    """The staged rows that would not change the asset whose identifier they have."""
-    cursor.execute(UNCHANGED, {"account_id": account_id})
-    return [row for (row,) in cursor]
-
-
 MISSING = sql_list("CASE WHEN staged.{column} IS NULL THEN '{column}' END", REQUIRED)
 ANY_IS_MISSING = sql_list("staged.{column} IS NULL", REQUIRED, " OR ")
 INCOMPLETE = f"""

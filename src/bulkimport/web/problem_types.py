@@ -183,6 +183,17 @@ PROBLEM_TYPES = {
         "The job has already been reverted",
         "Another job is reverting this one or has reverted it; `detail` names that job. Follow it instead.",
     ),
+    "not-a-plan": ProblemType(
+        409,
+        "The job has no plan",
+        "Only a dry run that is completed has a plan of what an import would do. Upload the file with "
+        "`dry_run=true`.",
+    ),
+    "plan-expired": ProblemType(
+        409,
+        "The plan is no longer stored",
+        "The dry run's plan or its file has been removed. Upload the file again.",
+    ),
     "identifier-taken": ProblemType(
         409,
         "The identifier is taken",
