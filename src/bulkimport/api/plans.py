@@ -5,7 +5,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response
 
-from bulkimport.api import ids
+from bulkimport.api.jobs import require_job
 from bulkimport.api.plan_schemas import PlanPageSchema, PlanQuerySchema
 from bulkimport.jobs import plans as dry_runs
 from bulkimport.store import plans
@@ -43,20 +43,20 @@ def changes(job_id: str) -> Response:
     not null: for each page at most 10,000 rows are searched.
     """
     query: dict[str, Any] = parameters.of_request(PLAN_QUERY_SCHEMA)
-    account_id, parsed_id = access.principal().account_id, ids.job_id(job_id)
+    account_id, job = access.principal().account_id, require_job(job_id)
     with access.reading() as cursor:
-        dry_runs.require(cursor, account_id=account_id, job_id=parsed_id)
+        dry_runs.require(cursor, job, account_id=account_id)
     if (query.get("format") or preferred_format()) == "csv":
         body = dry_runs.changes_csv(
             access.database(),
             account_id=account_id,
-            job_id=parsed_id,
+            job_id=job.id,
             action=query.get("action"),
             formula_safe=query["formula_safe"],
         )
-        response = csv_attachment(body, f"changes-{parsed_id}.csv")
+        response = csv_attachment(body, f"changes-{job.id}.csv")
     else:
-        response = _page(parsed_id, query)
+        response = _page(job.id, query)
     response.vary.add("Accept")
     return response
 

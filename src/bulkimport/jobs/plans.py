@@ -18,20 +18,16 @@ PAGE_ROWS = 5_000
 COLUMNS = ("row", "identifier", "action", "field", "from", "to")
 
 
-def require(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
-    """The job, if it is a dry run whose plan is stored; otherwise Refusal."""
-    job = jobs.get(cursor, account_id=account_id, job_id=job_id)
-    if job is None:
-        raise Refusal("not-found", f"There is no job {job_id}.")
+def require(cursor: Cursor, job: Job, *, account_id: int) -> None:
+    """Raise Refusal unless the job is a dry run whose plan is stored."""
     if job.kind != jobs.IMPORT or not Options.from_stored(job.options).dry_run:
         raise Refusal("not-a-plan", "The job is not a dry run. Upload the file with dry_run=true.")
     if job.status not in jobs.FINAL_STATUSES:
         raise Refusal("job-unfinished", f"The dry run is {job.status}; wait until it is finished.")
     if job.status != jobs.COMPLETED:
         raise Refusal("not-a-plan", f"The dry run is {job.status}: nothing would be imported.")
-    if plans.count(cursor, account_id=account_id, job_id=job_id) != job.processed_rows - job.failed_rows:
+    if plans.count(cursor, account_id=account_id, job_id=job.id) != job.processed_rows - job.failed_rows:
         raise Refusal("plan-expired", "The plan of this dry run is not stored. Upload the file again.")
-    return job
 
 
 def changes_csv(
