@@ -36,6 +36,7 @@ PARAMETER = re.compile(r"%\((\w+)\)s")
 # What a statement that always answers something says where there is nothing. The last two speak of what is
 # staged and has no asset.
 NOTHING: Mapping[str, Outcome] = {
+    "chunks.numbers": [(None, None)],
     "chunks.undone": [(0, 0)],
     "plans.count": [(0,)],
     "queue.count": [(0,)],

@@ -40,6 +40,7 @@ OPERATIONS: dict[tuple[str, str], tuple[object, int]] = {
     ("DELETE", ASSETS + "/{asset_id}"): (None, 204),
     ("POST", BULK): (csv_of("N"), 202),
     ("POST", BULK + "/{job_id}/cancel"): (None, 409),  # it is finished
+    ("POST", BULK + "/{job_id}/apply"): (None, 409),  # it is not a dry run
     ("POST", BULK + "/{job_id}/retry"): (None, 202),
     ("POST", BULK + "/{job_id}/revert"): (None, 202),
     ("DELETE", BULK + "/{job_id}"): (None, 204),

@@ -152,8 +152,8 @@ class JobSchema(AnswerSchema):
     parent_job_id = fields.UUID(
         allow_none=True,
         metadata=about(
-            "The job that this one retries, reverts or fixes rows of; null if there is none, or it has been "
-            "deleted."
+            "The job that this one retries, reverts or fixes rows of, or whose plan it applies; null if "
+            "there is none, or it has been deleted."
         ),
     )
     created_by = fields.String(
@@ -163,7 +163,7 @@ class JobSchema(AnswerSchema):
     file = fields.Nested(
         JobFileSchema,
         allow_none=True,
-        metadata=about("The uploaded file; null for a retry or a revert."),
+        metadata=about("The uploaded file; null for a retry, a revert or an applied plan."),
     )
     request_id = fields.String(
         allow_none=True, metadata=about(f"X-Request-ID of the request that created the job; {BY_HAND}.")

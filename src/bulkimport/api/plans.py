@@ -1,17 +1,23 @@
 """A dry run's plan over HTTP."""
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
+from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.api.jobs import require_job
+from bulkimport.api import ids
+from bulkimport.api.jobs import etag, require_job
+from bulkimport.api.new_job import ACCEPTED, accepted, limits, receipt
 from bulkimport.api.plan_schemas import PlanPageSchema, PlanQuerySchema
 from bulkimport.jobs import plans as dry_runs
 from bulkimport.store import plans
+from bulkimport.store.jobs import Job
 from bulkimport.web import access, parameters
+from bulkimport.web.idempotency import KEY_PROBLEMS, Answer, answer_once
 from bulkimport.web.operations import CSV, Success, operation
 from bulkimport.web.pagination import page_answer
+from bulkimport.web.problems import Problem
 from bulkimport.web.responses import csv_attachment, preferred_format
 
 PLAN_PAGE_SCHEMA = PlanPageSchema()
@@ -59,6 +65,47 @@ def changes(job_id: str) -> Response:
         response = _page(job.id, query)
     response.vary.add("Accept")
     return response
+
+
+@blueprint.post("/<job:job_id>/apply")
+@operation(
+    "applyPlan",
+    {202: ACCEPTED},
+    headers=("If-Match", "Idempotency-Key"),
+    problems=(
+        *(*PLAN_PROBLEMS, *KEY_PROBLEMS, "plan-applied", "plan-empty", "precondition-failed"),
+        "too-many-jobs",
+    ),
+)
+def apply(job_id: str) -> Response:
+    """Do what a dry run has planned, as a new job; assets that were changed since are left as they are."""
+    account_id, parsed_id, new_job_id = access.principal().account_id, ids.job_id(job_id), uuid4()
+
+    def act(cursor: Cursor) -> Answer:
+        dry_run = dry_runs.lock(cursor, account_id=account_id, job_id=parsed_id)
+        _require_match(dry_run)
+        dry_runs.apply(
+            cursor,
+            limits(),
+            dry_run,
+            account_id=account_id,
+            new_job_id=new_job_id,
+            receipt=receipt(),
+        )
+        return accepted(new_job_id, "The plan will be applied")
+
+    return answer_once(act, creates_job=new_job_id)
+
+
+def _require_match(dry_run: Job) -> None:
+    """A problem if the request has If-Match without the ETag of the dry run."""
+    current = etag(dry_run.version)
+    if "If-Match" in request.headers and not request.if_match.contains(current.strip('"')):
+        raise Problem(
+            "precondition-failed",
+            f"The plan is not the one that was read: its ETag is {current}. Read it again.",
+            headers={"ETag": current},
+        )
 
 
 def _page(job_id: UUID, query: dict[str, Any]) -> Response:

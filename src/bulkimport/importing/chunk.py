@@ -4,6 +4,7 @@ from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.assets.rows import occurrences
 from bulkimport.importing import conflicts
+from bulkimport.importing.apply import apply_chunk
 from bulkimport.importing.check import CheckedChunk, Lookahead, check
 from bulkimport.importing.outcome import Outcome
 from bulkimport.importing.plan import plan_chunk
@@ -19,8 +20,8 @@ def import_chunk(cursor: Cursor, job: Job, claim: Claim, options: Options, looka
     columns = tuple(job.columns)
     checked = lookahead.take(claim.job_id, claim.next_chunk)
     if checked is None:
-        checked = check(_read(cursor, claim, claim.next_chunk), columns, options)
-    following = None if claim.is_last_chunk else _read(cursor, claim, claim.next_chunk + 1)
+        checked = check(_read(cursor, job, claim.next_chunk, claim.account_id), columns, options)
+    following = None if claim.is_last_chunk else _read(cursor, job, claim.next_chunk + 1, claim.account_id)
     if following:
         lookahead.begin(claim.job_id, claim.next_chunk + 1, following, columns, options)
     resolution = _resolve(cursor, job, claim, options, checked)
@@ -51,14 +52,16 @@ def _store_errors(
 
 
 @metrics.stage("read")
-def _read(cursor: Cursor, claim: Claim, number: int) -> chunks.StoredChunk:
-    return chunks.require(cursor, account_id=claim.account_id, job_id=claim.job_id, number=number)
+def _read(cursor: Cursor, job: Job, number: int, account_id: int) -> chunks.StoredChunk:
+    return chunks.require(cursor, account_id=account_id, job_id=job.plan_id or job.id, number=number)
 
 
 @metrics.stage("insert")
 def _resolve(
     cursor: Cursor, job: Job, claim: Claim, options: Options, checked: CheckedChunk
 ) -> conflicts.Resolution:
+    if job.plan_id:
+        return apply_chunk(cursor, claim, job.plan_id, checked)
     if claim.only_check:
         return conflicts.rehearse(cursor, claim, checked, options.on_conflict)
     if options.dry_run:

@@ -53,12 +53,7 @@ def import_next(cursor: Cursor, claim: Claim, lookahead: Lookahead, stopping: Ca
         claim = replace(claim, next_chunk=claim.chunks - 1)
     else:
         outcome = import_chunk(cursor, job, claim, options, lookahead)
-        if (outcome.failed or options.dry_run) and not claim.only_check:
-            chunks.set_handled(
-                cursor, account_id=claim.account_id, job_id=claim.job_id, number=claim.next_chunk
-            )
-        elif not claim.only_check:
-            _delete_chunk(cursor, claim)
+        _keep_or_delete_chunk(cursor, job, claim, options, outcome)
     return replace(outcome, job_status=_record(cursor, job, claim, options, outcome))
 
 
@@ -115,11 +110,23 @@ def _import_all(
     return total
 
 
-def _delete_chunk(cursor: Cursor, claim: Claim) -> None:
-    """Delete a chunk of which every row was imported.
+def _keep_or_delete_chunk(cursor: Cursor, job: Job, claim: Claim, options: Options, outcome: Outcome) -> None:
+    """Keep a chunk that will be needed: for the download of failed rows, a retry, or to apply its plan."""
+    account_id, job_id, number = claim.account_id, claim.job_id, claim.next_chunk
+    if job.plan_id and outcome.failed:
+        chunks.copy_handled(
+            cursor, account_id=account_id, job_id=job_id, number=number, parent_id=job.plan_id
+        )
+    elif job.plan_id or claim.only_check:
+        return
+    elif outcome.failed or options.dry_run:
+        chunks.set_handled(cursor, account_id=account_id, job_id=job_id, number=number)
+    else:
+        _delete_chunk(cursor, claim)
 
-    Others are kept: those with failed rows for their download, and those of a dry run to be applied.
-    """
+
+def _delete_chunk(cursor: Cursor, claim: Claim) -> None:
+    """Delete a chunk of which every row was imported."""
     chunks.delete(cursor, account_id=claim.account_id, job_id=claim.job_id, number=claim.next_chunk)
 
 

@@ -1,17 +1,21 @@
-"""A dry run's plan: whether there is one, and its rows as CSV."""
+"""A dry run's plan: whether there is one, its application as a new job, and its rows as CSV."""
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from uuid import UUID
 
+from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.csvfile.writer import LineWriter
 from bulkimport.database.connections import Database
 from bulkimport.errors import Refusal
+from bulkimport.jobs import intake
+from bulkimport.jobs.intake import Limits
 from bulkimport.jobs.options import Options
-from bulkimport.store import jobs, plans
-from bulkimport.store.jobs import Job
+from bulkimport.store import chunks, jobs, plans
+from bulkimport.store.jobs import Job, Receipt
 from bulkimport.store.plans import PlannedRow
 
 PAGE_ROWS = 5_000
@@ -28,6 +32,53 @@ def require(cursor: Cursor, job: Job, *, account_id: int) -> None:
         raise Refusal("not-a-plan", f"The dry run is {job.status}: nothing would be imported.")
     if plans.count(cursor, account_id=account_id, job_id=job.id) != job.processed_rows - job.failed_rows:
         raise Refusal("plan-expired", "The plan of this dry run is not stored. Upload the file again.")
+
+
+def lock(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
+    """Lock a dry run whose plan is stored, and return it; Refusal if it is not one."""
+    jobs.lock(cursor, account_id=account_id, job_id=job_id)
+    job = jobs.get(cursor, account_id=account_id, job_id=job_id)
+    if job is None:
+        raise Refusal("not-found", f"There is no job {job_id}.")
+    require(cursor, job, account_id=account_id)
+    return job
+
+
+def apply(
+    cursor: Cursor, limits: Limits, dry_run: Job, *, account_id: int, new_job_id: UUID, receipt: Receipt
+) -> None:
+    """Create a job that does what a locked dry run has planned; Refusal if there is nothing to do."""
+    if job_id := plans.find_application(cursor, account_id=account_id, parent_id=dry_run.id):
+        raise Refusal("plan-applied", f"Job {job_id} applies this plan, or has done so.")
+    if not (dry_run.created_rows or dry_run.updated_rows):
+        raise Refusal("plan-empty", "The plan neither creates nor changes an asset.")
+    try:
+        jobs.create(
+            cursor,
+            account_id=account_id,
+            job_id=new_job_id,
+            total_rows=dry_run.total_rows,
+            blank_rows=dry_run.blank_rows or 0,
+            options=replace(Options.from_stored(dry_run.options), dry_run=False).stored(),
+            header=dry_run.header,
+            columns=dry_run.columns,
+            ignored_columns=dry_run.ignored_columns,
+            parent_job_id=dry_run.id,
+            applies_plan=True,
+            receipt=receipt,
+        )
+    except UniqueViolation as error:
+        raise Refusal("plan-applied", "Another job has just begun to apply this plan.") from error
+    numbers = chunks.numbers(cursor, account_id=account_id, job_id=dry_run.id)
+    intake.enqueue(
+        cursor,
+        limits,
+        account_id=account_id,
+        job_id=new_job_id,
+        chunks=numbers.stop,
+        copies=numbers.start,  # the chunks of a retry are numbered from there
+        next_chunk=numbers.start,
+    )
 
 
 def changes_csv(

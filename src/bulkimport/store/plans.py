@@ -116,17 +116,94 @@ def count(cursor: Cursor, *, account_id: int, job_id: UUID) -> int:
     return int(rows)
 
 
+FIND_APPLICATION = """
+/* plans.find_application */
+SELECT id
+FROM trakrf.bulk_import_jobs
+WHERE account_id    = %(account_id)s
+  AND parent_job_id = %(parent_id)s
+  AND applies_plan
+  AND status        IN ('pending', 'processing', 'completed')
+"""
+
+
+def find_application(cursor: Cursor, *, account_id: int, parent_id: UUID) -> UUID | None:
+    """The job that is applying or has applied the plan of this one, if any; there is at most one."""
+    cursor.execute(FIND_APPLICATION, {"account_id": account_id, "parent_id": parent_id})
+    row = cursor.fetchone()
+    return row[0] if row else None
+
+
+CASE_OF_ACTION = (
+    "CASE WHEN planned.asset_id IS NULL THEN 'create'"
+    " WHEN planned.changes IS NOT NULL THEN 'update'"
+    " WHEN plan.skipped_rows > 0 THEN 'skip'"
+    " ELSE 'unchanged' END"
+)
+
+GET_ACTIONS = f"""
+/* plans.get_actions */
+SELECT planned.row_number, {CASE_OF_ACTION}
+FROM trakrf.bulk_import_plans AS plan
+CROSS JOIN LATERAL unnest(plan.rows, plan.asset_ids, plan.changes) AS planned (row_number, asset_id, changes)
+WHERE plan.account_id = %(account_id)s
+  AND plan.job_id     = %(job_id)s
+  AND plan.number     = %(number)s
+"""  # noqa: S608 - the expression is a constant
+
+
+def get_actions(cursor: Cursor, *, account_id: int, job_id: UUID, number: int) -> dict[int, str]:
+    """One of ACTIONS for each planned row of a chunk, in file order."""
+    cursor.execute(GET_ACTIONS, {"account_id": account_id, "job_id": job_id, "number": number})
+    return dict(cursor.fetchall())
+
+
+# Joined before the sort, so that the assets are locked in order of the identifier, as staged_assets.LOCK_HELD
+# does.
+LOCK_PLANNED = """
+/* plans.lock_planned */
+SELECT planned.import_row
+FROM (
+    SELECT staged.import_row, staged.identifier, planned.asset_id, planned.version
+    FROM trakrf.bulk_import_plans AS plan
+    CROSS JOIN LATERAL unnest(plan.rows, plan.asset_ids, plan.versions)
+        AS planned (row_number, asset_id, version)
+    JOIN asset_staging AS staged
+      ON staged.import_row = planned.row_number
+    WHERE plan.account_id = %(account_id)s
+      AND plan.job_id     = %(job_id)s
+      AND plan.number     = %(number)s
+    ORDER BY staged.identifier
+) AS planned
+LEFT JOIN LATERAL (
+    SELECT id, version
+    FROM trakrf.assets
+    WHERE account_id = %(account_id)s
+      AND identifier = planned.identifier
+      AND deleted_at IS NULL
+    LIMIT 1
+    FOR NO KEY UPDATE
+) AS asset ON true
+WHERE (asset.id, asset.version) IS DISTINCT FROM (planned.asset_id, planned.version)
+"""
+
+
+def lock_planned(cursor: Cursor, *, account_id: int, job_id: UUID, number: int) -> list[int]:
+    """Lock the assets of the staged rows, which a chunk of a plan has.
+
+    Returns the rows whose asset was created, changed or deleted since it was planned, in file order.
+    """
+    cursor.execute(LOCK_PLANNED, {"account_id": account_id, "job_id": job_id, "number": number})
+    return sorted(row for (row,) in cursor)
+
+
 # Only the chunks that have some of these rows are read from where their arrays are stored.
-PAGE = """
+PAGE = f"""
 /* plans.page */
 SELECT row_number, identifier, action, changes::json
 FROM (
     SELECT planned.row_number, planned.identifier, planned.changes,
-           CASE WHEN planned.asset_id IS NULL    THEN 'create'
-                WHEN planned.changes IS NOT NULL THEN 'update'
-                WHEN plan.skipped_rows > 0       THEN 'skip'
-                ELSE 'unchanged'
-           END AS action
+           {CASE_OF_ACTION} AS action
     FROM trakrf.bulk_import_plans AS plan
     CROSS JOIN LATERAL unnest(plan.rows, plan.identifiers, plan.asset_ids, plan.changes)
         AS planned (row_number, identifier, asset_id, changes)
@@ -141,7 +218,7 @@ WHERE %(action)s IS NULL
    OR action = %(action)s
 ORDER BY row_number
 LIMIT %(limit)s
-"""
+"""  # noqa: S608 - the expression is a constant
 
 LAST_ROW = """
 /* plans.last_row */

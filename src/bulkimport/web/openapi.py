@@ -58,7 +58,7 @@ REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         {"type": "string", "pattern": f"^{idempotency.KEY_PATTERN.pattern}$"},
     ),
     "If-None-Match": ("ETags that the caller has; 304 if one of them is current", ETAGS),
-    "If-Match": ("The ETag that the caller has read; 412 if the asset has changed since", ETAGS),
+    "If-Match": ("The ETag that the caller has read; 412 if the asset or plan has changed since", ETAGS),
     "Prefer": (
         "wait=N: answer when the job changes, or after N seconds (at most 30)",
         {"type": "string", "examples": ["wait=30"]},

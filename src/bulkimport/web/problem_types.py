@@ -194,6 +194,17 @@ PROBLEM_TYPES = {
         "The plan is no longer stored",
         "The dry run's plan or its file has been removed. Upload the file again.",
     ),
+    "plan-applied": ProblemType(
+        409,
+        "The plan has already been applied",
+        "Another job is applying the plan of this dry run or has applied it; `detail` names that job. Follow "
+        "it instead.",
+    ),
+    "plan-empty": ProblemType(
+        409,
+        "The plan changes nothing",
+        "No row of the plan would create or change an asset.",
+    ),
     "identifier-taken": ProblemType(
         409,
         "The identifier is taken",
@@ -215,9 +226,9 @@ PROBLEM_TYPES = {
     ),
     "precondition-failed": ProblemType(
         412,
-        "The asset has changed",
-        "The asset was changed after it was read: its ETag is not the one in If-Match. Read the asset "
-        "again, and decide whether your change still applies.",
+        "The asset or plan has changed",
+        "The asset or plan was changed after it was read: its ETag is not the one in If-Match. Read it "
+        "again, and decide whether your request still applies.",
     ),
     "too-large": ProblemType(
         413,
