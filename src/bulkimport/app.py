@@ -3,7 +3,7 @@
 from flask import Flask
 
 from bulkimport import settings as environment
-from bulkimport.api import assets, ids, jobs, long_polling, row_errors, uploads
+from bulkimport.api import assets, ids, jobs, long_polling, plans, row_errors, uploads
 from bulkimport.auth import keys
 from bulkimport.auth.jwks import KeySet
 from bulkimport.auth.keys import FixedKey, KeySource
@@ -62,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(uploads.blueprint)
     app.register_blueprint(jobs.blueprint)
     app.register_blueprint(row_errors.blueprint)
+    app.register_blueprint(plans.blueprint)
     app.register_blueprint(assets.blueprint)
     return app
 

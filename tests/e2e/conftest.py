@@ -122,6 +122,12 @@ class Service:
         assert status == 202, answer
         return str(answer["job_id"])
 
+    def apply(self, job_id: str) -> str:
+        """Apply a dry run's plan; the id of the new job."""
+        status, answer = self.request("POST", f"/api/v1/assets/bulk/{job_id}/apply")
+        assert status == 202, answer
+        return str(answer["job_id"])
+
     def job(self, job_id: str, account_id: int = OWN) -> dict[str, Any]:
         status, job = self.request("GET", f"/api/v1/assets/bulk/{job_id}", account_id=account_id)
         assert status == 200, job

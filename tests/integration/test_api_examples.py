@@ -29,6 +29,12 @@ NUMBERED_HEADER = re.compile(r"^((?:ETag|Link|Location): )(.*)$", re.MULTILINE)
 NUMBER_OR_CURSOR = re.compile(r"cursor=[\w%-]+|\d+")
 COMPARED_BY_TYPE = ("id", "rows_per_second", "next_cursor")
 
+# A file that changes an asset of the job and creates another one.
+PLANNED = (
+    b"identifier,name,type,valid_from,is_active\n"
+    b"TV-023,Meeting room screen,device,2024-01-15,true\nTV-900,Screen,device,2024-01-15,true\n"
+)
+
 CURL = argparse.ArgumentParser(exit_on_error=False, allow_abbrev=False)
 CURL.add_argument("-i", action="store_true", required=True)
 CURL.add_argument("-X", dest="method")
@@ -56,6 +62,8 @@ def _variables(importer: Importer, title: str) -> dict[str, str]:
     variables["JOB"] = _created(importer, "Upload a file", variables)["job_id"]
     if title != WITHOUT_WORKERS:
         importer.work()
+    if "$PLAN" in SECTIONS[title]:
+        variables["PLAN"] = importer.run(PLANNED, dry_run="true", on_conflict="update")["job_id"]
     if "$ASSET" in SECTIONS[title]:
         variables["ASSET"] = str(_created(importer, "Create an asset", variables)["id"])
     return variables

@@ -44,6 +44,7 @@ def test_a_pending_job(client: FlaskClient, web_database: Database) -> None:
         "processed_rows": 0,
         "created_rows": 0,
         "updated_rows": 0,
+        "unchanged_rows": 0,
         "removed_rows": None,
         "skipped_rows": 0,
         "failed_rows": 0,

@@ -108,7 +108,7 @@ def test_a_job_that_is_being_reverted_is_kept(
     db: TestDatabase, importer: Importer, worker_database: Database
 ) -> None:
     importer.run(csv_of(*"ABCDE"))
-    job = importer.run(csv_of(*"ABCDE"), on_conflict="update")
+    job = importer.run(csv_of(*"ABCDE").replace(b"Laptop", b"Phone"), on_conflict="update")
     reverted = importer.client.post(f"{URL}/{job['job_id']}/revert", headers=bearer()).get_json()["job_id"]
     age(db, job["job_id"], 8)
     while retention.purge_some(worker_database, days=7):

@@ -33,12 +33,14 @@ OPERATIONS: dict[tuple[str, str], tuple[object, int]] = {
     ("GET", BULK + "/{job_id}"): (None, 200),
     ("GET", BULK + "/{job_id}/errors"): (None, 200),
     ("GET", BULK + "/{job_id}/failed-rows.csv"): (None, 200),
+    ("GET", BULK + "/{job_id}/changes"): (None, 409),  # it is not a dry run
     ("POST", ASSETS): (ASSET, 201),
     ("PUT", ASSETS + "/{asset_id}"): (ASSET | {"identifier": "A"}, 200),
     ("PATCH", ASSETS + "/{asset_id}"): ({"name": "Mine"}, 200),
     ("DELETE", ASSETS + "/{asset_id}"): (None, 204),
     ("POST", BULK): (csv_of("N"), 202),
     ("POST", BULK + "/{job_id}/cancel"): (None, 409),  # it is finished
+    ("POST", BULK + "/{job_id}/apply"): (None, 409),  # it is not a dry run
     ("POST", BULK + "/{job_id}/retry"): (None, 202),
     ("POST", BULK + "/{job_id}/revert"): (None, 202),
     ("DELETE", BULK + "/{job_id}"): (None, 204),

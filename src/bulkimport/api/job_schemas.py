@@ -61,7 +61,8 @@ class JobSchema(AnswerSchema):
     total_rows = fields.Integer(metadata=about("How many rows there are to process.", minimum=0))
     processed_rows = fields.Integer(
         metadata=about(
-            "How many rows are processed: the created, updated, removed, skipped and failed ones.", minimum=0
+            "How many rows are processed: the created, updated, unchanged, removed, skipped and failed ones.",
+            minimum=0,
         )
     )
     created_rows = fields.Integer(
@@ -71,6 +72,13 @@ class JobSchema(AnswerSchema):
     updated_rows = fields.Integer(
         allow_none=True,
         metadata=about(f"How many rows updated an asset, or in a revert restored one; {BY_HAND}."),
+    )
+    unchanged_rows = fields.Integer(
+        metadata=about(
+            "How many rows with `on_conflict=update` changed nothing in an asset, or with `dry_run` would "
+            "change nothing.",
+            minimum=0,
+        )
     )
     removed_rows = fields.Integer(
         allow_none=True, metadata=about("How many assets a revert removed; null for an import.")
@@ -144,8 +152,8 @@ class JobSchema(AnswerSchema):
     parent_job_id = fields.UUID(
         allow_none=True,
         metadata=about(
-            "The job that this one retries, reverts or fixes rows of; null if there is none, or it has been "
-            "deleted."
+            "The job that this one retries, reverts or fixes rows of, or whose plan it applies; null if "
+            "there is none, or it has been deleted."
         ),
     )
     created_by = fields.String(
@@ -155,7 +163,7 @@ class JobSchema(AnswerSchema):
     file = fields.Nested(
         JobFileSchema,
         allow_none=True,
-        metadata=about("The uploaded file; null for a retry or a revert."),
+        metadata=about("The uploaded file; null for a retry, a revert or an applied plan."),
     )
     request_id = fields.String(
         allow_none=True, metadata=about(f"X-Request-ID of the request that created the job; {BY_HAND}.")

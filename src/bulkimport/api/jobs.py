@@ -25,7 +25,7 @@ JOB_QUERY_SCHEMA = JobQuerySchema()
 JOB_PROBLEMS = ("invalid-id", "not-found")
 CACHING = {"Cache-Control": "private, no-cache", "Vary": "Prefer"}
 OUTDATED = ""  # a version that no job has
-REPRESENTATION = "3"  # part of every ETag: increase it when the JSON form of a job changes
+REPRESENTATION = "4"  # part of every ETag: increase it when the JSON form of a job changes
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/v1/assets/bulk")
 blueprint.before_request(access.authenticate)
@@ -73,7 +73,7 @@ def status(job_id: str) -> Response:
     if known_etag:
         return Response(status=304, headers={**headers, "ETag": known_etag})
     job, position = _job_and_position(parsed_id)
-    headers["ETag"] = _etag(job.version, position)
+    headers["ETag"] = etag(job.version, position)
     if job.status not in jobs.FINAL_STATUSES:
         headers["Retry-After"] = str(estimates.poll_after(job))
     return Response(json.dumps(_document(job, position)), 200, headers, content_type="application/json")
@@ -200,16 +200,17 @@ def _known_etag(job_id: UUID) -> str | None:
     with access.reading() as cursor:
         state = jobs.get_state(cursor, account_id=account_id, job_id=job_id)
         position = _position(cursor, job_id, state)
-    etag = _etag(state.version, position) if state else None
-    return etag if etag and request.if_none_match.contains_weak(etag.strip('"')) else None
+    current = etag(state.version, position) if state else None
+    return current if current and request.if_none_match.contains_weak(current.strip('"')) else None
 
 
-def _etag(version: str, position: int | None) -> str:
+def etag(version: str, position: int | None = None) -> str:
+    """The ETag of a job's JSON form; `position` is the one in the queue, None unless the job is pending."""
     return f'"{version}.{position or 0}.{REPRESENTATION}"'
 
 
-def _known_version(etag: str | None) -> str | None:
+def _known_version(known_etag: str | None) -> str | None:
     """The version that the caller has: that of a current ETag, or OUTDATED for any other, or None."""
-    if etag:
-        return etag.strip('"').partition(".")[0]
+    if known_etag:
+        return known_etag.strip('"').partition(".")[0]
     return OUTDATED if request.if_none_match else None

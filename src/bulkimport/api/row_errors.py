@@ -1,6 +1,6 @@
 """A job's row errors and failed rows over HTTP."""
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from bulkimport.api.jobs import require_job
 from bulkimport.api.row_error_schemas import ErrorPageSchema, ErrorQuerySchema, FailedRowsQuerySchema
@@ -8,10 +8,10 @@ from bulkimport.jobs import exports
 from bulkimport.store import row_errors
 from bulkimport.store.jobs import Job
 from bulkimport.web import access, parameters
-from bulkimport.web.operations import CSV, JSON, Success, operation
+from bulkimport.web.operations import CSV, Success, operation
 from bulkimport.web.pagination import page_answer
 from bulkimport.web.problems import Problem
-from bulkimport.web.responses import csv_attachment
+from bulkimport.web.responses import csv_attachment, preferred_format
 
 blueprint = Blueprint("row_errors", __name__, url_prefix="/api/v1/assets/bulk")
 blueprint.before_request(access.authenticate)
@@ -35,7 +35,7 @@ def errors(job_id: str) -> Response:
     """List the row errors of a job, at most 20 per row: as pages of JSON, or as one CSV file."""
     query = parameters.of_request(ErrorQuerySchema())
     job = require_job(job_id)
-    format_ = query.get("format") or _preferred_format()
+    format_ = query.get("format") or preferred_format()
     if format_ == "csv":
         body = exports.errors_csv(
             access.database(),
@@ -70,11 +70,6 @@ def failed_rows(job_id: str) -> Response:
         formula_safe=query["formula_safe"],
     )
     return csv_attachment(body, f"failed-rows-{job.id}.csv", bom=query["bom"])
-
-
-def _preferred_format() -> str:
-    best = request.accept_mimetypes.best_match([JSON, CSV], default=JSON)
-    return "csv" if best == CSV else "json"
 
 
 def _page(job: Job, after: tuple[int, int], limit: int) -> Response:

@@ -33,7 +33,7 @@ class CheckedChunk:
     good: CheckedRows
     staged: staging.Staging
     unnumbered: staging.Staging
-    unnumbered_rows: int
+    unnumbered_rows: Sequence[int]
     errors: Sequence[RowError]
     stored_errors: row_errors.NewErrors
     occurrences: Occurrences
@@ -51,7 +51,7 @@ class CheckedChunk:
 
     def __len__(self) -> int:
         """How many good rows there are, with an identifier or without."""
-        return len(self.good) + self.unnumbered_rows
+        return len(self.good) + len(self.unnumbered_rows)
 
 
 @metrics.stage("check")
@@ -77,7 +77,7 @@ def check(chunk: StoredChunk, columns: Columns, options: Options) -> CheckedChun
         good,
         staging.arrays(good.rows, good.columns),
         staging.arrays(unnumbered.rows, unnumbered.columns),
-        len(unnumbered),
+        unnumbered.rows,
         errors,
         row_errors.arrays(errors),
         occurred,

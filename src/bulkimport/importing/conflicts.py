@@ -8,7 +8,7 @@ from psycopg2.extensions import cursor as Cursor
 from bulkimport.assets.blank_cells import in_columns
 from bulkimport.assets.row_errors import RowError, row_error
 from bulkimport.importing.check import CheckedChunk, default_values
-from bulkimport.jobs.options import ERROR, SKIP, UPDATE, Options
+from bulkimport.jobs.options import ERROR, UPDATE, Options
 from bulkimport.store import asset_numbers, reverting, staged_assets, staging
 from bulkimport.store.queue import Claim
 
@@ -22,10 +22,11 @@ class InterferenceError(Exception):
 
 @dataclass(frozen=True)
 class Resolution:
-    """How many rows created an asset, changed one, or were skipped; each of the others has an error."""
+    """How many rows created an asset, changed one, changed nothing or were skipped; others have errors."""
 
     created: int = 0
     updated: int = 0
+    unchanged: int = 0
     skipped: int = 0
     errors: list[RowError] = field(default_factory=list)
 
@@ -57,18 +58,20 @@ def insert_or_skip(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resol
 
 
 def insert_or_update(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Options) -> Resolution:
-    """Create assets, and change the existing ones as their rows say."""
+    """Create assets, and change the existing ones as their rows say; unless that changes nothing."""
     staging.stage(cursor, checked.staged)
     errors = _drop_repeated(cursor, claim, checked)
-    staged_assets.lock_held(cursor, account_id=claim.account_id)
+    unchanged = staged_assets.lock_held(cursor, account_id=claim.account_id, clears=options.clears)
+    staging.discard(cursor, unchanged)
     errors += _drop_unfit(cursor, claim, checked, options)
     reverting.note(cursor, account_id=claim.account_id, job_id=claim.job_id)
     updated = staged_assets.update_staged(cursor, account_id=claim.account_id, clears=options.clears)
     staging.discard(cursor, updated)
     created = staged_assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id)
-    if created + len(updated) + len({error.row for error in errors}) != len(checked.good):
+    failed = len({error.row for error in errors})
+    if created + len(updated) + len(unchanged) + failed != len(checked.good):
         raise InterferenceError("an asset was created or deleted between two statements")
-    return Resolution(created, len(updated), errors=errors)
+    return Resolution(created, len(updated), len(unchanged), errors=errors)
 
 
 def number(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Options) -> int:
@@ -77,17 +80,23 @@ def number(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Options
     The counter is the last thing that a chunk locks, so that other imports of the account wait for no more
     than this.
     """
+    count = len(checked.unnumbered_rows)
+    if not count:
+        return 0
     identifiers = asset_numbers.take(
-        cursor, account_id=claim.account_id, count=checked.unnumbered_rows, above=options.numbers_above
+        cursor, account_id=claim.account_id, count=count, above=options.numbers_above
     )
     rows = {**checked.unnumbered, "identifier": staging.array_of_texts(identifiers)}
     if not staged_assets.insert_all(cursor, account_id=claim.account_id, job_id=claim.job_id, rows=rows):
         raise InterferenceError("an asset was created with an identifier that was being generated")
-    return checked.unnumbered_rows
+    return count
 
 
 def rehearse(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Options) -> Resolution:
-    """What would become of the rows, without writing to the assets."""
+    """Find the rows that an import would refuse, without writing to the assets.
+
+    The other rows count as skipped; those that have an identifier are left in the staging table.
+    """
     on_conflict = options.on_conflict
     staging.stage(cursor, checked.staged)
     errors: list[RowError] = []
@@ -97,13 +106,14 @@ def rehearse(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Optio
     errors += _drop_repeated(cursor, claim, checked)
     if on_conflict == UPDATE:
         errors += _drop_unfit(cursor, claim, checked, options)
-    held_rows = len(staged_assets.held(cursor, account_id=claim.account_id))
-    return Resolution(
-        created=len(checked) - len({error.row for error in errors}) - held_rows,
-        updated=held_rows if on_conflict == UPDATE else 0,
-        skipped=held_rows if on_conflict == SKIP else 0,
-        errors=errors,
-    )
+    return Resolution(skipped=len(checked) - len({error.row for error in errors}), errors=errors)
+
+
+def complete(cursor: Cursor, claim: Claim, options: Options) -> None:
+    """Give staged rows that match no asset their defaults, and nothing where their cells clear."""
+    if options.on_conflict == UPDATE and (options.defaults or options.clears):
+        defaults = in_columns(default_values(options))
+        staged_assets.complete(cursor, account_id=claim.account_id, defaults=defaults)
 
 
 def of_failed(cursor: Cursor, claim: Claim, checked: CheckedChunk, on_conflict: str) -> list[RowError]:
@@ -143,9 +153,7 @@ def _drop_repeated(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> list[
 
 def _drop_unfit(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Options) -> list[RowError]:
     """Complete rows for new assets; drop those that still lack something, or end before they begin."""
-    if options.defaults or options.clears:
-        defaults = in_columns(default_values(options))
-        staged_assets.complete(cursor, account_id=claim.account_id, defaults=defaults)
+    complete(cursor, claim, options)
     incomplete = staged_assets.incomplete(cursor, account_id=claim.account_id)
     misordered = staged_assets.misordered(cursor, account_id=claim.account_id)
     errors = [

@@ -120,15 +120,32 @@ def store(
 
 
 def enqueue(
-    cursor: Cursor, limits: Limits, *, account_id: int, job_id: UUID, chunks: int, copies: int = 0
+    cursor: Cursor,
+    limits: Limits,
+    *,
+    account_id: int,
+    job_id: UUID,
+    chunks: int,
+    copies: int = 0,
+    next_chunk: int = 0,
 ) -> None:
     """Queue a job of `chunks` turns, of which the first `copies` copy its parent's chunks.
+
+    It begins with the turn `next_chunk`.
 
     Raises Refusal if the account has as many unfinished jobs as it may have.
     """
     queue.lock_account(cursor, account_id=account_id)
     ahead = require_room(cursor, limits, account_id=account_id)
-    queue.enqueue(cursor, account_id=account_id, job_id=job_id, chunks=chunks, copies=copies, ahead=ahead)
+    queue.enqueue(
+        cursor,
+        account_id=account_id,
+        job_id=job_id,
+        chunks=chunks,
+        copies=copies,
+        next_chunk=next_chunk,
+        ahead=ahead,
+    )
 
 
 def require_room(cursor: Cursor, limits: Limits, *, account_id: int) -> int:

@@ -140,31 +140,65 @@ def held(cursor: Cursor, *, account_id: int) -> list[int]:
     return [row for (row,) in cursor]
 
 
+# What a column of `asset` becomes: None leaves the stored value as it is, and CLEARED removes it.
+MERGED = "coalesce(staged.{column}, asset.{column})"
+MERGED_OR_CLEARED = f"CASE WHEN staged.{{column}} = {{cleared}} THEN NULL ELSE {MERGED} END"
+# Metadata is merged into the stored metadata, and keys whose value is null are removed: not by
+# jsonb_strip_nulls, which would also remove nulls that other programs have stored. Looking for such keys
+# makes the statement a third slower, so it does so only if there may be some.
+MERGED_METADATA = """
+(asset.metadata || coalesce(staged.metadata, '{}'))
+- CASE WHEN %(clears)s
+       THEN ARRAY(SELECT key FROM jsonb_each(staged.metadata) WHERE value = 'null')
+       ELSE '{}'
+  END
+"""
+
+
+def merged(template: str, separator: str = ", ") -> str:
+    """The template for each column; in it, `{merged}` stands for what the column of `asset` becomes."""
+    return separator.join(
+        sql_list(template.replace("{merged}", MERGED if name in REQUIRED else MERGED_OR_CLEARED), [name])
+        for name in COLUMNS
+    )
+
+
+IS_UNCHANGED = (
+    f"({sql_list('asset.{column}')}, asset.metadata)"
+    f" IS NOT DISTINCT FROM ({merged('{merged}')}, {MERGED_METADATA})"
+)
+
 # In order of the identifier, so that of two imports that change the same assets one waits for the other, and
-# they never deadlock. Until the assets are changed, the locks keep them as they were checked.
-LOCK_HELD = """
+# they never deadlock. Until the assets are changed, the locks keep them as they were checked. An asset that
+# another transaction changed while this one waited is compared as it is then.
+LOCK_HELD = f"""
 /* staged_assets.lock_held */
-SELECT count(*)
+SELECT staged.import_row
 FROM (
-    SELECT identifier
+    SELECT *
     FROM asset_staging
     ORDER BY identifier
 ) AS staged
 CROSS JOIN LATERAL (
-    SELECT 1
+    SELECT *
     FROM trakrf.assets
     WHERE account_id = %(account_id)s
       AND identifier = staged.identifier
       AND deleted_at IS NULL
     LIMIT 1
     FOR NO KEY UPDATE
-) AS held
+) AS asset
+WHERE {IS_UNCHANGED}
 """
 
 
-def lock_held(cursor: Cursor, *, account_id: int) -> None:
-    """Lock the assets that update_staged will change."""
-    cursor.execute(LOCK_HELD, {"account_id": account_id})
+def lock_held(cursor: Cursor, *, account_id: int, clears: bool = False) -> list[int]:
+    """Lock the assets whose identifiers are staged; return the rows that would not change theirs.
+
+    `clears`: whether rows may have CLEARED, or null in their metadata.
+    """
+    cursor.execute(LOCK_HELD, {"account_id": account_id, "clears": clears})
+    return [row for (row,) in cursor]
 
 
 SET_TO_DEFAULT = sql_list("{column} = coalesce(staged.{column}, %({column})s::{type})", REQUIRED)
@@ -249,26 +283,13 @@ def misordered(cursor: Cursor, *, account_id: int) -> list[Misordered]:
     return [Misordered(*row) for row in cursor]
 
 
-# None leaves the stored value as it is, and CLEARED removes it; metadata is merged into the stored metadata,
-# and keys whose value is null are removed: not by jsonb_strip_nulls, which would also remove nulls that other
-# programs have stored. Looking for such keys makes the statement a third slower, so it does so only if there
-# may be some. The rows of the table are named by ctid, which cannot change: the assets are locked.
-SET_TO_STAGED = sql_list("{column} = coalesce(staged.{column}, asset.{column})", REQUIRED)
-SET_OR_REMOVE = sql_list(
-    "{column} = CASE WHEN staged.{column} = {cleared} THEN NULL"
-    " ELSE coalesce(staged.{column}, asset.{column}) END",
-    OPTIONAL,
-)
+# The rows of the table are named by ctid, which cannot change: the assets are locked.
+SET_TO_STAGED = merged("{column} = {merged}")
 UPDATE_STAGED = f"""
 /* staged_assets.update_staged */
 UPDATE trakrf.assets AS asset
 SET {SET_TO_STAGED},
-    {SET_OR_REMOVE},
-    metadata   = (asset.metadata || coalesce(staged.metadata, '{{}}'))
-                 - CASE WHEN %(clears)s
-                        THEN ARRAY(SELECT key FROM jsonb_each(staged.metadata) WHERE value = 'null')
-                        ELSE '{{}}'
-                   END,
+    metadata   = {MERGED_METADATA},
     updated_at = now(),
     version    = asset.version + 1
 FROM asset_staging AS staged

@@ -29,6 +29,7 @@ INFO = {
 TAGS = {
     "uploads": "Upload a file of assets, which creates a job.",
     "jobs": "Follow, cancel, retry, revert and delete jobs.",
+    "plans": "What an import would do with each row, as a dry run has found, and doing it.",
     "row errors": "What is wrong with the rows that a job did not import, and those rows to be fixed.",
     "assets": "Read and change single assets.",
     "health": "For those who operate the service.",
@@ -57,7 +58,7 @@ REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         {"type": "string", "pattern": f"^{idempotency.KEY_PATTERN.pattern}$"},
     ),
     "If-None-Match": ("ETags that the caller has; 304 if one of them is current", ETAGS),
-    "If-Match": ("The ETag that the caller has read; 412 if the asset has changed since", ETAGS),
+    "If-Match": ("The ETag that the caller has read; 412 if the asset or plan has changed since", ETAGS),
     "Prefer": (
         "wait=N: answer when the job changes, or after N seconds (at most 30)",
         {"type": "string", "examples": ["wait=30"]},

@@ -271,6 +271,34 @@ PROBLEM_TYPES = {
         "Follow that job instead; `detail` names it.",
         "api.md#revert-a-job",
     ),
+    "not-a-plan": ProblemType(
+        409,
+        "The job has no plan",
+        "Only a dry run that is completed has a plan of what an import would do.",
+        "Upload the file with `dry_run=true`.",
+        "api.md#apply-a-plan",
+    ),
+    "plan-expired": ProblemType(
+        409,
+        "The plan is no longer stored",
+        "The dry run's plan or its file has been removed.",
+        "Upload the file again.",
+        "api.md#apply-a-plan",
+    ),
+    "plan-applied": ProblemType(
+        409,
+        "The plan has already been applied",
+        "Another job is applying the plan of this dry run or has applied it.",
+        "Follow that job instead; `detail` names it.",
+        "api.md#apply-a-plan",
+    ),
+    "plan-empty": ProblemType(
+        409,
+        "The plan changes nothing",
+        "No row of the plan would create or change an asset.",
+        "There is nothing to do.",
+        "api.md#apply-a-plan",
+    ),
     "identifier-taken": ProblemType(
         409,
         "The identifier is taken",
@@ -297,9 +325,9 @@ PROBLEM_TYPES = {
     ),
     "precondition-failed": ProblemType(
         412,
-        "The asset has changed",
-        "The asset was changed after it was read: its ETag is not the one in If-Match.",
-        "Read the asset again, and decide whether your change still applies.",
+        "The asset or plan has changed",
+        "The asset or plan was changed after it was read: its ETag is not the one in If-Match.",
+        "Read it again, and decide whether your request still applies.",
         "api.md#conditional-requests",
     ),
     "too-large": ProblemType(

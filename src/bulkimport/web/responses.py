@@ -4,7 +4,9 @@ from codecs import BOM_UTF8
 from collections.abc import Iterator
 from itertools import chain
 
-from flask import Flask, Response
+from flask import Flask, Response, request
+
+from bulkimport.web.operations import CSV, JSON
 
 
 def register(app: Flask) -> None:
@@ -21,6 +23,12 @@ def csv_attachment(body: bytes | Iterator[bytes], name: str, *, bom: bool = Fals
         body = BOM_UTF8 + body if isinstance(body, bytes) else chain([BOM_UTF8], body)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(body, 200, headers, content_type="text/csv; charset=utf-8")
+
+
+def preferred_format() -> str:
+    """Return `csv` if the request's Accept prefers that to JSON, otherwise `json`."""
+    best = request.accept_mimetypes.best_match([JSON, CSV], default=JSON)
+    return "csv" if best == CSV else "json"
 
 
 def _protect(response: Response) -> Response:
