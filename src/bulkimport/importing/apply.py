@@ -21,8 +21,8 @@ def apply_chunk(
 ) -> Resolution:
     """Create and change assets as the plan of the job `plan_id` says for these rows.
 
-    A row without a plan has the errors that it had in the dry run. A row whose asset was created, changed or
-    deleted since the dry run fails. If the claim is `only_check`, nothing is written, and the rows without
+    A row without a plan has the errors that the dry run stored for it. A row whose asset was created, changed
+    or deleted since the dry run fails. If the claim is `only_check`, nothing is written, and the rows without
     errors count as skipped.
     """
     account_id, number = claim.account_id, claim.next_chunk
