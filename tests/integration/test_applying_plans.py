@@ -99,6 +99,35 @@ def test_a_row_whose_asset_was_touched_since_fails_and_the_others_are_as_planned
 
 
 @pytest.mark.usefixtures("existing")
+def test_cleared_cells_and_defaults_are_planned_and_applied(importer: Importer) -> None:
+    options = {"clear_value": "-", "defaults": '{"name": "Unnamed", "metadata.room": "1"}'}
+    rows = row("A", "old", "-"), row("B", "old", ""), row("N", "", ""), row("P", "", "-")
+    job = dry_run(importer, *rows, **options)
+    assert changes(importer, job)[0]["changes"] == {"metadata.room": {"from": "12", "to": None}}
+    done = applied(importer, job)
+    assert counts(done) == counts(job) == {"created": 2, "updated": 1, "unchanged": 1}
+    assets = {identifier: rest for identifier, *rest in importer.assets("identifier", "name", "metadata")}
+    assert [assets[identifier] for identifier in "ABNP"] == [
+        ["old", {}],
+        ["old", {"room": "12"}],
+        ["Unnamed", {"room": "1"}],
+        ["Unnamed", {}],
+    ]
+
+
+def test_identifiers_are_generated_when_the_plan_is_applied(importer: Importer) -> None:
+    job = dry_run(importer, row("A"), row(""), row(""), identifiers="generate", on_conflict="error")
+    assert [(each["row"], each["identifier"]) for each in changes(importer, job)] == [
+        (2, "A"),
+        (3, None),
+        (4, None),
+    ]
+    done = applied(importer, job)
+    assert counts(done) == counts(job) == {"created": 3}
+    assert importer.assets("identifier") == [("A",), ("ASSET-0001",), ("ASSET-0002",)]
+
+
+@pytest.mark.usefixtures("existing")
 def test_all_or_nothing_imports_nothing_if_an_asset_was_changed_since(importer: Importer) -> None:
     job = dry_run(importer, *map(row, "ABCDEN"), on_error="abort")
     change(importer, "E", name="mine")

@@ -25,7 +25,7 @@ def faults(importer: Importer, file: bytes = b"identifier\nA\n", **options: str)
     """The field and the text of each fault of an upload that is refused."""
     response = importer.upload(file, **options)
     assert problem(response) == (400, "invalid-parameters")
-    return [(error["field"], error["error"]) for error in response.get_json()["errors"]]
+    return [(error["field"], error["message"]) for error in response.get_json()["errors"]]
 
 
 def today(importer: Importer) -> str:
@@ -125,7 +125,7 @@ def test_with_update_only_new_assets_get_defaults(importer: Importer) -> None:
     file = b"identifier,description,metadata.owner\nA,,\nB,,Bob\n"
     for dry_run in ("true", "false"):
         job = importer.run(file, on_conflict="update", defaults=values, dry_run=dry_run)
-        assert counts(job) == {"created": 1, "updated": 1}, job["errors"]
+        assert counts(job) == {"created": 1, "unchanged": 1}, job["errors"]
     own = [row[1:] for row in importer.assets("account_id", *COLUMNS) if row[0] != FOREIGN]
     assert own == [
         ("A", "Laptop", "device", None, "2024-01-15", True, {}),

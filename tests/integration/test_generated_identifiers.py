@@ -8,7 +8,7 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from bulkimport.database.connections import Database
-from bulkimport.store import asset_numbers
+from bulkimport.store import accounts
 from bulkimport.worker.loop import Worker
 from tests.conftest import FOREIGN, OWN, TestDatabase, csv_of
 from tests.e2e.conftest import wait_until
@@ -89,7 +89,7 @@ def test_it_needs_rows_that_only_create(importer: Importer, on_conflict: str) ->
     refused = importer.upload(unnumbered("a"), on_conflict=on_conflict, **GENERATE)
     assert problem(refused) == (400, "invalid-parameters")
     assert refused.get_json()["errors"] == [
-        {"field": "identifiers", "error": "generate needs on_conflict=error"}
+        {"field": "identifiers", "message": "generate needs on_conflict=error"}
     ]
 
 
@@ -268,4 +268,7 @@ def test_the_numbers_of_many_assets_are_skipped_in_one_statement(
         OWN,
     )
     with worker_database.tenant_transaction(OWN) as cursor:
-        assert asset_numbers.take(cursor, account_id=OWN, count=2, above=0) == ["ASSET-10000", "ASSET-10001"]
+        assert accounts.take_numbers(cursor, account_id=OWN, count=2, above=0) == [
+            "ASSET-10000",
+            "ASSET-10001",
+        ]

@@ -104,6 +104,7 @@ PARAMETERS: dict[str, Any] = {
     "above": 9,
     "count": 1,
     "clears": True,
+    "unnumbered": [4],
     "until_row": 10,
     "on_conflict": "update",
     "first_row": 2,

@@ -6,7 +6,7 @@ from marshmallow import Schema, fields, validate
 
 from bulkimport.store import plans
 from bulkimport.web.pagination import NUMBER, CursorField
-from bulkimport.web.schemas import MAX_PAGE, AnswerSchema, Choice, Enumeration, about
+from bulkimport.web.schemas import MAX_PAGE, AnswerSchema, BooleanParameter, Choice, Enumeration, about
 
 MAX_CHANGES_PAGE = 1000
 PLANNED_ACTION = Enumeration(
@@ -76,10 +76,8 @@ class PlanQuerySchema(Schema):
         load_default=lambda: (0,),
         metadata=about("The `next_cursor` of the previous page of JSON. By default the first page."),
     )
-    formula_safe = fields.Boolean(
+    formula_safe = BooleanParameter(
         load_default=False,
-        truthy={"true"},
-        falsy={"false"},
         metadata=about(
             "In CSV: whether to put an apostrophe before cells that a spreadsheet would execute (= + - @)."
         ),

@@ -9,7 +9,7 @@ from bulkimport.assets.blank_cells import in_columns
 from bulkimport.assets.row_errors import RowError, row_error
 from bulkimport.importing.check import CheckedChunk, default_values
 from bulkimport.jobs.options import ERROR, UPDATE, Options
-from bulkimport.store import asset_numbers, reverting, staged_assets, staging
+from bulkimport.store import accounts, reverting, staged_assets, staging
 from bulkimport.store.queue import Claim
 
 DUPLICATE_IN_FILE, ALREADY_EXISTS = CODES = ("duplicate_in_file", "already_exists")
@@ -83,7 +83,7 @@ def number(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Options
     count = len(checked.unnumbered_rows)
     if not count:
         return 0
-    identifiers = asset_numbers.take(
+    identifiers = accounts.take_numbers(
         cursor, account_id=claim.account_id, count=count, above=options.numbers_above
     )
     rows = {**checked.unnumbered, "identifier": staging.array_of_texts(identifiers)}

@@ -20,7 +20,7 @@ from bulkimport.database.connections import Database
 from bulkimport.errors import Refusal
 from bulkimport.jobs.options import GENERATE, DateFormat, Options, RequestedOptions, date_format
 from bulkimport.store import accounts, chunks, jobs, queue, server
-from bulkimport.store.asset_numbers import HighestNumber
+from bulkimport.store.accounts import HighestNumber
 from bulkimport.store.jobs import Receipt
 
 

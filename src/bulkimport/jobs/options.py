@@ -140,7 +140,7 @@ class RequestedOptions:
 
 
 def _conflict(option: str, reason: str) -> dict[str, str]:
-    return {"field": option, "error": reason}
+    return {"field": option, "message": reason}
 
 
 def date_format(formats: Mapping[str, str]) -> DateFormat:

@@ -146,13 +146,11 @@ MERGED_OR_CLEARED = f"CASE WHEN staged.{{column}} = {{cleared}} THEN NULL ELSE {
 # Metadata is merged into the stored metadata, and keys whose value is null are removed: not by
 # jsonb_strip_nulls, which would also remove nulls that other programs have stored. Looking for such keys
 # makes the statement a third slower, so it does so only if there may be some.
-MERGED_METADATA = """
-(asset.metadata || coalesce(staged.metadata, '{}'))
-- CASE WHEN %(clears)s
-       THEN ARRAY(SELECT key FROM jsonb_each(staged.metadata) WHERE value = 'null')
-       ELSE '{}'
-  END
-"""
+MERGED_METADATA = (
+    "(asset.metadata || coalesce(staged.metadata, '{}'))"
+    " - CASE WHEN %(clears)s THEN ARRAY(SELECT key FROM jsonb_each(staged.metadata) WHERE value = 'null')"
+    " ELSE '{}' END"
+)
 
 
 def merged(template: str, separator: str = ", ") -> str:
