@@ -60,7 +60,8 @@ def test_the_options_of_an_upload_are_those_of_the_service() -> None:
 
 def test_a_worker_imports_nothing_that_only_other_commands_need() -> None:
     program = (
-        "import sys; from bulkimport.cli.main import commands; from bulkimport.worker import loop, supervisor; "
+        "import sys; from bulkimport.cli.main import commands; "
+        "from bulkimport.worker import loop, supervisor; "
         "commands(['worker', '--help'], standalone_mode=False); print(*sys.modules, sep='\\n')"
     )
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
