@@ -13,7 +13,7 @@ from gunicorn.http.errors import InvalidHeader
 from gunicorn.http.message import Request
 from gunicorn.workers.base import Worker
 
-from bulkimport import settings as environment
+from bulkimport import settings
 from bulkimport.errors import OperatorError
 from bulkimport.telemetry import logs
 
@@ -38,18 +38,18 @@ def require_usable_key(pem: str) -> None:
 
 
 try:
-    settings = environment.load()
-    settings.require_database_url()
-    settings.require_jwt_key()
+    configured = settings.load()
+    configured.require_database_url()
+    configured.require_jwt_key()
 except OperatorError as error:
     raise SystemExit(f"bulkimport: {error}") from error
-if settings.jwt_public_key:
-    require_usable_key(settings.jwt_public_key)
+if configured.jwt_public_key:
+    require_usable_key(configured.jwt_public_key)
 
-bind = f"{settings.host}:{settings.port}"
+bind = f"{configured.host}:{configured.port}"
 worker_class = "gthread"
-workers = settings.web_concurrency
-threads = environment.WEB_THREADS
+workers = configured.web_concurrency
+threads = settings.WEB_THREADS
 control_socket_disable = True  # all instances of a user share its path: a second would replace the first's
 keepalive = 75  # seconds; above any proxy's, so that the proxy closes idle connections first
 graceful_timeout = 45  # above the longest `Prefer: wait`, 30 s
@@ -61,7 +61,7 @@ limit_request_field_size = 9_000  # a token of 8 KB, and the name of its header
 # header.
 forwarded_allow_ips = ""
 accesslog = None  # the application logs each request, with its id
-loglevel = settings.log_level.lower()
+loglevel = configured.log_level.lower()
 
 # Workers import the release that is on disk when they start. They would inherit the modules that this process
 # has imported, and after HUP they would run a mixture of the old release and the new.
@@ -75,7 +75,7 @@ class OneFormat(Logger):  # type: ignore[misc]  # gunicorn has no types
     def setup(self, cfg: Config) -> None:
         """Let the application's handler have the lines."""
         super().setup(cfg)
-        logs.configure(settings.log_level, settings.log_format)
+        logs.configure(configured.log_level, configured.log_format)
         self.error_log.handlers.clear()
         self.error_log.propagate = True
         self.error_log.addFilter(without_content)
@@ -89,8 +89,8 @@ def post_worker_init(worker: Worker) -> None:
     from bulkimport.database import session_watch
     from bulkimport.telemetry import logs
 
-    logs.configure(settings.log_level, settings.log_format)
-    session_watch.start(settings.require_database_url(), worker.wsgi.extensions["database"])
+    logs.configure(configured.log_level, configured.log_format)
+    session_watch.start(configured.require_database_url(), worker.wsgi.extensions["database"])
 
 
 def on_starting(_server: object) -> None:

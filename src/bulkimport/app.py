@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from bulkimport import settings as environment
+from bulkimport import settings
 from bulkimport.api import assets, ids, jobs, long_polling, plans, row_errors, uploads
 from bulkimport.auth import keys
 from bulkimport.auth.jwks import KeySet
@@ -13,7 +13,6 @@ from bulkimport.database import migrations
 from bulkimport.database.connections import Database
 from bulkimport.database.readiness import Readiness
 from bulkimport.pages import docs
-from bulkimport.settings import WEB_THREADS, Settings
 from bulkimport.web import body, health, problems, request_log, responses
 
 MULTIPART_ALLOWANCE_BYTES = 64 * 1024  # around the file: boundaries, part headers, small fields
@@ -21,31 +20,31 @@ MAX_FORM_MEMORY_BYTES = 512 * 1024  # Werkzeug includes its 64 KiB read buffer, 
 MAX_FORM_PARTS = 20
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(config: settings.Settings | None = None) -> Flask:
     """The application for these settings, by default those of the environment.
 
     Raises SettingsError if a required setting is missing, and UnusableKeyError if the key that verifies
     tokens cannot be used.
     """
-    settings = settings or environment.load()
+    config = config or settings.load()
     app = Flask("bulkimport", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + MULTIPART_ALLOWANCE_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = config.max_upload_bytes + MULTIPART_ALLOWANCE_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM_MEMORY_BYTES
     app.config["MAX_FORM_PARTS"] = MAX_FORM_PARTS
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
 
-    app.extensions["settings"] = settings
+    app.extensions["settings"] = config
     app.extensions["token_cache"] = TokenCache(
         TokenVerifier(
-            keys=_keys(settings),
-            account_claim=settings.jwt_account_claim,
-            issuer=settings.jwt_issuer,
-            audience=settings.jwt_audience,
+            keys=_keys(config),
+            account_claim=config.jwt_account_claim,
+            issuer=config.jwt_issuer,
+            audience=config.jwt_audience,
         )
     )
     app.extensions["database"] = Database(
-        settings.require_database_url(), size=WEB_THREADS, application_name="bulkimport-web"
+        config.require_database_url(), size=settings.WEB_THREADS, application_name="bulkimport-web"
     )
     app.extensions["readiness"] = Readiness(
         app.extensions["database"], needed_version=migrations.latest_version()
@@ -67,11 +66,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     return app
 
 
-def _keys(settings: Settings) -> KeySource:
+def _keys(config: settings.Settings) -> KeySource:
     """Where the keys that verify tokens come from; only one of the three variables is set."""
-    settings.require_jwt_key()
-    if settings.jwt_jwks_url:
-        return KeySet(settings.jwt_jwks_url)
-    if settings.jwt_public_key:
-        return FixedKey(keys.from_pem(settings.jwt_public_key))
-    return FixedKey(keys.from_secret(settings.require_jwt_secret()))
+    config.require_jwt_key()
+    if config.jwt_jwks_url:
+        return KeySet(config.jwt_jwks_url)
+    if config.jwt_public_key:
+        return FixedKey(keys.from_pem(config.jwt_public_key))
+    return FixedKey(keys.from_secret(config.require_jwt_secret()))

@@ -106,7 +106,11 @@ def test_cleared_cells_and_defaults_are_planned_and_applied(importer: Importer) 
     assert changes(importer, job)[0]["changes"] == {"metadata.room": {"from": "12", "to": None}}
     done = applied(importer, job)
     assert counts(done) == counts(job) == {"created": 2, "updated": 1, "unchanged": 1}
-    assets = {identifier: rest for identifier, *rest in importer.assets("identifier", "name", "metadata")}
+    assets = {
+        identifier: rest
+        for account_id, identifier, *rest in importer.assets("account_id", "identifier", "name", "metadata")
+        if account_id != FOREIGN
+    }
     assert [assets[identifier] for identifier in "ABNP"] == [
         ["old", {}],
         ["old", {"room": "12"}],

@@ -129,7 +129,8 @@ class JobSchema(AnswerSchema):
         dump_default=None,
         allow_none=True,
         metadata=about(
-            "Its place among the account's pending jobs; 1 is next; null unless the job is pending.",
+            "Its position among the account's unfinished jobs, in the order of their next chunks; 1 is next; "
+            "null unless the job is pending.",
             minimum=1,
         ),
     )

@@ -22,7 +22,7 @@ ROW_ERROR_CODE = Enumeration(
     "RowErrorCode", "What is wrong with a row. Further codes may be added.", ROW_ERROR_CODES
 )
 
-MESSAGE = about("What is wrong, with the value, for people.")
+MESSAGE = "What is wrong, with the value, for people."
 
 
 class RowErrorSchema(AnswerSchema):
@@ -37,7 +37,7 @@ class RowErrorSchema(AnswerSchema):
     code = Choice(
         ROW_ERROR_CODE, dump_default=UNSPECIFIED, metadata=about("The kind of error, for programs.")
     )
-    message: fields.Field[Any] = fields.String(metadata=MESSAGE)
+    message: fields.Field[Any] = fields.String(metadata=about(MESSAGE))
     value = fields.String(
         allow_none=True,
         dump_default=None,
@@ -48,7 +48,7 @@ class RowErrorSchema(AnswerSchema):
 class JobRowErrorSchema(RowErrorSchema):
     """An error in a row, within its job."""
 
-    message = fields.Function(itemgetter("error"), metadata={**MESSAGE, "type": "string"})
+    message = fields.Function(itemgetter("error"), metadata=about(MESSAGE, type="string"))
     error = fields.String(metadata=about("The same as `message`."))
 
 

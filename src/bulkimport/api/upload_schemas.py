@@ -35,7 +35,7 @@ DATE_FORMAT = Enumeration(
 )
 ON_CONFLICT_CHOICE = Enumeration(
     "OnConflict",
-    "What becomes of a row whose identifier an asset has already: it fails, is skipped, or updates the "
+    "What happens to a row whose identifier an asset already has: it fails, is skipped, or updates the "
     "asset.",
     ON_CONFLICT,
 )
@@ -135,7 +135,7 @@ class UploadOptionsSchema(Schema):
     on_conflict = Choice(
         ON_CONFLICT_CHOICE,
         metadata=about(
-            "What becomes of a row whose identifier an asset has already. By default the parent's, or else "
+            "What happens to a row whose identifier an asset already has. By default the parent's, or else "
             f"`{DEFAULTS.on_conflict}`."
         ),
     )
@@ -228,7 +228,7 @@ class JobOptionsSchema(AnswerSchema):
     )
     dry_run = fields.Boolean(metadata=about("Whether the file is only checked."))
     on_conflict = Choice(
-        ON_CONFLICT_CHOICE, metadata=about("What becomes of a row whose identifier an asset has already.")
+        ON_CONFLICT_CHOICE, metadata=about("What happens to a row whose identifier an asset already has.")
     )
     on_error = Choice(ON_ERROR_CHOICE, metadata=about("What a failed row does to the others."))
     defaults = fields.Dict(

@@ -1,7 +1,7 @@
 """Uploads of files over HTTP."""
 
 import hashlib
-import json as plain_json
+import json
 from dataclasses import replace
 from uuid import uuid4
 
@@ -93,5 +93,5 @@ def _store(upload: Upload, requested: RequestedOptions, key: IdempotencyKey | No
 
 def _fingerprint(upload: Upload) -> bytes:
     """A hash of the file and the fields, but not of the form around them: its boundary differs each time."""
-    fields = plain_json.dumps({name: list(values) for name, values in upload.fields.items()}, sort_keys=True)
+    fields = json.dumps({name: list(values) for name, values in upload.fields.items()}, sort_keys=True)
     return hashlib.sha256(upload.sha256 + fields.encode() + repr(upload.charset).encode()).digest()

@@ -154,7 +154,7 @@ PROBLEM_TYPES = {
         400,
         "The file is not a CSV file",
         "The file has another format.",
-        "Make a CSV file of it. `detail` says which format it is, and how.",
+        "Convert it to CSV; `detail` says which format it is, and how to convert it.",
         KINDS_OF_FILES,
         SAVE_AS_CSV,
     ),
@@ -317,10 +317,10 @@ PROBLEM_TYPES = {
     "length-required": ProblemType(
         411,
         "Content-Length is required",
-        "The body was sent in chunks, where one that was cut off looks complete.",
-        "Send a Content-Length: build the whole body in memory or in a file first, which clients that send a "
-        "stream of unknown length do not do by themselves. Or go through a proxy that buffers requests, such "
-        "as nginx with the configuration that comes with the service.",
+        "The body was sent in chunks, so the service could not tell whether it is complete.",
+        "Send a Content-Length, for which most clients need the whole body in memory or in a file. Or go "
+        "through a proxy that buffers requests, such as nginx with the configuration that comes with the "
+        "service.",
         "api.md#limits",
     ),
     "precondition-failed": ProblemType(
