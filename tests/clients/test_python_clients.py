@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.clients.conftest import HERE, SUMMARY, TOOLS, Workshop, open_workshop, require_same_loop
+from tests.clients.conftest import HERE, SECTION, SUMMARY, TOOLS, Workshop, open_workshop, require_same_loop
 
 PROGRAMS = ["with_openapi_python_client.py", "with_datamodel_codegen.py"]
 
@@ -54,6 +54,8 @@ def test_the_client_does_everything(
 
 def test_the_documentation_shows_this() -> None:
     require_same_loop("python", HERE / "python" / PROGRAMS[0])
+    overrides = (HERE / "python/openapi-python-client.yaml").read_text().partition("\n")[2]
+    assert f"```yaml\n{overrides}```\n" in SECTION
     pinned = (HERE / "python/requirements.in").read_text()
     for tool in ("openapi-python-client", "datamodel-code-generator"):
         assert f"{tool}=={TOOLS[tool][0]}\n" in pinned

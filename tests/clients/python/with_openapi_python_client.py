@@ -75,6 +75,7 @@ def upload(client: AuthenticatedClient, file: Path) -> UUID:
         columns='{"Label": "name"}',
         date_format=DateFormat.DAY_MONTH_YEAR_SLASHES,
         on_conflict=OnConflict.UPDATE,
+        dry_run=False,
     )
     accepted = upload_assets.sync(client=client, body=form, idempotency_key=str(uuid4()))
     return require(Accepted, accepted).job_id
