@@ -9,9 +9,9 @@ from bulkimport.workbook import structure, styles
 from bulkimport.workbook.archive import Archive
 from bulkimport.workbook.cells import CellReader, Row
 from bulkimport.workbook.limits import Limits
-from bulkimport.workbook.number_formats import NumberFormat
 from bulkimport.workbook.shared_strings import SharedStrings
 from bulkimport.workbook.structure import SheetPart
+from bulkimport.workbook.styles import NumberFormat
 from bulkimport.workbook.worksheet import raw_rows
 
 MAX_NAMED_SHEETS = 20
