@@ -85,7 +85,7 @@ class Workbook:
         if wanted is None:
             return self._only_one()
         for part in parts:
-            if part.name.casefold() == wanted.strip().casefold():
+            if part.name.strip().casefold() == wanted.strip().casefold():
                 return part
         visible = [part for part in parts if part.is_visible]
         number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 6 else 0
