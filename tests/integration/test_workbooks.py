@@ -5,16 +5,19 @@ import gzip
 import io
 from collections.abc import Sequence
 from datetime import date, datetime
+from pathlib import Path
 
 import pytest
 import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import FOREIGN, HEADER, OWN, bearer, csv_of
+from bulkimport.database.connections import Database
+from tests.conftest import FOREIGN, HEADER, OWN, bearer, csv_of, submit
 from tests.integration.conftest import URL, Importer, accepted, counts, post, problem
 from tests.support.workbooks import DATE, workbook
 
+ROOT = Path(__file__).parents[2]
 FIELDS = HEADER.strip().split(",")
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 GOOD = ("A", "Laptop", "device", "", date(2024, 1, 15), "", True)
@@ -238,6 +241,19 @@ def test_more_rows_than_allowed_are_refused(importer: Importer) -> None:
     rows = [FIELDS, *[(str(place), *GOOD[1:]) for place in range(21)]]
     assert problem(importer.upload(xlsx(rows))) == (413, "too-many-rows")
     assert counts(importer.run(xlsx(rows[:-1]))) == {"created": 20}
+
+
+FIRST_EXAMPLE = ("María José Núñez", "2024-03-31 00:00:00", False)
+
+
+@pytest.mark.parametrize("path", ["examples/assets.xlsx", "tests/workbooks/example-libreoffice.xlsx"])
+def test_the_example_is_imported_by_whichever_program_it_was_saved(
+    web_database: Database, importer: Importer, path: str
+) -> None:
+    job_id = submit(web_database, (ROOT / path).read_bytes())
+    importer.work()
+    assert counts(importer.job(str(job_id))) == {"created": 60}
+    assert importer.assets("name", "(valid_from AT TIME ZONE 'UTC')::text", "is_active")[0] == FIRST_EXAMPLE
 
 
 CELLS = st.one_of(

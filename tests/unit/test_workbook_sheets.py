@@ -3,10 +3,14 @@
 import io
 import re
 import zipfile
+from collections.abc import Sequence
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bulkimport.errors import Refusal
+from bulkimport.workbook.parsing import READ_BYTES
 from bulkimport.workbook.workbook import Sheet, Workbook
 from tests.support.workbooks import MAIN, RELATIONSHIPS, XLSX, archive, rows, workbook
 
@@ -119,3 +123,35 @@ def test_an_encrypted_part_is_refused() -> None:
     place = data.rindex(b"PK\x01\x02", 0, data.rindex(b"xl/worksheets/sheet1.xml"))
     data[place + 8] |= 1
     assert "encrypted" in refusal_of(io.BytesIO(data)).detail
+
+
+def table_row(number: int, cells: Sequence[str]) -> str:
+    return f'<row r="{number}">{"".join(cell.format(number) for cell in cells)}</row>'
+
+
+TABLE_CELLS = (
+    st.sampled_from(['<c r="A{}" t="s"><v>0</v></c>', '<c r="A{}" t="s"><v>1</v></c>', ""]),
+    st.sampled_from(
+        ['<c r="C{}" s="1"><v>45306</v></c>', '<c r="C{}" s="1"><v>1e-400</v></c>', '<c r="C{}" s="1"/>']
+    ),
+    st.sampled_from(['<c r="D{}" t="b"><v>1</v></c>', '<c r="D{}" t="b"><v>true</v></c>', ""]),
+    st.sampled_from(['<c r="E{}"><v>123</v></c>', '<c r="E{}"><v>1234567890123456789</v></c>', ""]),
+    st.sampled_from(['<c r="F{}" t="e"><v>#N/A</v></c>', ""]),
+    st.sampled_from(
+        [
+            '<c r="AA{}" t="inlineStr"><is><t>a &amp;amp; b</t></is></c>',
+            '<c r="AA{}" t="inlineStr"><is><t xml:space="preserve"> _x0041_</t></is></c>',
+            "",
+        ]
+    ),
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(table=st.lists(st.tuples(*TABLE_CELLS), min_size=1, max_size=12))
+def test_a_table_is_read_alike_column_by_column_and_cell_by_cell(table: list[tuple[str, ...]]) -> None:
+    rows_xml = [table_row(number, table[number % len(table)]) for number in range(1, 1_500)]
+    strings = "<si><t>one</t></si><si><t></t></si>"
+    as_table = workbook(" " * READ_BYTES + "".join(rows_xml), strings=strings)
+    by_handlers = workbook("".join(f"<!-- -->{row}" for row in rows_xml), strings=strings)
+    assert rows(as_table) == rows(by_handlers)

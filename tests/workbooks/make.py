@@ -1,8 +1,9 @@
-"""Makes the workbooks beside this file, with three writers: python -m tests.workbooks.make
+"""Makes the workbooks beside this file and in examples/, with three writers: python -m tests.workbooks.make
 
 LibreOffice (Debian: libreoffice-calc-nogui) converts the one of openpyxl and calculates its formulas.
 """
 
+import csv
 import shutil
 import subprocess
 import tempfile
@@ -13,6 +14,8 @@ import openpyxl
 import xlsxwriter
 
 HERE = Path(__file__).parent
+EXAMPLES = HERE.parents[1] / "examples"
+EXAMPLE_ROWS = 60
 HEADER = ("identifier", "name", "valid_from", "checked", "code", "share", "is_active", "count", "sum")
 DATES = (date(2024, 1, 15), date(1999, 12, 31), date(2030, 2, 28))
 
@@ -23,6 +26,8 @@ def main() -> None:
     write_with_xlsxwriter(HERE / "xlsxwriter-inline.xlsx", constant_memory=True)
     write_with_openpyxl(HERE / "openpyxl.xlsx", since_1904=False)
     write_with_openpyxl(HERE / "openpyxl-1904.xlsx", since_1904=True)
+    write_example(EXAMPLES / "assets.xlsx")
+    convert_with_libreoffice(EXAMPLES / "assets.xlsx", HERE / "example-libreoffice.xlsx")
     for name in ("openpyxl", "openpyxl-1904"):
         convert_with_libreoffice(
             HERE / f"{name}.xlsx", HERE / f"{name.replace('openpyxl', 'libreoffice')}.xlsx"
@@ -60,6 +65,29 @@ def write_with_xlsxwriter(path: Path, *, constant_memory: bool) -> None:
         sheet.write_boolean(row, 6, number != 1)
         sheet.write_number(row, 7, 1_000_000 * number)
         sheet.write_formula(row, 8, f"=H{row + 1}+1", None, 1_000_000 * number + 1)
+    book.close()
+
+
+def write_example(path: Path) -> None:
+    """Rows of examples/assets.csv with other identifiers, as people type them: dates are dates."""
+    with (EXAMPLES / "assets.csv").open(encoding="utf-8", newline="") as file:
+        header, *rows = list(csv.reader(file))[: EXAMPLE_ROWS + 1]
+    book = xlsxwriter.Workbook(str(path))
+    book.set_properties({"created": datetime(2024, 1, 1)})  # noqa: DTZ001
+    sheet, notes = book.add_worksheet("Assets"), book.add_worksheet("Notes")
+    notes.write(0, 0, "not for the import")
+    notes.hide()
+    bold, day = book.add_format({"bold": True}), book.add_format({"num_format": "dd/mm/yyyy"})
+    sheet.write_row(0, 0, header, bold)
+    sheet.freeze_panes(1, 0)
+    sheet.set_column(0, len(header) - 1, 16)
+    for number, (identifier, *texts, valid_from, valid_to, is_active) in enumerate(rows, start=1):
+        for place, text in enumerate((f"XL-{identifier}", *texts)):
+            sheet.write_string(number, place, text)
+        for place, text in ((4, valid_from), (5, valid_to)):
+            if text:
+                sheet.write_datetime(number, place, date.fromisoformat(text[:10]), day)
+        sheet.write_boolean(number, 6, is_active.lower() in ("1", "true", "yes", "t", "y"))
     book.close()
 
 

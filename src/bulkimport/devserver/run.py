@@ -26,7 +26,7 @@ from bulkimport.settings import Settings
 from bulkimport.worker.processes import Command, keep_running
 
 CLUSTER = "postgres"  # below DATA_DIR
-EXAMPLES = (Path("examples/assets.csv"), Path("examples/assets-with-errors.csv"))
+EXAMPLES = tuple(Path("examples", name) for name in ("assets.csv", "assets.xlsx", "assets-with-errors.csv"))
 READY_TIMEOUT_S = 30
 PORT_TIMEOUT_S = 10
 LOOK_INTERVAL_S = 0.1

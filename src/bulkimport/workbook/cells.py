@@ -1,7 +1,8 @@
 """Cells as a worksheet has them → rows of text, at the places where a spreadsheet shows them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import starmap
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -11,9 +12,9 @@ from bulkimport.workbook.limits import Limits, damaged
 from bulkimport.workbook.marks import DATE, ERROR, UNCALCULATED
 from bulkimport.workbook.numbers import Shown
 from bulkimport.workbook.parsing import is_true, unescaped
-from bulkimport.workbook.plain import RawCell, RawRow
 from bulkimport.workbook.shared_strings import SharedStrings
 from bulkimport.workbook.styles import NUMBER, Kind, NumberFormat
+from bulkimport.workbook.tables import RawCell, RawColumn, RawRow, Table
 
 MAX_ROW = 1_048_576
 BOOLEANS = {"1": "TRUE", "0": "FALSE"}
@@ -76,16 +77,72 @@ class CellReader:
         # By the columns, styles, types and formulas of the cells of a row.
         self._shapes: dict[tuple[tuple[str, ...], ...], _Shape] = {}
 
-    def row(self, raw_row: RawRow) -> Row:
-        """The row as text. Raises Refusal if it is outside a worksheet, or has too many columns."""
-        cells, marks = self._by_shape(raw_row.cells) or self._one_by_one(raw_row.cells)
-        if len(cells) > self._limits.columns:
-            raise Refusal(
-                "too-many-columns",
-                f"The sheet has a cell in column {len(cells)}; at most {self._limits.columns} are read.",
-            )
-        self._last_row = self._number(raw_row.number)
-        return Row(self._last_row, cells, marks)
+    def rows(self, batch: Iterable[RawRow]) -> Iterator[Row]:
+        """The rows as text. Raises Refusal if one is outside a worksheet, or has too many columns."""
+        if isinstance(batch, Table):
+            numbers: Iterable[str] = batch.numbers
+            texts = self._of_table(batch)
+        else:
+            numbers = (row.number for row in batch)
+            texts = (self._by_shape(row.cells) or self._one_by_one(row.cells) for row in batch)
+        for number, (cells, marks) in zip(numbers, texts, strict=True):
+            if len(cells) > self._limits.columns:
+                raise Refusal(
+                    "too-many-columns",
+                    f"The sheet has a cell in column {len(cells)}; at most {self._limits.columns} are read.",
+                )
+            self._last_row = self._number(number)
+            yield Row(self._last_row, cells, marks)
+
+    def _of_table(self, table: Table) -> Iterator[tuple[list[str], dict[int, str]]]:
+        """The texts and marks of the rows of a table, of which whole columns are looked up."""
+        count = len(table.numbers)
+        empty = ("",) * count
+        texts: list[Sequence[str]] = []
+        marks: list[dict[int, str]] = [{} for _ in range(count)]
+        for column, values in zip(table.columns, table.values, strict=True):
+            place = self._column(column.letters, -1)
+            texts.extend([empty] * (place - len(texts)))
+            texts.append(self._of_column(column, values, place, marks))
+        for row_texts, row_marks in zip(zip(*texts, strict=True), marks, strict=True):
+            cells = list(row_texts)
+            while cells and not cells[-1] and len(cells) - 1 not in row_marks:
+                cells.pop()
+            yield cells, row_marks
+
+    def _of_column(
+        self, column: RawColumn, values: Sequence[str], place: int, marks: Sequence[dict[int, str]]
+    ) -> Sequence[str]:
+        """The texts of a column; adds the marks of its cells to those of their rows."""
+        _, style, kind = column
+        look_up, usual_mark = self._look_up(style, kind)
+        looked_up = list(map(look_up, values)) if look_up else [None] * len(values)
+        if usual_mark:
+            for at, value in enumerate(values):
+                if value:
+                    marks[at][place] = usual_mark
+        texts: list[str] = []
+        for at, text in enumerate(looked_up):
+            if text is None:
+                text, mark = self._shown(style, kind, values[at], "")
+                marks[at].pop(place, None)
+                if mark:
+                    marks[at][place] = mark
+            texts.append(text)
+        return texts
+
+    def _look_up(self, style: str, kind: str) -> tuple[Callable[[str], str | None] | None, str | None]:
+        """What returns the text of a value if it is known, and the mark that such a cell has then."""
+        if kind in NUMERIC:
+            mark = DATE if self._format(style).kind in DATES else None
+            return self._known[style].get, mark
+        by_kind: dict[str, Callable[[str], str | None]] = {
+            "s": self._strings.known.get,
+            "b": BOOLEANS.get,
+            "inlineStr": unescaped,
+            "str": unescaped,
+        }
+        return by_kind.get(kind), None
 
     def _by_shape(self, raw_cells: Sequence[RawCell]) -> tuple[list[str], dict[int, str]] | None:
         """The texts and marks of a row whose cells are all of kinds that need no more than to be looked up.
@@ -119,17 +176,10 @@ class CellReader:
     ) -> "_Shape":
         """How rows with such cells are read; they must be in the order of the columns, without formulas."""
         places = [self._column(letters, -1) for letters in columns]
-        by_kind = {"s": self._strings.known.get, "b": BOOLEANS.get, "inlineStr": unescaped}
-        look_ups = [
-            self._known[style].get if kind in NUMERIC else by_kind.get(kind)
-            for style, kind in zip(styles, kinds, strict=True)
-        ]
+        pairs = list(starmap(self._look_up, zip(styles, kinds, strict=True)))
+        look_ups, usual_marks = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         if not all(columns) or any(formulas) or None in look_ups or places != sorted(set(places)):
             return NO_SHAPE
-        usual_marks = [
-            DATE if kind in NUMERIC and self._format(style).kind in DATES else None
-            for style, kind in zip(styles, kinds, strict=True)
-        ]
         marks = {place: mark for place, mark in zip(places, usual_marks, strict=True) if mark}
         arranged = None
         if places != list(range(len(places))):

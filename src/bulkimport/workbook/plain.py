@@ -7,9 +7,10 @@ it for one formula or one comment, are left to the handlers.
 """
 
 import re
-from typing import NamedTuple
+from dataclasses import replace
 
 from bulkimport.workbook.parsing import unescaped
+from bulkimport.workbook.tables import RawCell, RawRow, Table, TablePattern
 
 ENTITY = re.compile("&(?:#x([0-9A-Fa-f]{1,20})|#([0-9]{1,20})|([a-z]+));")
 MAX_CHARACTER = 0x10FFFF
@@ -17,25 +18,6 @@ ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}  # XML 1
 
 # What RawCell.formula says; "" of a cell without a formula.
 CALCULATED, UNCALCULATED = "calculated", "uncalculated"
-
-
-class RawCell(NamedTuple):
-    """A cell: the letters of its column ("" if it is next to the cell before), the number of its style, its
-    type, its value, and what is known of its formula.
-    """
-
-    column: str
-    style: str
-    type: str
-    value: str
-    formula: str
-
-
-class RawRow(NamedTuple):
-    """A row: its number ("" if it is next to the row before), and its cells."""
-
-    number: str
-    cells: list[RawCell]
 
 
 class PlainStrings:
@@ -70,10 +52,17 @@ class PlainRows:
             f'(?:/>|>(?:<{v}>|<{inline}><{t}(?: xml:space="preserve")?>)([^<]+)'
             f"(?:</{v}>|</{t}></{inline}>)</{c}>)()"
         )
+        self._pattern = TablePattern(prefix)
 
-    def read(self, piece: bytes) -> list[RawRow] | None:
+    def read(self, piece: bytes) -> list[RawRow] | Table | None:
         """The rows of the piece; None if anything else is in it."""
         text = _text(piece)
+        if table := self._pattern.read(text):
+            return (
+                replace(table, values=[list(map(_without_entities, column)) for column in table.values])
+                if "&" in text
+                else table
+            )
         sources = text.split(self._row_end)
         if sources.pop():
             return None
@@ -90,6 +79,7 @@ class PlainRows:
             rows.append(RawRow(head[1], cells))
         if not rows or text.count("<") != tags:
             return None
+        self._pattern.learn(rows)
         return [RawRow(row.number, list(map(_decoded, row.cells))) for row in rows] if "&" in text else rows
 
 

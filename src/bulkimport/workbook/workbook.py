@@ -75,8 +75,7 @@ class Workbook:
         )
         with self._archive.open(part.part, large=True) as stream:
             for batch in raw_rows(stream):
-                for raw in batch:
-                    row = reader.row(raw)
+                for row in reader.rows(batch):
                     if row.cells:
                         yield row
 

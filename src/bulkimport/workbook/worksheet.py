@@ -5,13 +5,14 @@ from typing import IO
 
 from bulkimport.workbook.limits import too_large
 from bulkimport.workbook.parsing import MAX_DEPTH, Xml, main_namespace, too_deep
-from bulkimport.workbook.plain import CALCULATED, UNCALCULATED, PlainRows, RawCell, RawRow
+from bulkimport.workbook.plain import CALCULATED, UNCALCULATED, PlainRows
+from bulkimport.workbook.tables import RawCell, RawRow, Table
 
 MAX_ROW_BYTES = 512 * 1024  # of XML; a row of 500 columns usually has less than 50 KiB
 DIGITS = "0123456789"
 
 
-def raw_rows(stream: IO[bytes]) -> Iterator[list[RawRow]]:
+def raw_rows(stream: IO[bytes]) -> Iterator[list[RawRow] | Table]:
     """The rows in the order of the part, those that end in a piece of it at a time; a piece may end none.
 
     Nothing below the table is read. Raises Refusal for what is not a worksheet, or too large to be one.
@@ -45,7 +46,7 @@ class _Sheet:
         self._texts: list[str] | None = None  # of the cell's value, None if it has none
         self._has_formula = self._is_phonetic = False
 
-    def read(self, piece: bytes) -> list[RawRow]:
+    def read(self, piece: bytes) -> list[RawRow] | Table:
         """The rows that end in the next piece."""
         rows = self._plain.read(piece) if self._plain and self.xml.is_at_plain_markup() else None
         if rows is None:
