@@ -246,7 +246,7 @@ def test_more_rows_than_allowed_are_refused(importer: Importer) -> None:
 FIRST_EXAMPLE = ("María José Núñez", "2024-03-31 00:00:00", False)
 
 
-@pytest.mark.parametrize("path", ["examples/assets.xlsx", "tests/workbooks/example-libreoffice.xlsx"])
+@pytest.mark.parametrize("path", ["examples/assets.xlsx", "tests/workbooks/examples/libreoffice.xlsx"])
 def test_the_example_is_imported_by_whichever_program_it_was_saved(
     web_database: Database, importer: Importer, path: str
 ) -> None:

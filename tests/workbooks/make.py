@@ -27,7 +27,7 @@ def main() -> None:
     write_with_openpyxl(HERE / "openpyxl.xlsx", since_1904=False)
     write_with_openpyxl(HERE / "openpyxl-1904.xlsx", since_1904=True)
     write_example(EXAMPLES / "assets.xlsx")
-    convert_with_libreoffice(EXAMPLES / "assets.xlsx", HERE / "example-libreoffice.xlsx")
+    convert_with_libreoffice(EXAMPLES / "assets.xlsx", HERE / "examples/libreoffice.xlsx")
     for name in ("openpyxl", "openpyxl-1904"):
         convert_with_libreoffice(
             HERE / f"{name}.xlsx", HERE / f"{name.replace('openpyxl', 'libreoffice')}.xlsx"
