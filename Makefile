@@ -68,7 +68,7 @@ PGSPOT := $(BIN)/pgspot --ignore PS001 --ignore PS016 --ignore PS010
 # Wording to avoid; "there is no" and "is no longer" are fine. The brackets keep the list from matching itself.
 WORDS := [m]end(s|ed|ing)?|[h]and(s|ed|ing)? (in|on|out|back)|in [h]and|in [v]ain|[d]oubled(?!-columns)|of [b]efore|$\
 	[h]ad in|(not|be) [h]ad|(?<!there )is [n]o(?! longer| more)|(?<!there )is (?-i:[n]one)
-TEXTS := src tests docs deploy sql bench examples .ci README.md CONTRIBUTING.md CHANGELOG.md Makefile setup.cfg
+TEXTS := src tests docs deploy sql bench examples .ci README.md CONTRIBUTING.md CHANGELOG.md SECURITY.md Makefile setup.cfg
 
 .PHONY: lint
 lint: .venv/installed ## Check style, types, wording and migrations

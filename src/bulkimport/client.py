@@ -174,7 +174,7 @@ def _problem(error: urllib.error.HTTPError) -> str:
     try:
         document = json.load(error)
         lines = [f"{document['title']} ({document['status']}): {document['detail']}"]
-        lines += [f"  {fault['field']}: {fault['error']}" for fault in document.get("errors", ())]
+        lines += [f"  {fault['field']}: {fault['message']}" for fault in document.get("errors", ())]
         return "\n".join(lines)
     except (ValueError, KeyError, TypeError, OSError, http.client.HTTPException):
         return f"{error.code} {error.reason}"

@@ -105,12 +105,18 @@ def test_a_port_that_is_in_use_is_named(environ: dict[str, str], running: object
     assert f"port {environ['PORT']} is in use" in refused.stderr
 
 
-def test_an_operators_error_is_one_line(environ: dict[str, str]) -> None:
-    for arguments, message in (
-        (["worker"], "bulkimport: DATABASE_URL is not set"),
-        (["migrate", "up"], "bulkimport: MIGRATION_DATABASE_URL is not set"),
-    ):
-        refused = run(*arguments, environ=environ)
-        assert refused.returncode == 1
-        assert refused.stderr.startswith(message)
-        assert refused.stderr.count("\n") == 1
+@pytest.mark.parametrize(
+    ("process", "missing"),
+    [("release", "MIGRATION_DATABASE_URL"), ("web", "JWT_SECRET"), ("worker", "DATABASE_URL")],
+)
+def test_a_line_of_the_procfile_names_what_is_missing_in_one_line(
+    environ: dict[str, str], process: str, missing: str
+) -> None:
+    script = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())[process]
+    scripts = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{environ['PATH']}"}
+    refused = subprocess.run(
+        ["/bin/sh", "-c", script], env={**environ, **scripts}, capture_output=True, text=True, check=False
+    )
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith(f"bulkimport: {missing} is not set")
+    assert refused.stderr.count("\n") == 1

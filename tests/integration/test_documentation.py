@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from bulkimport.pages import manual
 from bulkimport.web import openapi
 from bulkimport.web.problem_types import PROBLEM_TYPES
+from bulkimport.web.schemas import ProblemSchema
 from tests.support.description import resolved
 
 ROOT = Path(__file__).parents[2]
@@ -135,6 +136,8 @@ def test_each_problem_type_has_its_page(client: FlaskClient) -> None:
         (example,) = re.findall('<pre class="example"><code>(.*)</code></pre>', page, re.DOTALL)
         document = json.loads(html.unescape(example))
         assert (document["type"], document["status"]) == (f"/problems/{name}", kind.status)
+        assert bool(document.get("errors")) == ("`errors`" in kind.way_out)
+        assert ProblemSchema().validate(document) == {}
 
 
 def test_the_wheel_has_the_pages_of_the_manual() -> None:

@@ -45,6 +45,7 @@ def test_every_operation_protects_its_answers(importer: Importer, headers: dict[
                 assert caching == ["private, no-cache"], where
             else:
                 assert caching == ["no-store"], where
+            assert bool(answer.data) == ("Content-Type" in answer.headers), where
             if answer.mimetype == "text/csv":
                 named = r'attachment; filename="[a-z0-9-]+\.csv"'
                 assert re.fullmatch(named, answer.headers["Content-Disposition"]), where

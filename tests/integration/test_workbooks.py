@@ -237,6 +237,32 @@ def test_a_metadata_column_is_text(importer: Importer) -> None:
     assert importer.errors(importer.run(file)) == [(2, "metadata.code", "date_in_text_column")]
 
 
+def test_numbers_and_dates_in_columns_of_text_can_be_accepted(importer: Importer) -> None:
+    job = importer.run(WRONG, accept_numbers="true")
+    assert [row for row, _, _ in importer.errors(job)] == [2, 3, 6, 6, 6]
+    assert importer.assets() == [("12345678901234600000", "n"), ("D", "2024-01-15"), ("G", "n")]
+
+
+def test_an_error_that_is_the_text_to_clear_a_value_clears_it(importer: Importer) -> None:
+    importer.run(csv_of("A"))
+    importer.run((HEADER + "A,n,device,old,2024-01-15,,yes\n").encode(), on_conflict="update")
+    file = made_by_hand(
+        ("A", "n", "device", ERROR, DAY, "", "yes"), ("B", "n", "device", UNCALCULATED, DAY, "", "yes")
+    )
+    job = importer.run(file, on_conflict="update", clear_value="#REF!", empty="clear")
+    assert importer.errors(job) == [(3, "description", "spreadsheet_error")]
+    assert importer.assets("identifier", "description") == [("A", None)]
+
+
+def test_rows_above_the_header_are_skipped(importer: Importer) -> None:
+    file = xlsx(
+        (("Our assets",), (), ("as of", date(2024, 1, 1), "by", "x", "y", "z", "!", "long"), FIELDS, GOOD)
+    )
+    assert problem(importer.upload(file)) == (400, "missing-columns")
+    assert counts(importer.run(file, header_row="4")) == {"created": 1}
+    assert importer.assets("import_row") == [(5,)]
+
+
 def test_more_rows_than_allowed_are_refused(importer: Importer) -> None:
     rows = [FIELDS, *[(str(place), *GOOD[1:]) for place in range(21)]]
     assert problem(importer.upload(xlsx(rows))) == (413, "too-many-rows")

@@ -74,6 +74,9 @@ INSERT INTO trakrf.bulk_import_finished (account_id, job_id, finished_at)
 VALUES (%(account)s, %(parent)s, '2020-01-01'), (%(account)s, %(failed)s, now()),
        (%(account)s, %(cancelled)s, 'infinity');
 
+INSERT INTO trakrf.asset_numbers (account_id, last_number)
+VALUES (%(account)s, 7);
+
 INSERT INTO trakrf.idempotency_keys (account_id, key, fingerprint, status, headers, body, created_at)
 VALUES (%(account)s, 'k', sha256('request'), 202, '{}', '', '2020-01-01');
 """
@@ -86,6 +89,9 @@ PARAMETERS: dict[str, Any] = {
     **dict.fromkeys(("after_id", "after_identifier", "before_id", "before_time"), None),
     "after_position": 0,
     "after_row": 0,
+    "above": 9,
+    "count": 1,
+    "clears": True,
     "first_row": 2,
     "last_row": 99,
     "row": 4,
@@ -107,6 +113,7 @@ PARAMETERS: dict[str, Any] = {
     "metadata": "{}",
     "import_job_id": PARENT,
     "import_row": 2,
+    "identifiers": "{A}",
     "pattern": "%",
     "ahead": 0,
     "attempt": 0,
@@ -187,20 +194,21 @@ PARAMETERS_OF: dict[str, dict[str, Any]] = {
     "reverting.plan": {"job_id": NEW},
     "row_errors.insert": {"rows": "{9}"},
     "staged_assets.insert_all": ARRAYS,
+    "staging.taken": {"rows": "{9}"},
 }
 
 # What is staged for those that read asset_staging: an identifier that the account has, or else the row that
 # the statement looks for.
 STAGE = """
 INSERT INTO pg_temp.asset_staging (import_row, identifier, name, type, valid_from, valid_to, is_active)
-VALUES (2, %(identifier)s, %(name)s, 'device', '2024-01-15', %(valid_to)s, true)
+VALUES (2, %(identifier)s, %(name)s, 'device', %(valid_from)s, %(valid_to)s, true)
 """
-STAGED = {"identifier": "A", "name": "Laptop", "valid_to": None}
+STAGED = {"identifier": "A", "name": "Laptop", "valid_from": "2024-01-15", "valid_to": None}
 STAGED_OF: dict[str, dict[str, Any]] = {
     "staging.note_identifiers": {"identifier": "NEW"},
     "staged_assets.insert_staged": {"identifier": "NEW"},
     "staged_assets.incomplete": {"name": None},
-    "staged_assets.misordered": {"valid_to": "2000-01-01"},
+    "staged_assets.misordered": {"valid_from": None, "valid_to": "2000-01-01"},
 }
 
 TENANT_TABLES = """

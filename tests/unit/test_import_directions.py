@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "worker": {"importing", "jobs", "store", "database", "telemetry", "errors"},
     "app": {"api", "pages", "web", "auth", "database", "settings"},
     "devserver": {"worker", "database", "auth", "client", "settings", "errors"},
-    "cli": {"worker", "devserver", "database", "auth", "client", "telemetry", "settings", "errors"},
+    "cli": {"app", "worker", "devserver", "database", "auth", "client", "telemetry", "settings", "errors"},
     "__main__": {"cli"},
     "__init__": set(),
 }

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bulkimport.assets import fields
-from bulkimport.assets.fields import CheckedColumn, ColumnRule
+from bulkimport.assets.fields import REENTER, CheckedColumn, ColumnRule
 from bulkimport.csvfile.header import DATE_FIELDS, METADATA_PREFIX
+from bulkimport.store.asset_columns import CLEARED
 from bulkimport.workbook.marks import DATE, ERROR, ROUNDED, UNCALCULATED
 
 TEXT_FIELDS = ("identifier", "name", "description")
 SPREADSHEET_ERROR = "spreadsheet_error"
 CODES = {ERROR: SPREADSHEET_ERROR, UNCALCULATED: SPREADSHEET_ERROR}
 CODES_IN_TEXT = {**CODES, ROUNDED: "number_rounded", DATE: "date_in_text_column"}
-REENTER = "format the column as text and enter the value again"
 REASONS = {
     SPREADSHEET_ERROR: "is an error in the spreadsheet: correct the cell",
     "number_rounded": f"is a number of more than 15 digits, which the spreadsheet has rounded: {REENTER}",
@@ -26,18 +26,26 @@ NOT_CALCULATED = (
 class Marked:
     """The rule of a field, or of metadata.KEY, for a column in which cells have marks, by their places."""
 
-    def __init__(self, rule: ColumnRule, field: str, marks: Mapping[int, str]) -> None:
+    def __init__(
+        self, rule: ColumnRule, field: str, marks: Mapping[int, str], *, accept_numbers: bool
+    ) -> None:
+        """`accept_numbers`: whether numbers and dates may stand in columns of text."""
         self._rule = rule
         self._has_dates = field in DATE_FIELDS
         self._marks = marks
         is_text = field in TEXT_FIELDS or field.startswith(METADATA_PREFIX)
-        self._codes = CODES_IN_TEXT if is_text else CODES
+        self._codes = CODES_IN_TEXT if is_text and not accept_numbers else CODES
 
     def column(self, cells: Sequence[str]) -> CheckedColumn:
         values, codes = self._rule.column(cells)
         if self._has_dates:
             values, codes = self._with_date_cells(cells, values, codes)
-        distrusted = {place: self._codes[mark] for place, mark in self._marks.items() if mark in self._codes}
+        distrusted = {
+            place: self._codes[mark]
+            for place, mark in self._marks.items()
+            # An error such as #N/A may be the text that clears a value.
+            if mark in self._codes and not (mark == ERROR and values[place] is CLEARED)
+        }
         return values, {**codes, **distrusted}
 
     def explain(self, cell: str, code: str) -> str:

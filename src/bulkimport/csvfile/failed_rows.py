@@ -7,7 +7,7 @@ from uuid import UUID
 from bulkimport.csvfile import encoding
 from bulkimport.csvfile.chunks import CsvFile
 from bulkimport.csvfile.header import ADDED_COLUMNS
-from bulkimport.csvfile.records import Record, lenient_cells
+from bulkimport.csvfile.records import Record, fitted, unparsed_cells
 from bulkimport.csvfile.writer import LineWriter
 from bulkimport.errors import Refusal
 
@@ -44,9 +44,10 @@ class JobColumn:
 
     def require_same(self, record: Record) -> None:
         """Raise Refusal if the row names another job than the first row does."""
-        if len(record.cells) != self._width or record.cells[self._place] == self._named:
+        cells = None if record.fault else fitted(record.cells, self._width)
+        if cells is None or cells[self._place] == self._named:
             return
-        named = record.cells[self._place].strip()
+        named = cells[self._place].strip()
         if named and named.lower() != self._named.lower():
             first = _shown(self._named) if self._named else "none"
             raise Refusal(
@@ -64,8 +65,10 @@ def job_column(csv_file: CsvFile) -> JobColumn | None:
         return None
     place, record = names.index(JOB), csv_file.first_record()
     cells = record.cells if record else []
+    if record and record.fault:
+        cells = unparsed_cells(record.cells[0], csv_file.delimiter)
     named = cells[place].strip() if place < len(cells) else ""
-    if len(cells) != len(names) and not _job_id(named):
+    if fitted(cells, len(names)) is None and not _job_id(named):
         named = ""  # the cells are not in their columns
     return JobColumn(place, len(names), named)
 
@@ -110,13 +113,16 @@ class FailedRowsWriter:
     def row(self, record: Record, messages: Sequence[str]) -> bytes:
         """A failed row with its original cells, its row number, its messages, and its job.
 
-        Missing cells are written as empty ones, and extra cells follow the last column.
+        Missing cells are written as empty ones, and extra cells follow the last column. The cells of a faulty
+        record are written as they were, and so still have the fault.
         """
         width = len(self._header)
-        cells = lenient_cells(record.cells[0], self._delimiter) if record.fault else record.cells
+        cells = unparsed_cells(record.cells[0], self._delimiter) if record.fault else record.cells
         padded = [*cells, *[""] * (width - len(cells))]
         original = [padded[place] for place in self._original]
         own = (str(record.row), BETWEEN_ERRORS.join(messages), self._job_id)
+        if record.fault:
+            return self._writer.line(own, before=original, after=padded[width:])
         return self._writer.line([*original, *own, *padded[width:]])
 
 

@@ -1,8 +1,10 @@
 """A chunk becomes assets and row errors, in the caller's transaction."""
 
+from dataclasses import replace
+
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.assets.rows import occurrences
+from bulkimport.assets.row_errors import occurrences
 from bulkimport.importing import conflicts
 from bulkimport.importing.check import CheckedChunk, Lookahead, check
 from bulkimport.importing.outcome import Outcome
@@ -23,6 +25,9 @@ def import_chunk(cursor: Cursor, job: Job, claim: Claim, options: Options, looka
     if following:
         lookahead.begin(claim.job_id, claim.next_chunk + 1, following, columns, options)
     resolution = _resolve(cursor, job, claim, options, checked)
+    conflicting = conflicts.of_failed(cursor, claim, checked, options.on_conflict)
+    if conflicting:
+        checked = checked.with_errors(conflicting)
     _store_errors(cursor, claim, checked, resolution)
     errors = sorted([*checked.errors, *resolution.errors], key=lambda error: error.row)
     return Outcome(
@@ -58,10 +63,14 @@ def _resolve(
     cursor: Cursor, job: Job, claim: Claim, options: Options, checked: CheckedChunk
 ) -> conflicts.Resolution:
     if options.dry_run or claim.only_check:
-        return conflicts.rehearse(cursor, claim, checked, options.on_conflict)
+        return conflicts.rehearse(cursor, claim, checked, options)
     if options.on_conflict == SKIP:
         return conflicts.insert_or_skip(cursor, claim, checked)
     if options.on_conflict == UPDATE:
-        return conflicts.insert_or_update(cursor, claim, checked)
+        return conflicts.insert_or_update(cursor, claim, checked, options)
     met_conflicts = any(entry["code"] in conflicts.CODES for entry in job.error_summary)
-    return conflicts.insert(cursor, claim, checked, hopeful=not met_conflicts)
+    resolution = conflicts.insert(cursor, claim, checked, hopeful=not met_conflicts)
+    if not checked.unnumbered_rows:
+        return resolution
+    numbered = conflicts.number(cursor, claim, checked, options)
+    return replace(resolution, created=resolution.created + numbered)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bulkimport.assets.rows import Occurrences, RowError
+from bulkimport.assets.row_errors import Occurrences, RowError
 
 FIRST_ROWS = 5  # that the summary names of each code and field
 

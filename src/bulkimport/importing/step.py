@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.assets.rows import RowError
+from bulkimport.assets.row_errors import RowError
 from bulkimport.importing.check import Lookahead
 from bulkimport.importing.chunk import import_chunk
 from bulkimport.importing.outcome import Outcome, add_to_summary

@@ -4,7 +4,6 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import Any
 
 from apispec import APISpec
@@ -15,6 +14,7 @@ from flask import Flask
 from marshmallow import Schema, fields
 from werkzeug.routing import Rule
 
+from bulkimport.telemetry import build
 from bulkimport.web import idempotency, operations
 from bulkimport.web.operations import Operation, Success
 from bulkimport.web.problem_types import PROBLEM_TYPES
@@ -85,6 +85,15 @@ ANSWER_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "WWW-Authenticate": ("What is wrong with the token", {"type": "string"}),
     "Content-Disposition": ("The file name", {"type": "string"}),
 }
+EXAMPLE_FIELD_ERRORS = {
+    "invalid-parameters": {"field": "on_error", "message": "Must be one of: continue, abort."},
+    "invalid-asset": {
+        "field": "valid_from",
+        "code": "invalid_date",
+        "message": 'valid_from "31/02/2024" is not a date (expected YYYY-MM-DD)',
+        "value": "31/02/2024",
+    },
+}
 ALWAYS_PRESENT = ("ETag", "Location", "X-Request-ID")  # in each answer that may have them
 
 
@@ -93,7 +102,7 @@ def description(app: Flask) -> dict[str, Any]:
     plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
     spec = APISpec(
         title="bulkimport",
-        version=version("bulkimport"),
+        version=build.VERSION,
         openapi_version="3.1.0",
         info=INFO,
         servers=[{"url": "/"}],
@@ -266,7 +275,7 @@ def _response_name(names: Sequence[str]) -> str | None:
 def example_problem(name: str) -> dict[str, Any]:
     """The document of a problem of this type, with its cause as the detail."""
     problem_type = PROBLEM_TYPES[name]
-    return {
+    document = {
         "type": f"/problems/{name}",
         "code": name,
         "title": problem_type.title,
@@ -275,6 +284,9 @@ def example_problem(name: str) -> dict[str, Any]:
         "instance": "/api/v1/assets/bulk",
         "request_id": "1d0e6f9c-55f0-4c46-8f0c-0a9f0f4a0d55",
     }
+    if name in EXAMPLE_FIELD_ERRORS:
+        document["errors"] = [EXAMPLE_FIELD_ERRORS[name]]
+    return document
 
 
 def _headers(names: Sequence[str]) -> dict[str, str]:

@@ -105,15 +105,16 @@ PROBLEM_TYPES = {
         400,
         "Columns are missing",
         "The header lacks required columns, or columns that `columns=` maps.",
-        "`detail` names them: add them, or map other columns to them with `columns=`.",
+        "`detail` names them: add them, map other columns to them with `columns=`, set a value for every row "
+        "with `defaults=`, or name the row of the header with `header_row=`.",
         "files.md#the-rules-of-a-row",
         f"{IN_THE_FIRST_ROW} If the rows begin there, insert a row above them and type the names.",
     ),
     "duplicate-columns": ProblemType(
         400,
         "Columns are duplicated",
-        "The header names a column twice, or two columns are mapped to the same field.",
-        "Remove or rename one of them, or change `columns=`.",
+        "Two columns that are imported have the same name, or are for the same field.",
+        "Remove or rename one of them, or map it elsewhere with `columns=`.",
         KINDS_OF_FILES,
         f"{IN_THE_FIRST_ROW} Rename one of the two, or right-click its column's letter and choose Delete.",
     ),
@@ -145,7 +146,7 @@ PROBLEM_TYPES = {
     "ambiguous-dates": ProblemType(
         400,
         "The date format is ambiguous",
-        "With `date_format=auto`, the dates fit more than one format or have none in common.",
+        "With `date_format=auto`, the dates of a column fit more than one format or have none in common.",
         "Name the format with `date_format=`; `detail` has two examples.",
         KINDS_OF_FILES,
         "A CSV file contains dates as Excel shows them. Select the columns with dates, choose Format Cells, "
