@@ -22,7 +22,7 @@ help: ## Show this help
 setup: .venv/installed ## Make the Python environment in .venv
 
 .PHONY: demo
-demo: .venv/installed ## Start everything, import examples/assets.csv, show the job, stop everything
+demo: .venv/installed ## Start everything, import the examples (CSV and Excel), show the jobs, stop everything
 	@$(RUN) dev demo
 
 .PHONY: run

@@ -61,6 +61,7 @@ def test_a_pending_job(client: FlaskClient, web_database: Database) -> None:
         "options": {
             "charset": "utf-8",
             "delimiter": ",",
+            "sheet": None,
             "header_row": 1,
             "columns": {},
             "date_format": "YYYY-MM-DD",

@@ -6,23 +6,12 @@ import io
 import lzma
 import sqlite3
 import struct
-import zipfile
 from contextlib import closing
 
 import pytest
 
 from bulkimport.csvfile import signatures
 from bulkimport.errors import Refusal
-
-
-def archive(*names: str) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as zipped:
-        for name in names:
-            zipped.writestr(
-                name, "application/vnd.oasis.opendocument.spreadsheet" if name == "mimetype" else "x"
-            )
-    return file.getvalue()
 
 
 def compound_file(stream: str, first_sector: int = 1) -> bytes:
@@ -41,9 +30,6 @@ def sqlite_database() -> bytes:
 @pytest.mark.parametrize(
     ("start", "words"),
     [
-        (archive("[Content_Types].xml", "xl/workbook.xml"), "Excel workbook; save it as CSV UTF-8"),
-        (archive("mimetype", "content.xml"), "OpenDocument spreadsheet"),
-        (archive("assets.csv"), "zip archive"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "old Excel workbook"),
         (compound_file("Workbook"), "old Excel workbook"),
         (compound_file("EncryptedPackage"), "encrypted workbook; save it without a password"),

@@ -56,5 +56,5 @@ def test_a_clear_value_is_a_printable_text(value: str) -> None:
 def test_options_that_on_conflict_leaves_without_a_meaning_are_refused() -> None:
     requested = RequestedOptions(on_conflict="skip", identifiers="generate", empty="clear", clear_value="-")
     with pytest.raises(Refusal) as refusal:
-        requested.in_force(Options(), charset="utf-8", delimiter=",", header_row=1)
+        requested.in_force(Options(), charset="utf-8", delimiter=",", sheet=None, header_row=1)
     assert [fault["field"] for fault in refusal.value.errors] == ["identifiers", "empty", "clear_value"]

@@ -10,8 +10,17 @@ from bulkimport.csvfile import dates
 from bulkimport.csvfile.header import DELIMITERS
 from bulkimport.csvfile.heading import MAX_HEADER_ROW
 from bulkimport.jobs.options import EMPTY, IDENTIFIERS, ON_CONFLICT, ON_ERROR, Options, RequestedOptions
-from bulkimport.web.schemas import AnswerSchema, BooleanParameter, Choice, Enumeration, TextField, about
+from bulkimport.web.schemas import (
+    PRINTABLE,
+    AnswerSchema,
+    BooleanParameter,
+    Choice,
+    Enumeration,
+    TextField,
+    about,
+)
 
+MAX_SHEET_CHARS = 255
 MAX_CLEAR_VALUE_CHARS = 255
 DEFAULTS = Options()
 DELIMITER_PATTERN = rf"^([{''.join(DELIMITERS.values())}]|{'|'.join(DELIMITERS)})$".replace("\t", r"\t")
@@ -99,6 +108,14 @@ class UploadOptionsSchema(Schema):
             pattern=DELIMITER_PATTERN,
             examples=["semicolon"],
         )
+    )
+    sheet = fields.String(
+        validate=[validate.Length(min=1, max=MAX_SHEET_CHARS), PRINTABLE],
+        metadata=about(
+            "The sheet of a workbook, by its name, or by its number among the visible ones, from 1. By "
+            "default the only visible sheet with content.",
+            examples=["Assets"],
+        ),
     )
     header_row = fields.Integer(
         validate=validate.Range(min=1, max=MAX_HEADER_ROW),
@@ -195,7 +212,10 @@ class UploadFormSchema(UploadOptionsSchema):
     # This describes the form; web.upload reads the file.
     file = fields.String(
         required=True,
-        metadata=about("The CSV file. Its content type may declare its charset.", format="binary"),
+        metadata=about(
+            "The CSV file, or the workbook (.xlsx). The content type of a CSV file may declare its charset.",
+            format="binary",
+        ),
     )
 
 
@@ -211,6 +231,10 @@ class JobOptionsSchema(AnswerSchema):
 
     charset = fields.String(metadata=about("The file's encoding."))
     delimiter = fields.String(metadata=about("The character that separates cells."))
+    sheet = fields.String(
+        allow_none=True,
+        metadata=about("The name of the sheet that is imported; null if the file is not a workbook."),
+    )
     header_row = fields.Integer(metadata=about("The header's row in the spreadsheet.", minimum=1))
     columns = fields.Dict(
         keys=fields.String(),

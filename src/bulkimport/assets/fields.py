@@ -22,17 +22,14 @@ INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u20
 # at once; a pattern that begins with a literal takes a tenth of the time of one that begins with a digit.
 EXPONENTS = [re.compile(f"{letter}(?<=[0-9]{letter})[+-][0-9]{{1,3}}$", re.MULTILINE) for letter in "Ee"]
 SCIENTIFIC = re.compile("[+-]?[0-9](?:[.,][0-9]+)?E[+-][0-9]{1,3}", re.IGNORECASE | re.ASCII)
-REENTER = "format the column as text and enter the value again"
+REENTER = (
+    "format the column as text and enter the value again, "
+    "or set accept_numbers=true if it is the value itself"
+)
 # What is wrong with a text, by the codes that more than one kind of field has.
 REASONS = {
     "required": "must not be empty",
-    "scientific_notation": (
-        f"is a number that a spreadsheet has shortened: {REENTER}, or set accept_numbers=true if it is the "
-        "value itself"
-    ),
-    "number_rounded": f"is a number of more than 15 digits, which the spreadsheet has rounded: {REENTER}",
-    "date_in_text_column": f"is a date, perhaps made of another text by the spreadsheet: {REENTER}",
-    "spreadsheet_error": "is an error in the spreadsheet, or has no result there: correct the cell",
+    "scientific_notation": f"is a number that a spreadsheet has shortened: {REENTER}",
 }
 TYPES = ("person", "device", "asset", "inventory", "other")
 BOOLEANS = {
@@ -99,6 +96,11 @@ def rules(
         "valid_to": Recurring(_date(date_formats["valid_to"]), required=False),
         "is_active": Recurring(_boolean, required=needed("is_active")),
     }
+
+
+def iso_date_rule() -> Rule:
+    """The rule of a date in ISO 8601, or of none."""
+    return Recurring(_date(dates.ISO), required=False)
 
 
 def metadata_rule(*, accept_numbers: bool = True) -> Rule:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from bulkimport.csvfile import encoding, records
 from bulkimport.csvfile.records import Record
+from bulkimport.workbook import marks
 
 MAX_VALUE_CHARS = 200  # of a cell that is shown in a row error
 # How many errors of a row are kept; all are counted. A row may have 500 cells, and a wrong encoding breaks
@@ -48,7 +49,7 @@ def quoted(value: str, limit: int = 60) -> str:
 def error_of_row(record: Record, width: int) -> RowError:
     """What is wrong with a row as a whole: its fault, or the number of its cells."""
     if record.fault:
-        value = encoding.printable(record.cells[0][:MAX_VALUE_CHARS])
+        value = encoding.printable(marks.without(record.cells[0][:MAX_VALUE_CHARS]))
         message = f"the row {FAULTS[record.fault]}"
         return RowError(record.row, record.line, None, record.fault, message, value)
     message = f"the row has {len(record.cells)} cells and the header {width}"

@@ -25,6 +25,10 @@ UPLOAD_OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "metavar": "CHARACTER",
         "help": "What separates cells: , ; | or comma, semicolon, pipe, tab. Default: detected.",
     },
+    "sheet": {
+        "metavar": "NAME|N",
+        "help": "Sheet of a workbook, or its number. Default: the only visible sheet with content.",
+    },
     "header_row": {
         "type": click.IntRange(1, 20),
         "help": "The row of the header, if there are other lines above it.",

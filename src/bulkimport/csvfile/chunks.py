@@ -1,9 +1,10 @@
 """A byte stream → its header, and chunks of whole records."""
 
+import io
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from bulkimport.csvfile import encoding, header, signatures
 from bulkimport.csvfile.heading import read_heading
@@ -56,14 +57,19 @@ class CsvFile:
         delimiter: str | None,
         mapping: Mapping[str, str],
         header_row: int | None = None,
+        is_encoded_as_chunks: bool = False,
     ) -> None:
         """Read the header of a seekable stream.
 
         A `charset`, `delimiter` or `header_row` of None is detected; the names in `mapping` count as known
-        columns when the delimiter is. Raises Refusal if the stream is not CSV or its header cannot be read.
+        columns when the delimiter is. What is encoded as chunks are was made of a workbook, and is certainly
+        CSV. Raises Refusal if the stream is not CSV or its header cannot be read.
         """
-        signatures.refuse(stream)
-        text = encoding.open_text(stream, charset)
+        if is_encoded_as_chunks:
+            text: TextIO = io.TextIOWrapper(stream, CHUNK_ENCODING, CHUNK_ERRORS, newline="")
+        else:
+            signatures.refuse(stream)
+            text = encoding.open_text(stream, charset)
         self.charset = text.encoding.removesuffix("-sig")
         self._heading = read_heading(text.readline, header_row)
         self._declared_delimiter = delimiter or self._heading.separator

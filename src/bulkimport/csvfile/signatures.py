@@ -6,6 +6,7 @@ from typing import BinaryIO
 from bulkimport.errors import Refusal
 
 PEEK_BYTES = 8 * 1024
+ZIP_START = b"PK\x03\x04"
 JSON_START = re.compile(rb'[{\[]\s*["{}\[\]0-9]')
 BZIP2_START = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 # What follows the magic number is the header of a page, in Thrift's compact protocol.
@@ -18,6 +19,13 @@ OLE_SECTOR_SHIFT, OLE_DIRECTORY = slice(30, 32), slice(48, 52)
 MAX_OLE_SECTOR_SHIFT = 12
 # The stream that an encrypted workbook is in ([MS-OFFCRYPTO], section 2.3).
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+
+
+def is_zip(stream: BinaryIO) -> bool:
+    """Whether a seekable stream is a zip archive, as workbooks are; rewinds it."""
+    start = stream.read(len(ZIP_START))
+    stream.seek(0)
+    return start == ZIP_START
 
 
 def refuse(stream: BinaryIO) -> None:
@@ -34,8 +42,6 @@ def refuse(stream: BinaryIO) -> None:
 
 def _other_format(start: bytes) -> str | None:
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()[:1024].lower()
-    if start.startswith(b"PK\x03\x04"):
-        return _zip(start)
     if archive := _compressed(start):
         return f"This is {archive}; upload the file that is in it"
     if UTF_32_START.match(start):
@@ -68,12 +74,4 @@ def _compound_file(stream: BinaryIO, start: bytes) -> str:
     stream.seek((sector + 1) << shift)
     if ENCRYPTED in stream.read(PEEK_BYTES):
         return "This is an encrypted workbook; save it without a password and upload that"
-    return "This is an old Excel workbook; save it as CSV UTF-8 and upload that"
-
-
-def _zip(start: bytes) -> str:
-    if b"xl/" in start or b"[Content_Types].xml" in start:
-        return "This is an Excel workbook; save it as CSV UTF-8 and upload that"
-    if b"opendocument" in start:
-        return "This is an OpenDocument spreadsheet; save it as CSV and upload that"
-    return "This is a zip archive; upload the CSV file that is in it"
+    return "This is an old Excel workbook (.xls); save it as an Excel workbook (.xlsx) and upload that"

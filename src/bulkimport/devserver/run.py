@@ -29,7 +29,7 @@ from bulkimport.worker.processes import Command, keep_running
 
 CLUSTER = "postgres"  # below DATA_DIR
 EXAMPLES = Path(str(files("bulkimport"))) / "examples"
-DEMO_FILES = (EXAMPLES / "assets.csv", EXAMPLES / "assets-with-errors.csv")
+DEMO_FILES = tuple(EXAMPLES / name for name in ("assets.csv", "assets.xlsx", "assets-with-errors.csv"))
 READY_TIMEOUT_S = 30
 PORT_TIMEOUT_S = 10
 LOOK_INTERVAL_S = 0.1

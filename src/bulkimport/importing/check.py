@@ -20,6 +20,7 @@ from bulkimport.jobs.options import CLEAR, GENERATE, UPDATE, Options
 from bulkimport.store import row_errors, staging
 from bulkimport.store.chunks import StoredChunk
 from bulkimport.telemetry import metrics
+from bulkimport.workbook import marks
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,11 @@ def check(chunk: StoredChunk, columns: Columns, options: Options) -> CheckedChun
     read = records.read(
         chunk.body, delimiter=options.delimiter, first_row=chunk.first_row, first_line=chunk.first_line
     )
+    if options.sheet is not None:
+        read = replace(read, lines=read.rows)  # the lines of the text that a workbook became mean nothing
     if chunk.only_rows is not None:
         read = read.only(set(chunk.only_rows))
-    good, errors, occurred, identified = rules.check(read)
+    good, errors, occurred, identified = rules.check(read, has_marks=marks.occur_in(chunk.body))
     unnumbered = NO_ROWS
     if options.identifiers == GENERATE:
         good, unnumbered = good.divided()

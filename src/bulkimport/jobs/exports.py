@@ -6,6 +6,7 @@ from uuid import UUID
 
 from bulkimport.csvfile import records
 from bulkimport.csvfile.failed_rows import FailedRowsWriter
+from bulkimport.csvfile.records import Record
 from bulkimport.csvfile.writer import LineWriter
 from bulkimport.database.connections import Database
 from bulkimport.jobs.options import Options
@@ -13,6 +14,7 @@ from bulkimport.store import chunks, row_errors
 from bulkimport.store.chunks import StoredChunk
 from bulkimport.store.jobs import Job
 from bulkimport.store.row_errors import StoredError
+from bulkimport.workbook import marks
 
 PAGE_ERRORS = 1000
 BEFORE_ALL = (0, 0)
@@ -49,8 +51,15 @@ def failed_rows_csv(database: Database, *, account_id: int, job: Job, formula_sa
         row = chunk_records[-1].row
         messages = _messages(database, account_id, job.id, chunk.first_row, row)
         yield b"".join(
-            writer.row(record, messages[record.row]) for record in chunk_records if record.row in messages
+            writer.row(_as_seen(record), messages[record.row])
+            for record in chunk_records
+            if record.row in messages
         )
+
+
+def _as_seen(record: Record) -> Record:
+    """The record with the cells of a workbook as their owner sees them."""
+    return record._replace(cells=list(map(marks.without, record.cells)))
 
 
 def _errors_after(

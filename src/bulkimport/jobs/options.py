@@ -28,13 +28,15 @@ DateFormat = str | Mapping[str, str]
 class Options:
     """A job's options in force.
 
-    `header_row` is the header's row in the spreadsheet. `columns` maps headers of the file to fields, and
-    `defaults` fields and `metadata.KEY` to texts. `date_format` is that of all dates, or maps their fields to
-    formats. Generated identifiers have numbers higher than `numbers_above`, which the file itself contains.
+    `sheet` is the name of the sheet of a workbook, None for any other file. `header_row` is the header's row
+    in the spreadsheet. `columns` maps headers of the file to fields, and `defaults` fields and `metadata.KEY`
+    to texts. `date_format` is that of all dates, or maps their fields to formats. Generated identifiers have
+    numbers higher than `numbers_above`, which the file itself contains.
     """
 
     charset: str = "utf-8"
     delimiter: str = ","
+    sheet: str | None = None
     header_row: int = 1
     columns: Mapping[str, str] = field(default_factory=dict)
     date_format: DateFormat = dates.ISO
@@ -98,6 +100,7 @@ class RequestedOptions:
 
     charset: str | None = None
     delimiter: str | None = None
+    sheet: str | None = None
     header_row: int | None = None
     columns: Mapping[str, str] | None = None
     date_format: DateFormat | None = None
@@ -111,7 +114,9 @@ class RequestedOptions:
     clear_value: str | None = None
     parent_job_id: UUID | None = None
 
-    def in_force(self, parent: Options, *, charset: str, delimiter: str, header_row: int) -> Options:
+    def in_force(
+        self, parent: Options, *, charset: str, delimiter: str, sheet: str | None, header_row: int
+    ) -> Options:
         """These options with what the file is read by; others that are not set are the parent's.
 
         An option of the parent that has no meaning with another `on_conflict` is not inherited. Raises
@@ -123,6 +128,7 @@ class RequestedOptions:
         options = Options(
             charset=charset,
             delimiter=delimiter,
+            sheet=sheet,
             header_row=header_row,
             columns=parent.columns if self.columns is None else self.columns,
             date_format=date_format(_each(self.date_format or {}, parent.date_formats)),
