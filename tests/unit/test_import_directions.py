@@ -18,6 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "settings": {"errors"},
     "telemetry": {"errors"},
     "csvfile": {"errors"},
+    "workbook": {"errors"},
     "store": {"errors"},
     "auth": {"errors"},
     "database": {"store", "telemetry", "errors"},

@@ -1,0 +1,181 @@
+"""Cells as a worksheet has them → rows of text, at the places where a spreadsheet shows them."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from bulkimport.errors import Refusal
+from bulkimport.workbook import numbers, raw
+from bulkimport.workbook.limits import Limits, damaged
+from bulkimport.workbook.marks import DATE, ERROR, UNCALCULATED
+from bulkimport.workbook.number_formats import NUMBER, Kind, NumberFormat
+from bulkimport.workbook.numbers import Shown
+from bulkimport.workbook.parsing import is_true
+from bulkimport.workbook.raw import RawCell, RawRow
+from bulkimport.workbook.shared_strings import SharedStrings
+from bulkimport.workbook.texts import unescaped
+
+MAX_ROW = 1_048_576
+BOOLEANS = {"1": "TRUE", "0": "FALSE"}
+DATES = (Kind.DATE, Kind.TIME, Kind.ELAPSED)
+NUMERIC = frozenset({"", "n"})  # the types of cells that have a number
+MAX_COLUMN, MAX_COLUMN_LETTERS = 16_384, 3  # XFD
+MAX_INDEX_DIGITS = 9
+MAX_KNOWN = 10_000  # numbers whose texts are kept
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+class Row(NamedTuple):
+    """A row: its number in the sheet, from 1; its cells up to the last one that is not empty; and the marks
+    (marks.py) of those whose text cannot be trusted, by their places, from 0.
+    """
+
+    number: int
+    cells: list[str]
+    marks: dict[int, str]
+
+
+class CellReader:
+    """Reads the rows of one worksheet, in the order in which the part has them."""
+
+    def __init__(
+        self,
+        strings: SharedStrings,
+        formats: Sequence[NumberFormat],
+        limits: Limits,
+        *,
+        since_1904: bool,
+        recalculates: bool,
+    ) -> None:
+        """`recalculates`: the results of formulas in the file may be placeholders."""
+        self._strings = strings
+        self._formats = formats
+        self._limits = limits
+        self._since_1904 = since_1904
+        self._recalculates = recalculates
+        self._last_row = 0
+        self._columns: dict[str, int] = {}
+        # The texts of numbers by style; only those with the usual mark of the style, DATE or none.
+        self._known: dict[str, dict[str, str]] = defaultdict(dict)
+        self._shape: tuple[tuple[str, ...], ...] = ()
+        self._lookups: list[Any] = []  # for each cell of a row of this shape; [] if they are not that simple
+        self._marks: dict[int, str] = {}
+
+    def row(self, raw_row: RawRow) -> Row:
+        """The row as text. Raises Refusal if it is outside a worksheet, or has too many columns."""
+        cells, marks = self._like_the_last(raw_row.cells) or self._one_by_one(raw_row.cells)
+        if len(cells) > self._limits.columns:
+            raise Refusal(
+                "too-many-columns",
+                f"The sheet has a cell in column {len(cells)}; at most {self._limits.columns} are read.",
+            )
+        self._last_row = self._number(raw_row.number)
+        return Row(self._last_row, cells, marks)
+
+    def _like_the_last(self, raw_cells: Sequence[RawCell]) -> tuple[list[str], dict[int, str]] | None:
+        """The texts and marks of a row whose cells are of the same kinds as those of the row before.
+
+        Most are, and this takes a quarter of the time. None if any cell must be looked at by itself.
+        """
+        columns, styles, kinds, values, formulas = zip(*raw_cells, strict=True) if raw_cells else ((),) * 5
+        if (columns, styles, kinds, formulas) != self._shape:
+            self._shape = columns, styles, kinds, formulas
+            self._set_lookups()
+        if not self._lookups:
+            return None
+        texts = [look_up(value) for look_up, value in zip(self._lookups, values, strict=True)]
+        return None if None in texts or not texts[-1] else (texts, self._marks)
+
+    def _set_lookups(self) -> None:
+        """Prepare for rows like this one, if their columns have no gaps and no formulas."""
+        columns, styles, kinds, formulas = self._shape
+        self._lookups = []
+        if any(formulas) or [self._column(letters, -1) for letters in columns] != list(range(len(columns))):
+            return
+        by_kind = {"s": self._strings.known.get, "b": BOOLEANS.get, "inlineStr": unescaped}
+        lookups = [
+            self._known[style].get if kind in NUMERIC else by_kind.get(kind)
+            for style, kind in zip(styles, kinds, strict=True)
+        ]
+        if None not in lookups:
+            self._lookups = lookups
+            self._marks = {
+                place: DATE
+                for place, (style, kind) in enumerate(zip(styles, kinds, strict=True))
+                if kind in NUMERIC and self._format(style).kind in DATES
+            }
+
+    def _one_by_one(self, raw_cells: Sequence[RawCell]) -> tuple[list[str], dict[int, str]]:
+        cells: list[str] = []
+        marks: dict[int, str] = {}
+        place = -1
+        for column, style, kind, value, formula in raw_cells:
+            place = self._column(column, place)
+            text, mark = self._shown(style, kind, value, formula)
+            if text or mark:
+                cells.extend([""] * (place + 1 - len(cells)))
+                cells[place] = text
+                if mark:
+                    marks[place] = mark
+        return cells, marks
+
+    def _shown(self, style: str, kind: str, value: str, formula: str) -> Shown:
+        """The text of a cell and its mark, None if it can be trusted."""
+        # Programs that leave all formulas to be calculated by the next one write 0 for each.
+        if formula and (formula == raw.UNCALCULATED or (self._recalculates and value == "0")):
+            return "", UNCALCULATED
+        if not value:
+            return "", None
+        if kind == "s":
+            return self._strings.text(value.strip()), None
+        if kind in NUMERIC:
+            return self._number_shown(style, value)
+        if kind in ("inlineStr", "str"):
+            return unescaped(value), None
+        if kind == "b":
+            return ("TRUE" if is_true(value) else "FALSE"), None
+        return numbers.shown_iso(value) if kind == "d" else (value, ERROR)
+
+    def _number_shown(self, style: str, value: str) -> Shown:
+        number_format = self._format(style)
+        text, mark = numbers.shown(value, number_format, since_1904=self._since_1904)
+        if mark == (DATE if number_format.kind in DATES else None):
+            known = self._known[style]
+            if len(known) >= MAX_KNOWN:
+                known.clear()
+            known[value] = text
+        return text, mark
+
+    def _format(self, style: str) -> NumberFormat:
+        place = _index(style or "0")
+        return self._formats[place] if place < len(self._formats) else NUMBER
+
+    def _column(self, letters: str, before: int) -> int:
+        """The place of a column; the one after the cell `before` if it has no name."""
+        if not letters:
+            return before + 1
+        if letters in self._columns:
+            return self._columns[letters]
+        place = 0
+        for letter in letters[: MAX_COLUMN_LETTERS + 1].upper():
+            place = place * len(LETTERS) + LETTERS.find(letter) + 1
+            if letter not in LETTERS:
+                raise damaged(f'a cell has the reference "{letters[:20]}"')
+        if place > MAX_COLUMN:
+            raise damaged(f'a cell has the reference "{letters[:20]}"')
+        self._columns[letters] = place - 1
+        return place - 1
+
+    def _number(self, text: str) -> int:
+        """The number of a row; that of the next one if it has no number."""
+        number = _index(text) if text else self._last_row + 1
+        if not 1 <= number <= MAX_ROW:
+            raise damaged(f'a row has the number "{number}"')
+        return number
+
+
+def _index(text: str) -> int:
+    text = text.strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_INDEX_DIGITS):
+        raise damaged(f'a cell or a row has "{text[:20]}" where a number should be')
+    return int(text)
