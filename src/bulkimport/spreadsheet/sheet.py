@@ -4,7 +4,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
 
@@ -26,6 +26,8 @@ MAX_CELL_CHARS = 32_767  # of UTF-16, in a cell of Excel; XlsxWriter would cut l
 MAX_COMMENTS = 10_000
 # Excel counts 29 February 1900, which did not exist: programs disagree about the dates before it.
 FIRST_DATE = date(1900, 3, 1)
+# As for its parts: the same rows make the same bytes.
+CREATED = datetime(1980, 1, 31, tzinfo=UTC)
 
 TEXT_FORMAT, DATE_FORMAT = {"num_format": "@"}, {"num_format": "yyyy-mm-dd"}
 HEADER_FORMAT = TEXT_FORMAT | {"bold": True}
@@ -125,6 +127,7 @@ def new_sheet(file: BinaryIO, name: str, columns: Sequence[SheetColumn]) -> Iter
     """A workbook with a worksheet of this name, which is in the file once the block has ended."""
     with tempfile.TemporaryDirectory() as folder:  # which also removes what an error leaves behind
         workbook = Workbook(file, {"constant_memory": True, "tmpdir": folder})
+        workbook.set_properties({"created": CREATED})
         writer = SheetWriter(workbook, name, columns)
         try:
             yield writer

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from itertools import chain
 from typing import BinaryIO, cast
 
-from flask import Flask, Response, request
-from werkzeug.wsgi import wrap_file
+from flask import Flask, Response
+from werkzeug.wsgi import FileWrapper
 
 from bulkimport.web.operations import XLSX
 
@@ -41,8 +41,7 @@ def workbook_attachment(write: Callable[[BinaryIO], None], name: str) -> Respons
         write(file)
         headers = {"Content-Disposition": _attachment(name), "Content-Length": str(file.tell())}
         file.seek(0)
-        body = wrap_file(request.environ, file, BLOCK_BYTES)
-        response = Response(body, 200, headers, content_type=XLSX, direct_passthrough=True)
+        response = Response(FileWrapper(file, BLOCK_BYTES), 200, headers, content_type=XLSX)
         response.call_on_close(stack.pop_all().close)
         return response
 
