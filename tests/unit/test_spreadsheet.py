@@ -15,7 +15,7 @@ from bulkimport.csvfile.failed_rows import FailedRows
 from bulkimport.csvfile.header import FIELDS
 from bulkimport.csvfile.records import Record
 from bulkimport.errors import Refusal
-from bulkimport.spreadsheet import sheet
+from bulkimport.spreadsheet import limits, sheet
 from bulkimport.spreadsheet.failed_rows import Fault, failed_rows_sheet
 from bulkimport.spreadsheet.sheet import Cell, SheetColumn, new_sheet
 from bulkimport.spreadsheet.template import write_template
@@ -172,15 +172,15 @@ def test_every_text_is_read_back_as_it_was(text: str) -> None:
 @pytest.mark.parametrize(
     ("cells", "reason"),
     [
-        (["a" * 32_768], "a cell has 32768 characters"),
-        (["\U0001f600" * 16_384], "a cell has 32768 characters"),
-        (["M\udcfcller"], r"could not be decoded.*\\xfc"),
-        (["a"] * 504, "a row has 504 cells"),
+        (["a" * 32_768], "a cell of row 7 has 32768 characters"),
+        (["\U0001f600" * 16_384], "a cell of row 7 has 32768 characters"),
+        (["M\udcfcller"], r"row 7 has bytes that could not be decoded: \\xfc"),
+        (["a"] * 501, "row 7 has 504 cells"),
     ],
 )
-def test_what_a_worksheet_cannot_hold_is_refused(cells: list[Cell], reason: str) -> None:
+def test_what_a_worksheet_cannot_hold_is_refused(cells: list[str], reason: str) -> None:
     with pytest.raises(Refusal, match=reason) as refused:
-        read_back(cells)
+        written((Record(7, 9, cells, None), FAULTS))
     assert refused.value.code == "csv-only"
 
 
@@ -189,10 +189,10 @@ def test_the_longest_text_is_read_back() -> None:
 
 
 def test_a_workbook_has_a_limited_number_of_cells(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sheet, "MAX_CELLS", 4)
-    assert len(read_back(["a", "b"], ["c", "d"])) == 2
-    with pytest.raises(Refusal, match="more than 4 cells"):
-        read_back(["a", "b"], ["c", "d", "e"])
+    monkeypatch.setattr(limits, "MAX_CELLS", 2 * 9)
+    written((RECORD, FAULTS), (RECORD, FAULTS))
+    with pytest.raises(Refusal, match="more than 18 cells"):
+        written((RECORD, FAULTS), (RECORD, FAULTS), (RECORD, FAULTS))
 
 
 def test_only_the_first_faulty_cells_have_comments(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,5 +206,5 @@ def test_only_the_first_faulty_cells_have_comments(monkeypatch: pytest.MonkeyPat
 def test_a_refused_workbook_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(Refusal):
-        read_back(["a"], ["M\udcfcller"])
+        written((RECORD, FAULTS), (Record(8, 10, ["M\udcfcller"], None), FAULTS))
     assert [*tmp_path.iterdir()] == []

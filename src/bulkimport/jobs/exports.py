@@ -12,7 +12,7 @@ from bulkimport.csvfile.writer import LineWriter
 from bulkimport.database.connections import Database
 from bulkimport.jobs.options import Options
 from bulkimport.spreadsheet.failed_rows import Fault, failed_rows_sheet
-from bulkimport.spreadsheet.sheet import require_room
+from bulkimport.spreadsheet.limits import require_room
 from bulkimport.store import chunks, row_errors
 from bulkimport.store.chunks import StoredChunk
 from bulkimport.store.jobs import Job

@@ -9,6 +9,7 @@ from bulkimport.csvfile.failed_rows import ERRORS, JOB, ROW, FailedRows
 from bulkimport.csvfile.header import DATE_FIELDS
 from bulkimport.csvfile.records import Record
 from bulkimport.spreadsheet.columns import date_or_text, sheet_columns
+from bulkimport.spreadsheet.limits import require_room, require_storable
 from bulkimport.spreadsheet.sheet import Cell, SheetColumn, SheetWriter, new_sheet
 
 SHEET = "failed rows"
@@ -34,13 +35,18 @@ class FailedRowsSheet:
         self._places = {field: place for place, field in enumerate(fields) if field}
         self._date_places = [self._places[field] for field in DATE_FIELDS if field in self._places]
         self._row_place = len(fields)
+        self._cells = 0
 
     def row(self, record: Record, faults: Sequence[Fault]) -> None:
         """Write a failed row. Raises Refusal if a worksheet cannot hold it."""
-        cells: list[Cell] = [*self._rows.cells(record, [fault.message for fault in faults])]
+        texts = self._rows.cells(record, [fault.message for fault in faults])
+        self._cells += len(texts)
+        require_room(self._cells)
+        require_storable(record.row, texts)
+        cells: list[Cell] = [*texts]
         cells[self._row_place] = record.row
         for place in self._date_places:
-            cells[place] = date_or_text(str(cells[place]), self._date_format)
+            cells[place] = date_or_text(texts[place], self._date_format)
         self._sheet.row(cells, self._comments(faults))
 
     def _comments(self, faults: Sequence[Fault]) -> Mapping[int, str]:

@@ -12,15 +12,7 @@ from xlsxwriter import Workbook
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from bulkimport.csvfile import encoding, header
-from bulkimport.errors import Refusal
-
 MAX_ROWS = 1_048_576  # of a worksheet in Excel, the header included
-# XlsxWriter takes about 10 µs for a cell, and nginx waits 60 s for the response. With the three columns that
-# failed rows have in addition, these are fewer rows than a worksheet has.
-MAX_CELLS = 3_000_000
-MAX_COLUMNS = header.MAX_COLUMNS + len(header.ADDED_COLUMNS)  # as many as an uploaded workbook may have
-MAX_CELL_CHARS = 32_767  # of UTF-16, in a cell of Excel; XlsxWriter would cut longer texts
 # XlsxWriter keeps comments in memory, as does the program that opens the file. Faulty cells beyond these are
 # highlighted only.
 MAX_COMMENTS = 10_000
@@ -57,7 +49,6 @@ class SheetWriter:
     def __init__(self, workbook: Workbook, name: str, columns: Sequence[SheetColumn]) -> None:
         self._worksheet = workbook.add_worksheet(name, _Worksheet)
         self._row = 0
-        self._cells = 0
         self._comments = 0
         text = workbook.add_format(TEXT_FORMAT), workbook.add_format(TEXT_FORMAT | FAULTY)
         # A text in a column of dates has their format, too, so that what is typed over it becomes a date.
@@ -69,14 +60,10 @@ class SheetWriter:
     def row(self, cells: Sequence[Cell], faults: Mapping[int, str] = NO_FAULTS) -> None:
         """Write a row; cells beyond the last column are allowed.
 
-        `faults` has the places, from 0, of cells to be highlighted, each with its comment; "" is none. Raises
-        Refusal if the row cannot be stored as it is, or not in addition to the others.
+        `faults` has the places, from 0, of cells to be highlighted, each with its comment; "" is none. What
+        limits.py does not allow is cut, or fails.
         """
         self._row += 1
-        self._cells += len(cells)
-        require_room(self._cells)
-        if len(cells) > MAX_COLUMNS:
-            raise csv_only(f"a row has {len(cells)} cells, of which at most {MAX_COLUMNS} can be uploaded")
         for place, cell in enumerate(cells):
             if cell != "" or place in faults:
                 self._write(place, cell, is_faulty=place in faults)
@@ -111,15 +98,9 @@ class SheetWriter:
         elif isinstance(cell, int):
             self._worksheet.write_number(self._row, place, cell)
         elif cell:
-            require_storable(cell)
             self._worksheet.write_string(self._row, place, cell, cell_format)
         else:
             self._worksheet.write_blank(self._row, place, None, cell_format)
-
-
-def csv_only(reason: str) -> Refusal:
-    """The refusal of a workbook that would not have the failed rows as they are."""
-    return Refusal("csv-only", f"A workbook cannot hold these failed rows: {reason}.")
 
 
 @contextmanager
@@ -135,24 +116,6 @@ def new_sheet(file: BinaryIO, name: str, columns: Sequence[SheetColumn]) -> Iter
             workbook.close()
         finally:
             writer.close()
-
-
-def require_room(cells: int) -> None:
-    """Raise Refusal for more cells than a workbook may have."""
-    if cells > MAX_CELLS:
-        raise csv_only(f"they have more than {MAX_CELLS} cells, empty ones and added columns included")
-
-
-def require_storable(cell: str) -> None:
-    """Raise Refusal for a text that a cell cannot hold."""
-    if cell.isascii():
-        length = len(cell)
-    elif encoding.undecoded(cell):
-        raise csv_only(f"bytes could not be decoded, and a workbook has no bytes: {encoding.undecoded(cell)}")
-    else:
-        length = len(cell.encode("utf-16-le")) // 2
-    if length > MAX_CELL_CHARS:
-        raise csv_only(f"a cell has {length} characters, and at most {MAX_CELL_CHARS} fit into one")
 
 
 class _Worksheet(Worksheet):  # type: ignore[misc]
