@@ -1,6 +1,7 @@
 """Failed rows and the template as workbooks, over HTTP."""
 
 import io
+from datetime import date
 from typing import Any
 
 import openpyxl
@@ -11,7 +12,7 @@ from bulkimport.spreadsheet.sheet import SheetWriter
 from bulkimport.web.operations import XLSX
 from bulkimport.workbook.workbook import Workbook
 from tests.conftest import HEADER
-from tests.integration.conftest import URL, Importer
+from tests.integration.conftest import URL, Importer, counts
 
 ROWS = (
     HEADER.replace(",", ";").encode()
@@ -58,20 +59,44 @@ def test_the_file_is_named_after_the_job(importer: Importer, job: dict[str, Any]
     assert disposition == f'attachment; filename="failed-rows-{job["job_id"]}.xlsx"'
 
 
-def test_a_fixed_workbook_is_read_as_it_was_saved(importer: Importer, job: dict[str, Any]) -> None:
+def test_a_fixed_workbook_is_imported_with_the_options_of_its_job(
+    importer: Importer, job: dict[str, Any]
+) -> None:
     workbook = openpyxl.load_workbook(failed_rows(importer, job))
     (worksheet,) = workbook.worksheets
     assert {cell.coordinate for row in worksheet for cell in row if cell.comment} == {"C2", "E2", "C3"}
-    worksheet["C2"], worksheet["C3"], worksheet["E2"] = "device", "asset", worksheet["E3"].value
+    # A date may be typed as a date or, in the format of the job, as text.
+    worksheet["C2"], worksheet["E2"], worksheet["C3"] = "device", "16/01/2024", "asset"
     fixed = io.BytesIO()
     workbook.save(fixed)
-    header, *rows = texts(fixed)
-    assert header == [*HEADER.strip().split(","), "_row", "_errors", "_job"]
-    assert [row[:8] for row in rows] == [
-        ["002", "=1+1", "device", "", "2024-01-15", "", "yes", "3"],
-        ["003", "x", "asset", "", "2024-01-15", "", "yes", "4"],
+
+    again = importer.run(fixed.getvalue())
+
+    assert (again["parent_job_id"], counts(again)) == (job["job_id"], {"created": 2})
+    assert again["options"]["date_format"] == "DD/MM/YYYY"
+    assert importer.assets("identifier", "name", "type", "valid_from::date::text", "metadata::text") == [
+        ("001", "good", "device", "2024-01-15", "{}"),
+        ("002", "=1+1", "device", "2024-01-16", "{}"),
+        ("003", "x", "asset", "2024-01-15", "{}"),
     ]
-    assert [row[9] for row in rows] == [job["job_id"]] * 2
+
+
+def test_a_workbook_that_was_not_fixed_has_the_same_errors(importer: Importer, job: dict[str, Any]) -> None:
+    again = importer.run(failed_rows(importer, job).getvalue())
+    assert again["parent_job_id"] == job["job_id"]
+    messages = [error["message"] for error in job["errors"]]
+    assert [error["message"] for error in again["errors"]] == messages
+
+
+def test_dates_of_a_workbook_are_dates_again(importer: Importer) -> None:
+    file = io.BytesIO()
+    workbook = openpyxl.Workbook()
+    workbook.active.append(HEADER.strip().split(","))
+    workbook.active.append(["A", date(2024, 2, 1), "device", "", date(2024, 1, 15), "", "yes"])
+    workbook.save(file)
+    job = importer.run(file.getvalue(), date_format="DD/MM/YYYY")
+    assert importer.errors(job) == [(2, "name", "date_in_text_column")]
+    assert importer.errors(importer.run(failed_rows(importer, job).getvalue())) == importer.errors(job)
 
 
 def test_errors_of_mapped_columns_are_highlighted_in_them(importer: Importer) -> None:
@@ -111,3 +136,8 @@ def test_the_template_is_that_of_the_csv_file(importer: Importer) -> None:
     assert (",".join(header), ",".join(van)) == (csv[0], csv[2])
     assert ",".join(laptop).replace("Laptop, 14 inch", '"Laptop, 14 inch"') == csv[1]
     assert importer.client.get(f"{URL}/template.xlsx").status_code == 401
+
+
+def test_the_template_can_be_uploaded(importer: Importer) -> None:
+    job = importer.run(downloaded(importer, "template.xlsx").getvalue())
+    assert (counts(job), job["ignored_columns"]) == ({"created": 2}, [])

@@ -60,6 +60,7 @@ def test_a_pending_job(client: FlaskClient, web_database: Database) -> None:
         "options": {
             "charset": "utf-8",
             "delimiter": ",",
+            "sheet": None,
             "columns": {},
             "date_format": "YYYY-MM-DD",
             "dry_run": False,

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.conftest import ABSENT, HEADER, INACTIVE, OWN, TestDatabase, bearer, csv_of
+from tests.support.workbooks import archive
 
 URL = "/api/v1/assets/bulk"
 GOOD = csv_of("A", "B", "C", "D")
@@ -79,6 +80,7 @@ def test_a_part_is_accepted_by_its_content_and_not_by_its_content_type(
         (HEADER.replace("description", "name").encode() + b"A\n", 400, "duplicate-columns"),
         (csv_of(*map(str, range(21))), 413, "too-many-rows"),
         (b"PK\x03\x04xl/workbook.xml", 400, "not-csv"),
+        (archive({"assets.csv": "x"}).getvalue(), 400, "not-csv"),
         (b"identifier,n\xe4me\nA,B\n", 400, "unreadable-header"),
         (b"identifier,name;type\nA,B\n", 400, "ambiguous-delimiter"),
         (HEADER.replace("type", "type" + ",x" * 500).encode(), 400, "too-many-columns"),

@@ -144,6 +144,11 @@ def test_a_date_in_the_format_of_the_file_becomes_one(text: str, is_date: bool, 
     assert row.cells[3] == read
 
 
+def test_the_same_rows_make_the_same_bytes() -> None:
+    properties = openpyxl.load_workbook(written((RECORD, FAULTS))).properties
+    assert properties.created == properties.modified == sheet.CREATED.replace(tzinfo=None)
+
+
 def test_the_columns_of_an_earlier_round_are_replaced() -> None:
     record = Record(7, 9, ["99", *RECORD.cells[:2], "old"], None)
     file = io.BytesIO()

@@ -9,9 +9,18 @@ from marshmallow import Schema, ValidationError, fields, post_load, validate
 from bulkimport.csvfile import dates
 from bulkimport.csvfile.header import DELIMITERS, is_target
 from bulkimport.jobs.options import ON_CONFLICT, ON_ERROR, Options, RequestedOptions
-from bulkimport.web.schemas import AnswerSchema, BooleanParameter, Choice, Enumeration, TextField, about
+from bulkimport.web.schemas import (
+    PRINTABLE,
+    AnswerSchema,
+    BooleanParameter,
+    Choice,
+    Enumeration,
+    TextField,
+    about,
+)
 
 MAX_MAPPED_COLUMNS = 500
+MAX_SHEET_CHARS = 255
 DEFAULTS = Options()
 DELIMITER_PATTERN = rf"^([{''.join(DELIMITERS.values())}]|{'|'.join(DELIMITERS)})$".replace("\t", r"\t")
 
@@ -89,6 +98,14 @@ class UploadOptionsSchema(Schema):
             examples=["semicolon"],
         )
     )
+    sheet = fields.String(
+        validate=[validate.Length(min=1, max=MAX_SHEET_CHARS), PRINTABLE],
+        metadata=about(
+            "The sheet of a workbook, by its name, or by its number among the visible ones, from 1. By "
+            "default the only visible sheet with content.",
+            examples=["Assets"],
+        ),
+    )
     columns = ColumnMapping(
         metadata=about(
             f"A JSON object of at most {MAX_MAPPED_COLUMNS} entries that maps column names of the file to "
@@ -135,7 +152,10 @@ class UploadFormSchema(UploadOptionsSchema):
     # This describes the form; web.upload reads the file.
     file = fields.String(
         required=True,
-        metadata=about("The CSV file. Its content type may declare its charset.", format="binary"),
+        metadata=about(
+            "The CSV file, or the workbook (.xlsx). The content type of a CSV file may declare its charset.",
+            format="binary",
+        ),
     )
 
 
@@ -144,6 +164,10 @@ class JobOptionsSchema(AnswerSchema):
 
     charset = fields.String(metadata=about("The file's encoding."))
     delimiter = fields.String(metadata=about("The character that separates cells."))
+    sheet = fields.String(
+        allow_none=True,
+        metadata=about("The name of the sheet that is imported; null if the file is not a workbook."),
+    )
     columns = fields.Dict(
         keys=fields.String(),
         values=fields.String(),

@@ -27,7 +27,15 @@ FILE_PROBLEMS = (
     *("invalid-parameters", "malformed-request", "incomplete-body", "digest-mismatch", "missing-file"),
     *("empty-file", "no-rows"),
     *("missing-columns", "duplicate-columns", "too-many-columns", "unreadable-header", "ambiguous-delimiter"),
-    *("ambiguous-dates", "not-csv", "unknown-charset", "unknown-parent", "ambiguous-parent"),
+    *(
+        "ambiguous-dates",
+        "ambiguous-sheet",
+        "unknown-sheet",
+        "not-csv",
+        "unknown-charset",
+        "unknown-parent",
+        "ambiguous-parent",
+    ),
     *("length-required", "too-large", "too-many-rows", "unsupported-media-type", "request-timeout"),
 )
 EXAMPLE = template().decode()

@@ -33,16 +33,20 @@ class FieldError(Exception):
 CheckedColumn = tuple[Sequence[Any], Mapping[int, str]]
 
 
-class Rule(Protocol):
+class ColumnRule(Protocol):
+    """The rule of a column: `explain` returns the reason for a code that `column` reported for a cell."""
+
+    def column(self, cells: Sequence[str]) -> CheckedColumn: ...
+    def explain(self, cell: str, code: str) -> str: ...
+
+
+class Rule(ColumnRule, Protocol):
     """The rule of a field. Called with a cell, it returns the cell's value, or raises FieldError.
 
-    `column` checks all cells of a column, which is faster; `explain` then returns the reason for a code that
-    it reported.
+    `column` checks all cells of a column, which is faster.
     """
 
     def __call__(self, cell: str) -> Any: ...
-    def column(self, cells: Sequence[str]) -> CheckedColumn: ...
-    def explain(self, cell: str, code: str) -> str: ...
 
 
 def rules(date_format: str, partial: bool) -> dict[str, Rule]:
@@ -60,6 +64,11 @@ def rules(date_format: str, partial: bool) -> dict[str, Rule]:
         "valid_to": Recurring(_date(date_format), required=False),
         "is_active": Recurring(_boolean, required=needed),
     }
+
+
+def iso_date_rule() -> Rule:
+    """The rule of a date in ISO 8601, or of none."""
+    return Recurring(_date(dates.ISO), required=False)
 
 
 def require_storable(text: str) -> None:

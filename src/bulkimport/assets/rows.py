@@ -9,10 +9,12 @@ from itertools import compress
 from typing import Any, NamedTuple
 
 from bulkimport.assets import fields
-from bulkimport.assets.fields import METADATA, FieldError, Rule
+from bulkimport.assets.fields import METADATA, ColumnRule, FieldError
+from bulkimport.assets.marked_cells import Marked
 from bulkimport.csvfile import dates, encoding, records
 from bulkimport.csvfile.header import FIELDS, METADATA_PREFIX, Columns
 from bulkimport.csvfile.records import Record, Records
+from bulkimport.workbook import marks
 
 MAX_VALUE_CHARS = 200  # of a cell that is shown in a row error
 # How many errors of a row are kept; all are counted. A row may have 500 cells, and a wrong encoding breaks
@@ -101,8 +103,10 @@ class RowRules:
             field: columns.index(field) if field in columns else self._width for field in self._rules
         }
 
-    def check(self, read: Records) -> CheckResult:
+    def check(self, read: Records, *, has_marks: bool = False) -> CheckResult:
         """Check these rows column by column, which is several times as fast as row by row.
+
+        `has_marks`: whether cells of a workbook that cannot be trusted have their marks in front.
 
         The errors of a row are in the order of FIELDS, followed by those of its metadata and of the order of
         its dates.
@@ -121,7 +125,7 @@ class RowRules:
             return CheckResult(NO_ROWS, errors, occurrences(errors))
         rows, lines, cells = _without(broken, read.rows, read.lines, read.cells)
         faults = _Faults(rows, lines)
-        columns = self._columns(cells, faults)
+        columns = self._columns(cells, faults, has_marks=has_marks)
         rows, lines, *good = _without(faults.places, rows, lines, *columns.values())
         return CheckResult(
             CheckedRows(rows, lines, dict(zip(columns, good, strict=True))),
@@ -129,11 +133,16 @@ class RowRules:
             occurrences(errors, faults.occurrences),
         )
 
-    def _columns(self, cells: Sequence[Sequence[str]], faults: "_Faults") -> dict[str, Sequence[Any]]:
+    def _columns(
+        self, cells: Sequence[Sequence[str]], faults: "_Faults", *, has_marks: bool
+    ) -> dict[str, Sequence[Any]]:
         """The columns of CheckedRows for rows of the right width; adds what is wrong to `faults`."""
-        texts = [*zip(*cells, strict=True), ("",) * len(cells)]
+        texts: list[Sequence[str]] = [*zip(*cells, strict=True), ("",) * len(cells)]
 
-        def check(field: str, rule: Rule, place: int) -> Sequence[Any]:
+        def check(field: str, rule: ColumnRule, place: int) -> Sequence[Any]:
+            if has_marks:
+                texts[place], column_marks = marks.split(texts[place])
+                rule = Marked(rule, field, column_marks) if column_marks else rule
             column = texts[place]
             values, codes = rule.column(column)
             faults.add(field, column, codes, lambda at: rule.explain(column[at], codes[at]))
@@ -240,7 +249,7 @@ def quoted(value: str, limit: int = 60) -> str:
 
 def _error_of_row(record: Record, width: int) -> RowError:
     if record.fault:
-        value = encoding.printable(record.cells[0][:MAX_VALUE_CHARS])
+        value = encoding.printable(marks.without(record.cells[0][:MAX_VALUE_CHARS]))
         message = f"the row {FAULTS[record.fault]}"
         return RowError(record.row, record.line, None, record.fault, message, value)
     message = f"the row has {len(record.cells)} cells and the header {width}"

@@ -16,6 +16,10 @@ UPLOAD_OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "metavar": "CHARACTER",
         "help": "What separates cells: , ; | or comma, semicolon, pipe, tab. Default: detected.",
     },
+    "sheet": {
+        "metavar": "NAME|N",
+        "help": "Sheet of a workbook, or its number. Default: the only visible sheet with content.",
+    },
     "columns": {
         "metavar": "JSON",
         "help": """The fields of headers that are named differently: '{"Asset Tag": "identifier"}'.""",

@@ -1,9 +1,10 @@
 """A byte stream → its header, and chunks of whole records."""
 
+import io
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from bulkimport.csvfile import encoding, header, signatures
 from bulkimport.csvfile.records import (
@@ -49,16 +50,26 @@ class CsvFile:
     """
 
     def __init__(
-        self, stream: BinaryIO, *, charset: str | None, delimiter: str | None, mapping: Mapping[str, str]
+        self,
+        stream: BinaryIO,
+        *,
+        charset: str | None,
+        delimiter: str | None,
+        mapping: Mapping[str, str],
+        is_encoded_as_chunks: bool = False,
     ) -> None:
         """Read the header of a seekable stream.
 
         A `charset` or `delimiter` of None is detected; the names in `mapping` count as known columns when the
-        delimiter is. Raises Refusal if the stream is not CSV or its header cannot be read.
+        delimiter is. What is encoded as chunks are was made of a workbook, so it is certainly CSV. Raises
+        Refusal if the stream is not CSV or its header cannot be read.
         """
-        signatures.refuse(stream.read(signatures.PEEK_BYTES))
-        stream.seek(0)
-        text = encoding.open_text(stream, charset)
+        if is_encoded_as_chunks:
+            text: TextIO = io.TextIOWrapper(stream, CHUNK_ENCODING, CHUNK_ERRORS, newline="")
+        else:
+            signatures.refuse(stream.read(signatures.PEEK_BYTES))
+            stream.seek(0)
+            text = encoding.open_text(stream, charset)
         self.charset = text.encoding.removesuffix("-sig")
         self.delimiter = delimiter or header.find_delimiter(_first_line(text.readline), mapping)
         text.seek(0)

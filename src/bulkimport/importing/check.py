@@ -7,7 +7,7 @@ transaction, and is dropped if another job's chunk comes first.
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from bulkimport.assets.rows import CheckedRows, Occurrences, RowError, RowRules
@@ -17,6 +17,7 @@ from bulkimport.jobs.options import UPDATE, Options
 from bulkimport.store import row_errors, staging
 from bulkimport.store.chunks import StoredChunk
 from bulkimport.telemetry import metrics
+from bulkimport.workbook import marks
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,11 @@ def check(chunk: StoredChunk, columns: Columns, options: Options) -> CheckedChun
     read = records.read(
         chunk.body, delimiter=options.delimiter, first_row=chunk.first_row, first_line=chunk.first_line
     )
+    if options.sheet is not None:
+        read = replace(read, lines=read.rows)  # the lines of the text that a workbook became mean nothing
     if chunk.only_rows is not None:
         read = read.only(set(chunk.only_rows))
-    good, errors, occurrences = rules.check(read)
+    good, errors, occurrences = rules.check(read, has_marks=marks.occur_in(chunk.body))
     staged = staging.arrays(good.rows, good.columns)
     return CheckedChunk(good, staged, errors, row_errors.arrays(errors), occurrences)
 

@@ -17,6 +17,7 @@ from bulkimport.store import chunks, row_errors
 from bulkimport.store.chunks import StoredChunk
 from bulkimport.store.jobs import Job
 from bulkimport.store.row_errors import StoredError
+from bulkimport.workbook import marks
 
 PAGE_ERRORS = 1000
 BEFORE_ALL = (0, 0)
@@ -40,7 +41,14 @@ def failed_rows_csv(database: Database, *, account_id: int, job: Job, formula_sa
     writer = FailedRowsWriter(job.header, options.delimiter, job_id=job.id, formula_safe=formula_safe)
     yield writer.header()
     for failed in _failed_rows(database, account_id, job, options):
-        yield b"".join(writer.row(record, [error.message for error in errors]) for record, errors in failed)
+        yield b"".join(
+            writer.row(_as_seen(record), [error.message for error in errors]) for record, errors in failed
+        )
+
+
+def _as_seen(record: Record) -> Record:
+    """The record with the cells of a workbook as their owner sees them."""
+    return record._replace(cells=list(map(marks.without, record.cells)))
 
 
 def write_failed_rows_workbook(database: Database, *, account_id: int, job: Job, file: BinaryIO) -> None:

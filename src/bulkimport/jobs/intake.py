@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg2.errors import ForeignKeyViolation
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.csvfile import dates, failed_rows, header
+from bulkimport.csvfile import dates, failed_rows, header, signatures
 from bulkimport.csvfile.chunks import CsvFile, OnRow
 from bulkimport.csvfile.dates import FormatEvidence
 from bulkimport.csvfile.failed_rows import JobColumn
@@ -21,6 +21,11 @@ from bulkimport.errors import Refusal
 from bulkimport.jobs.options import Options, RequestedOptions
 from bulkimport.store import accounts, chunks, jobs, queue
 from bulkimport.store.jobs import Receipt
+from bulkimport.workbook.as_csv import DELIMITER, csv_text
+from bulkimport.workbook.limits import Limits as WorkbookLimits
+from bulkimport.workbook.workbook import Workbook
+
+MAX_ROWS_ABOVE = 20  # titles and the header, which are not rows of assets
 
 
 @dataclass(frozen=True)
@@ -54,13 +59,50 @@ def cut(
     with database.tenant_read(account_id) as cursor:
         accounts.require_active(cursor, account_id=account_id)
         require_room(cursor, limits, account_id=account_id)
-    csv_file = CsvFile(
-        file, charset=requested.charset, delimiter=requested.delimiter, mapping=requested.columns or {}
-    )
+    with (
+        _csv_file(limits, requested, file) as (csv_file, sheet),
+        _cut(database, limits, requested, csv_file, sheet, account_id=account_id) as cut_file,
+    ):
+        yield cut_file
+
+
+@contextmanager
+def _csv_file(
+    limits: Limits, requested: RequestedOptions, file: BinaryIO
+) -> Iterator[tuple[CsvFile, str | None]]:
+    """The file as CSV; for a workbook also the name of the sheet that is read.
+
+    A workbook says itself how it is to be read, so the options `charset` and `delimiter` do not count.
+    """
+    mapping = requested.columns or {}
+    if not signatures.is_zip(file):
+        yield CsvFile(file, charset=requested.charset, delimiter=requested.delimiter, mapping=mapping), None
+        return
+    workbook = Workbook(file, WorkbookLimits(rows=limits.max_rows + MAX_ROWS_ABOVE))
+    sheet = workbook.require_sheet(requested.sheet)
+    with csv_text(workbook, sheet) as text:
+        yield (
+            CsvFile(text, charset=None, delimiter=DELIMITER, mapping=mapping, is_encoded_as_chunks=True),
+            sheet,
+        )
+
+
+@contextmanager
+def _cut(
+    database: Database,
+    limits: Limits,
+    requested: RequestedOptions,
+    csv_file: CsvFile,
+    sheet: str | None,
+    *,
+    account_id: int,
+) -> Iterator[CutFile]:
     job_column = None if requested.parent_job_id else failed_rows.job_column(csv_file)
     parent_id = requested.parent_job_id or _parent_id(database, account_id, csv_file, job_column)
     inherited = _options_of(database, account_id, parent_id) if parent_id else Options()
-    options = requested.in_force(inherited, charset=csv_file.charset, delimiter=csv_file.delimiter)
+    options = requested.in_force(
+        inherited, charset=csv_file.charset, delimiter=csv_file.delimiter, sheet=sheet
+    )
     columns = header.map_columns(csv_file.header, options.columns, options.required_fields)
     on_row, decide_date_format = _date_format(options, columns)
     if job_column:

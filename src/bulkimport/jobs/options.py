@@ -16,10 +16,14 @@ ON_ERROR = (CONTINUE, ABORT)
 
 @dataclass(frozen=True)
 class Options:
-    """A job's options in force. `columns` maps headers of the file to fields."""
+    """A job's options in force. `columns` maps headers of the file to fields.
+
+    `sheet` is the name of the sheet of a workbook, None for any other file.
+    """
 
     charset: str = "utf-8"
     delimiter: str = ","
+    sheet: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     date_format: str = dates.ISO
     dry_run: bool = False
@@ -47,6 +51,7 @@ class RequestedOptions:
 
     charset: str | None = None
     delimiter: str | None = None
+    sheet: str | None = None
     columns: Mapping[str, str] | None = None
     date_format: str | None = None
     dry_run: bool = False
@@ -54,11 +59,12 @@ class RequestedOptions:
     on_error: str | None = None
     parent_job_id: UUID | None = None
 
-    def in_force(self, parent: Options, *, charset: str, delimiter: str) -> Options:
-        """These options with the file's charset and delimiter; others that are not set are the parent's."""
+    def in_force(self, parent: Options, *, charset: str, delimiter: str, sheet: str | None) -> Options:
+        """These options with what the file is read by; others that are not set are the parent's."""
         return Options(
             charset=charset,
             delimiter=delimiter,
+            sheet=sheet,
             columns=parent.columns if self.columns is None else self.columns,
             date_format=self.date_format or parent.date_format,
             dry_run=self.dry_run,

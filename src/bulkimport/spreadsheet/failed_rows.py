@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple
 
+from bulkimport.csvfile import dates
 from bulkimport.csvfile.failed_rows import ERRORS, JOB, ROW, FailedRows
 from bulkimport.csvfile.header import DATE_FIELDS
 from bulkimport.csvfile.records import Record
 from bulkimport.spreadsheet.columns import date_or_text, sheet_columns
 from bulkimport.spreadsheet.limits import require_room, require_storable
 from bulkimport.spreadsheet.sheet import Cell, SheetColumn, SheetWriter, new_sheet
+from bulkimport.workbook import marks
 
 SHEET = "failed rows"
 ADDED = (SheetColumn(ROW, 8), SheetColumn(ERRORS, 60), SheetColumn(JOB, 38, hidden=True))
@@ -39,14 +41,18 @@ class FailedRowsSheet:
 
     def row(self, record: Record, faults: Sequence[Fault]) -> None:
         """Write a failed row. Raises Refusal if a worksheet cannot hold it."""
-        texts = self._rows.cells(record, [fault.message for fault in faults])
+        texts: Sequence[str] = self._rows.cells(record, [fault.message for fault in faults])
         self._cells += len(texts)
         require_room(self._cells)
+        texts, marked = marks.split(texts)
         require_storable(record.row, texts)
         cells: list[Cell] = [*texts]
         cells[self._row_place] = record.row
         for place in self._date_places:
             cells[place] = date_or_text(texts[place], self._date_format)
+        for place, mark in marked.items():
+            if mark == marks.DATE:
+                cells[place] = date_or_text(texts[place], dates.ISO)
         self._sheet.row(cells, self._comments(faults))
 
     def _comments(self, faults: Sequence[Fault]) -> Mapping[int, str]:

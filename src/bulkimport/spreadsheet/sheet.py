@@ -50,11 +50,10 @@ class SheetWriter:
         self._worksheet = workbook.add_worksheet(name, _Worksheet)
         self._row = 0
         self._comments = 0
-        text = workbook.add_format(TEXT_FORMAT), workbook.add_format(TEXT_FORMAT | FAULTY)
+        self._text = workbook.add_format(TEXT_FORMAT), workbook.add_format(TEXT_FORMAT | FAULTY)
+        self._date = workbook.add_format(DATE_FORMAT), workbook.add_format(DATE_FORMAT | FAULTY)
         # A text in a column of dates has their format, too, so that what is typed over it becomes a date.
-        dates = workbook.add_format(DATE_FORMAT), workbook.add_format(DATE_FORMAT | FAULTY)
-        self._formats = [dates if column.holds_dates else text for column in columns]
-        self._beyond = text
+        self._formats = [self._date if column.holds_dates else self._text for column in columns]
         self._write_header(columns, workbook.add_format(HEADER_FORMAT))
 
     def row(self, cells: Sequence[Cell], faults: Mapping[int, str] = NO_FAULTS) -> None:
@@ -91,7 +90,10 @@ class SheetWriter:
         self._worksheet.freeze_panes(1, 0)
 
     def _write(self, place: int, cell: Cell, *, is_faulty: bool) -> None:
-        usual, faulty = self._formats[place] if place < len(self._formats) else self._beyond
+        if isinstance(cell, date):
+            usual, faulty = self._date
+        else:
+            usual, faulty = self._formats[place] if place < len(self._formats) else self._text
         cell_format = faulty if is_faulty else usual
         if isinstance(cell, date):
             self._worksheet.write_datetime(self._row, place, cell, cell_format)

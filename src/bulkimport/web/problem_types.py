@@ -32,6 +32,8 @@ FAILED_ROWS = "files.md#fix-failed-rows-and-upload-them-again"
 SAVE_AS_CSV = (
     "Choose File, Save As, and the file type *CSV UTF-8 (Comma delimited) (\\*.csv)*. Upload that file."
 )
+WORKBOOKS = "files.md#workbooks"
+SAVE_AS_XLSX = "Choose File, Save As, and the file type *Excel Workbook (\\*.xlsx)*. Upload that file."
 SHEET_ON_TOP = "A CSV file contains one sheet: select the sheet with the rows, then save it as CSV again."
 SPLIT = "Move some of the rows to a new workbook, copy the header to it, and save both as CSV UTF-8."
 IN_THE_FIRST_ROW = "The header is row 1, with a name in each cell."
@@ -149,13 +151,29 @@ PROBLEM_TYPES = {
         "A CSV file contains dates as Excel shows them. Select the columns with dates, choose Format Cells, "
         "Custom, type `yyyy-mm-dd`, and save as CSV again. With that format, leave `date_format` out.",
     ),
+    "ambiguous-sheet": ProblemType(
+        400,
+        "The sheet is ambiguous",
+        "More than one visible sheet of the workbook has content.",
+        "Name the right one with `sheet=`; `detail` has their names.",
+        WORKBOOKS,
+        "Or right-click the tab of each other sheet, choose Hide, and save the workbook.",
+    ),
+    "unknown-sheet": ProblemType(
+        400,
+        "The sheet does not exist",
+        "The workbook has no sheet of the name or the number in `sheet=`.",
+        "Name another; `detail` has the names of the visible sheets.",
+        WORKBOOKS,
+        "The names are on the tabs at the bottom of the window.",
+    ),
     "not-csv": ProblemType(
         400,
-        "The file is not a CSV file",
-        "The file has another format.",
-        "Make a CSV file of it. `detail` says which format it is, and how.",
+        "The file is neither a CSV file nor a workbook",
+        "The file has another format, or is a damaged or encrypted workbook.",
+        "Make an Excel workbook (.xlsx) or a CSV file of it. `detail` says what it is, and how.",
         KINDS_OF_FILES,
-        SAVE_AS_CSV,
+        SAVE_AS_XLSX,
     ),
     "unknown-charset": ProblemType(
         400,

@@ -42,7 +42,7 @@ def workbook_attachment(write: Callable[[BinaryIO], None], name: str) -> Respons
         headers = {"Content-Disposition": _attachment(name), "Content-Length": str(file.tell())}
         file.seek(0)
         response = Response(FileWrapper(file, BLOCK_BYTES), 200, headers, content_type=XLSX)
-        response.call_on_close(stack.pop_all().close)
+        stack.pop_all()  # the response closes the file
         return response
 
 

@@ -5,15 +5,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from bulkimport.errors import Refusal
-from bulkimport.workbook import numbers, raw
+from bulkimport.workbook import numbers, plain
 from bulkimport.workbook.limits import Limits, damaged
 from bulkimport.workbook.marks import DATE, ERROR, UNCALCULATED
-from bulkimport.workbook.number_formats import NUMBER, Kind, NumberFormat
 from bulkimport.workbook.numbers import Shown
-from bulkimport.workbook.parsing import is_true
-from bulkimport.workbook.raw import RawCell, RawRow
+from bulkimport.workbook.parsing import is_true, unescaped
+from bulkimport.workbook.plain import RawCell, RawRow
 from bulkimport.workbook.shared_strings import SharedStrings
-from bulkimport.workbook.texts import unescaped
+from bulkimport.workbook.styles import NUMBER, Kind, NumberFormat
 
 MAX_ROW = 1_048_576
 BOOLEANS = {"1": "TRUE", "0": "FALSE"}
@@ -122,7 +121,7 @@ class CellReader:
     def _shown(self, style: str, kind: str, value: str, formula: str) -> Shown:
         """The text of a cell and its mark, None if it can be trusted."""
         # Programs that leave all formulas to be calculated by the next one write 0 for each.
-        if formula and (formula == raw.UNCALCULATED or (self._recalculates and value == "0")):
+        if formula and (formula == plain.UNCALCULATED or (self._recalculates and value == "0")):
             return "", UNCALCULATED
         if not value:
             return "", None

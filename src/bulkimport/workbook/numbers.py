@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from bulkimport.workbook.marks import DATE, ERROR, ROUNDED
-from bulkimport.workbook.number_formats import Kind, NumberFormat
+from bulkimport.workbook.styles import Kind, NumberFormat
 
 # What Python's float() takes and a spreadsheet does not write: "nan", "1_000", digits of other scripts.
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")

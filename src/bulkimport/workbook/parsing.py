@@ -1,5 +1,6 @@
 """XML as a stream: no document types, no entities but XML's own, and no piece of it ever large in memory."""
 
+import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import IO
@@ -26,6 +27,7 @@ PACKAGE = (
     "http://schemas.openxmlformats.org/package/2006/relationships",
 )
 SEPARATOR = "}"
+ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 
 # Called with the local names of an element's parent and of the element, "" for those of other namespaces, and
 # the attributes.
@@ -155,9 +157,21 @@ def is_true(text: str | None) -> bool:
     return text is not None and text.strip() in ("1", "true", "on")
 
 
+def unescaped(text: str) -> str:
+    """A text of a workbook with its control characters, which are written _xHHHH_ (ECMA-376 part 1, section
+    22.9.2.19); halves of surrogate pairs stay escaped.
+    """
+    return ESCAPE.sub(_character, text) if "_x" in text else text
+
+
 def too_deep() -> Refusal:
     """The refusal of a part whose elements are nested too deeply."""
     return damaged("its XML is nested too deeply")
+
+
+def _character(match: re.Match[str]) -> str:
+    character = chr(int(match[1], 16))
+    return match[0] if "\ud800" <= character <= "\udfff" else character
 
 
 def _refuse_document_type(*_: object) -> None:

@@ -7,13 +7,35 @@ it for one formula or one comment, are left to the handlers.
 """
 
 import re
+from typing import NamedTuple
 
-from bulkimport.workbook.raw import RawCell, RawRow
-from bulkimport.workbook.texts import unescaped
+from bulkimport.workbook.parsing import unescaped
 
 ENTITY = re.compile("&(?:#x([0-9A-Fa-f]{1,20})|#([0-9]{1,20})|([a-z]+));")
 MAX_CHARACTER = 0x10FFFF
 ENTITIES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}  # XML 1.0, section 4.6
+
+# What RawCell.formula says; "" of a cell without a formula.
+CALCULATED, UNCALCULATED = "calculated", "uncalculated"
+
+
+class RawCell(NamedTuple):
+    """A cell: the letters of its column ("" if it is next to the cell before), the number of its style, its
+    type, its value, and what is known of its formula.
+    """
+
+    column: str
+    style: str
+    type: str
+    value: str
+    formula: str
+
+
+class RawRow(NamedTuple):
+    """A row: its number ("" if it is next to the row before), and its cells."""
+
+    number: str
+    cells: list[RawCell]
 
 
 class PlainStrings:

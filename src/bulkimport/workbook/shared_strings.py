@@ -8,9 +8,8 @@ from itertools import accumulate
 from typing import IO
 
 from bulkimport.workbook.limits import Limits, damaged, too_large
-from bulkimport.workbook.parsing import MAX_DEPTH, Xml, main_namespace, too_deep
+from bulkimport.workbook.parsing import MAX_DEPTH, Xml, main_namespace, too_deep, unescaped
 from bulkimport.workbook.plain import PlainStrings
-from bulkimport.workbook.texts import unescaped
 
 MAX_KNOWN, MAX_KNOWN_CHARS = (
     50_000,

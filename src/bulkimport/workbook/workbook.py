@@ -9,9 +9,9 @@ from bulkimport.workbook import structure, styles
 from bulkimport.workbook.archive import Archive
 from bulkimport.workbook.cells import CellReader, Row
 from bulkimport.workbook.limits import Limits
-from bulkimport.workbook.number_formats import NumberFormat
 from bulkimport.workbook.shared_strings import SharedStrings
 from bulkimport.workbook.structure import SheetPart
+from bulkimport.workbook.styles import NumberFormat
 from bulkimport.workbook.worksheet import raw_rows
 
 MAX_NAMED_SHEETS = 20
@@ -85,7 +85,7 @@ class Workbook:
         if wanted is None:
             return self._only_one()
         for part in parts:
-            if part.name.casefold() == wanted.strip().casefold():
+            if part.name.strip().casefold() == wanted.strip().casefold():
                 return part
         visible = [part for part in parts if part.is_visible]
         number = int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 6 else 0

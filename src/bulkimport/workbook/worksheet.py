@@ -5,8 +5,7 @@ from typing import IO
 
 from bulkimport.workbook.limits import too_large
 from bulkimport.workbook.parsing import MAX_DEPTH, Xml, main_namespace, too_deep
-from bulkimport.workbook.plain import PlainRows
-from bulkimport.workbook.raw import CALCULATED, UNCALCULATED, RawCell, RawRow
+from bulkimport.workbook.plain import CALCULATED, UNCALCULATED, PlainRows, RawCell, RawRow
 
 MAX_ROW_BYTES = 512 * 1024  # of XML; a row of 500 columns usually has less than 50 KiB
 DIGITS = "0123456789"
