@@ -1,7 +1,8 @@
 """Cells as a worksheet has them → rows of text, at the places where a spreadsheet shows them."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from bulkimport.errors import Refusal
@@ -20,7 +21,8 @@ DATES = (Kind.DATE, Kind.TIME, Kind.ELAPSED)
 NUMERIC = frozenset({"", "n"})  # the types of cells that have a number
 MAX_COLUMN, MAX_COLUMN_LETTERS = 16_384, 3  # XFD
 MAX_INDEX_DIGITS = 9
-MAX_KNOWN = 10_000  # numbers whose texts are kept
+MAX_KNOWN = 10_000  # numbers whose texts are kept, and
+MAX_SHAPES = 1_000  # kinds of rows, of which most sheets have a handful
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -32,6 +34,21 @@ class Row(NamedTuple):
     number: int
     cells: list[str]
     marks: dict[int, str]
+
+
+class _Shape(NamedTuple):
+    """How the cells of a row are read: what returns the text of each value, or None if it is not known yet;
+    what puts the texts, and an empty one behind them, into their columns if there are gaps; the mark that
+    each cell has, and all marks by the places of their columns. NO_SHAPE: one by one.
+    """
+
+    look_ups: Sequence[Any]
+    arranged: Callable[[tuple[str, ...]], tuple[str, ...]] | None
+    usual_marks: Sequence[str | None]
+    marks: dict[int, str]
+
+
+NO_SHAPE = _Shape((), None, (), {})
 
 
 class CellReader:
@@ -56,13 +73,12 @@ class CellReader:
         self._columns: dict[str, int] = {}
         # The texts of numbers by style; only those with the usual mark of the style, DATE or none.
         self._known: dict[str, dict[str, str]] = defaultdict(dict)
-        self._shape: tuple[tuple[str, ...], ...] = ()
-        self._lookups: list[Any] = []  # for each cell of a row of this shape; [] if they are not that simple
-        self._marks: dict[int, str] = {}
+        # By the columns, styles, types and formulas of the cells of a row.
+        self._shapes: dict[tuple[tuple[str, ...], ...], _Shape] = {}
 
     def row(self, raw_row: RawRow) -> Row:
         """The row as text. Raises Refusal if it is outside a worksheet, or has too many columns."""
-        cells, marks = self._like_the_last(raw_row.cells) or self._one_by_one(raw_row.cells)
+        cells, marks = self._by_shape(raw_row.cells) or self._one_by_one(raw_row.cells)
         if len(cells) > self._limits.columns:
             raise Refusal(
                 "too-many-columns",
@@ -71,38 +87,55 @@ class CellReader:
         self._last_row = self._number(raw_row.number)
         return Row(self._last_row, cells, marks)
 
-    def _like_the_last(self, raw_cells: Sequence[RawCell]) -> tuple[list[str], dict[int, str]] | None:
-        """The texts and marks of a row whose cells are of the same kinds as those of the row before.
+    def _by_shape(self, raw_cells: Sequence[RawCell]) -> tuple[list[str], dict[int, str]] | None:
+        """The texts and marks of a row whose cells are all of kinds that need no more than to be looked up.
 
-        Most are, and this takes a quarter of the time. None if any cell must be looked at by itself.
+        Most rows are, and this takes a quarter of the time. None if any cell must be looked at by itself.
         """
         columns, styles, kinds, values, formulas = zip(*raw_cells, strict=True) if raw_cells else ((),) * 5
-        if (columns, styles, kinds, formulas) != self._shape:
-            self._shape = columns, styles, kinds, formulas
-            self._set_lookups()
-        if not self._lookups:
+        key = columns, styles, kinds, formulas
+        shape = self._shapes.get(key)
+        if shape is None:
+            if len(self._shapes) >= MAX_SHAPES:
+                self._shapes.clear()
+            shape = self._shapes[key] = self._shape_of(*key)
+        if not shape.look_ups:
             return None
-        texts = [look_up(value) for look_up, value in zip(self._lookups, values, strict=True)]
-        return None if None in texts or not texts[-1] else (texts, self._marks)
+        texts = [look_up(value) for look_up, value in zip(shape.look_ups, values, strict=True)]
+        if None in texts:
+            for at, text in enumerate(texts):
+                if text is None:
+                    texts[at], mark = self._shown(styles[at], kinds[at], values[at], "")
+                    if mark != shape.usual_marks[at]:
+                        return None
+        if not texts[-1]:
+            return None
+        if shape.arranged:
+            texts = [*shape.arranged((*texts, ""))]
+        return texts, shape.marks
 
-    def _set_lookups(self) -> None:
-        """Prepare for rows like this one, if their columns have no gaps and no formulas."""
-        columns, styles, kinds, formulas = self._shape
-        self._lookups = []
-        if any(formulas) or [self._column(letters, -1) for letters in columns] != list(range(len(columns))):
-            return
+    def _shape_of(
+        self, columns: Sequence[str], styles: Sequence[str], kinds: Sequence[str], formulas: Sequence[str]
+    ) -> "_Shape":
+        """How rows with such cells are read; they must be in the order of the columns, without formulas."""
+        places = [self._column(letters, -1) for letters in columns]
         by_kind = {"s": self._strings.known.get, "b": BOOLEANS.get, "inlineStr": unescaped}
-        lookups = [
+        look_ups = [
             self._known[style].get if kind in NUMERIC else by_kind.get(kind)
             for style, kind in zip(styles, kinds, strict=True)
         ]
-        if None not in lookups:
-            self._lookups = lookups
-            self._marks = {
-                place: DATE
-                for place, (style, kind) in enumerate(zip(styles, kinds, strict=True))
-                if kind in NUMERIC and self._format(style).kind in DATES
-            }
+        if not all(columns) or any(formulas) or None in look_ups or places != sorted(set(places)):
+            return NO_SHAPE
+        usual_marks = [
+            DATE if kind in NUMERIC and self._format(style).kind in DATES else None
+            for style, kind in zip(styles, kinds, strict=True)
+        ]
+        marks = {place: mark for place, mark in zip(places, usual_marks, strict=True) if mark}
+        arranged = None
+        if places != list(range(len(places))):
+            order = {place: at for at, place in enumerate(places)}
+            arranged = itemgetter(*(order.get(place, len(places)) for place in range(places[-1] + 1)))
+        return _Shape(look_ups, arranged, usual_marks, marks)
 
     def _one_by_one(self, raw_cells: Sequence[RawCell]) -> tuple[list[str], dict[int, str]]:
         cells: list[str] = []

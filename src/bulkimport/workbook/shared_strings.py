@@ -15,6 +15,7 @@ MAX_KNOWN, MAX_KNOWN_CHARS = (
     50_000,
     4 * 1024**2,
 )  # of the strings in memory; each takes 200 bytes beside its text
+MAX_RECURRING, MAX_RECURRING_CHARS = 10_000, 100  # of those, and of each
 MAX_STRING_BYTES = 512 * 1024  # of XML; Excel's longest text has 32,767 characters
 MAX_NUMBER_DIGITS = 9
 
@@ -30,6 +31,7 @@ class SharedStrings:
         """`stream`: the part with the strings, None if the workbook has no such part."""
         self.known: dict[str, str] = {}
         self._known_chars = 0
+        self._recurring: dict[str, str] = {}  # those that were asked for again, after many others
         self._limits = limits
         self._batches = _batches(stream) if stream else iter(())
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - close() closes it
@@ -50,6 +52,10 @@ class SharedStrings:
         if text is None:
             start, end = self._ends[place], self._ends[place + 1]
             text = os.pread(self._file.fileno(), end - start, start).decode()
+            if len(text) <= MAX_RECURRING_CHARS:
+                if len(self._recurring) >= MAX_RECURRING:
+                    self._recurring.clear()
+                self._recurring[number] = text
             self._remember({number: text})
         return text
 
@@ -73,7 +79,8 @@ class SharedStrings:
         self._known_chars += chars
         if len(self.known) + len(texts) > MAX_KNOWN or self._known_chars > MAX_KNOWN_CHARS:
             self.known.clear()
-            self._known_chars = chars
+            self.known.update(self._recurring)
+            self._known_chars = chars + sum(map(len, self._recurring.values()))
         self.known.update(texts)
 
 
