@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from bulkimport.csvfile import encoding, header
 from bulkimport.errors import Refusal
 
-# XlsxWriter takes about 10 µs for a cell, and nginx waits 60 s for the response. With the three columns that
-# failed rows have in addition, these are fewer rows than a worksheet has.
-MAX_CELLS = 3_000_000
+# XlsxWriter takes about 12 µs for a cell, and nginx waits 60 s for the response: less than half of that
+# leaves room for a busy machine. A row has at least four cells, so a worksheet has room for the rows.
+MAX_CELLS = 2_000_000
 MAX_COLUMNS = header.MAX_COLUMNS + len(header.ADDED_COLUMNS)  # as many as an uploaded workbook may have
 MAX_CELL_CHARS = 32_767  # of UTF-16, in a cell of Excel
 

@@ -18,7 +18,7 @@ MAX_ROWS = 1_048_576  # of a worksheet in Excel, the header included
 MAX_COMMENTS = 10_000
 # Excel counts 29 February 1900, which did not exist: programs disagree about the dates before it.
 FIRST_DATE = date(1900, 3, 1)
-# As for its parts: the same rows make the same bytes.
+# XlsxWriter dates the parts of the file so; the same rows make the same bytes.
 CREATED = datetime(1980, 1, 31, tzinfo=UTC)
 
 TEXT_FORMAT, DATE_FORMAT = {"num_format": "@"}, {"num_format": "yyyy-mm-dd"}
@@ -59,8 +59,8 @@ class SheetWriter:
     def row(self, cells: Sequence[Cell], faults: Mapping[int, str] = NO_FAULTS) -> None:
         """Write a row; cells beyond the last column are allowed.
 
-        `faults` has the places, from 0, of cells to be highlighted, each with its comment; "" is none. What
-        limits.py does not allow is cut, or fails.
+        `faults` maps the places of cells to be highlighted, from 0, to their comments; no comment is written
+        for "". The row must be within the limits of limits.py, or XlsxWriter cuts it.
         """
         self._row += 1
         for place, cell in enumerate(cells):
