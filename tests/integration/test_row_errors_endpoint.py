@@ -180,7 +180,7 @@ def test_a_parent_can_be_named(importer: Importer) -> None:
     assert importer.upload(csv_of("C"), FOREIGN, parent_job_id=first["job_id"]).status_code == 400
 
 
-@pytest.mark.parametrize("path", ["errors", "errors?format=csv", "failed-rows.csv"])
+@pytest.mark.parametrize("path", ["errors", "errors?format=csv", "failed-rows.csv", "failed-rows.xlsx"])
 def test_another_accounts_job_and_an_absent_one_answer_the_same(importer: Importer, path: str) -> None:
     foreign = importer.run(csv_of("A", "A"), FOREIGN)["job_id"]
     answers = [importer.get(f"{job_id}/{path}", headers={"X-Request-ID": "r"}) for job_id in (foreign, ID)]
@@ -213,6 +213,7 @@ def test_invalid_parameters_are_refused(importer: Importer, path: str) -> None:
 def test_a_job_without_a_file_has_no_failed_rows(importer: Importer, db: TestDatabase) -> None:
     db.rows("INSERT INTO trakrf.bulk_import_jobs (account_id, id, total_rows) VALUES (1, %s::uuid, 5)", ID)
     assert importer.get(f"{ID}/failed-rows.csv").status_code == 404
+    assert importer.get(f"{ID}/failed-rows.xlsx").status_code == 404
     assert importer.get(f"{ID}/errors").get_json() == {"errors": [], "next_cursor": None}
 
 

@@ -1,5 +1,7 @@
 """A job's row errors and failed rows over HTTP."""
 
+from typing import BinaryIO
+
 from flask import Blueprint, Response
 
 from bulkimport.api.jobs import require_job
@@ -8,10 +10,10 @@ from bulkimport.jobs import exports
 from bulkimport.store import row_errors
 from bulkimport.store.jobs import Job
 from bulkimport.web import access, parameters
-from bulkimport.web.operations import CSV, Success, operation
+from bulkimport.web.operations import CSV, XLSX, Success, operation
 from bulkimport.web.pagination import page_answer
 from bulkimport.web.problems import Problem
-from bulkimport.web.responses import csv_attachment, preferred_format
+from bulkimport.web.responses import csv_attachment, preferred_format, workbook_attachment
 
 blueprint = Blueprint("row_errors", __name__, url_prefix="/api/v1/assets/bulk")
 blueprint.before_request(access.authenticate)
@@ -60,9 +62,7 @@ def errors(job_id: str) -> Response:
 def failed_rows(job_id: str) -> Response:
     """Download the failed rows of a job as they were uploaded, to fix them and upload them again."""
     query = parameters.of_request(FailedRowsQuerySchema())
-    job = require_job(job_id)
-    if not job.header:
-        raise Problem("not-found", f"Job {job.id} was not created from a file.")
+    job = _require_job_with_file(job_id)
     body = exports.failed_rows_csv(
         access.database(),
         account_id=access.principal().account_id,
@@ -70,6 +70,30 @@ def failed_rows(job_id: str) -> Response:
         formula_safe=query["formula_safe"],
     )
     return csv_attachment(body, f"failed-rows-{job.id}.csv", bom=query["bom"])
+
+
+@blueprint.get("/<job:job_id>/failed-rows.xlsx")
+@operation(
+    "downloadFailedRowsXlsx",
+    {200: Success("The file", headers=("Content-Disposition",), media_type=XLSX)},
+    problems=("invalid-id", "not-found", "csv-only"),
+)
+def failed_rows_xlsx(job_id: str) -> Response:
+    """Download the failed rows of a job as an Excel workbook, to fix them and upload them again."""
+    job = _require_job_with_file(job_id)
+
+    def write(file: BinaryIO) -> None:
+        account_id = access.principal().account_id
+        exports.write_failed_rows_workbook(access.database(), account_id=account_id, job=job, file=file)
+
+    return workbook_attachment(write, f"failed-rows-{job.id}.xlsx")
+
+
+def _require_job_with_file(job_id: str) -> Job:
+    job = require_job(job_id)
+    if not job.header:
+        raise Problem("not-found", f"Job {job.id} was not created from a file.")
+    return job
 
 
 def _page(job: Job, after: tuple[int, int], limit: int) -> Response:

@@ -13,11 +13,12 @@ from bulkimport.api.upload_schemas import TemplateQuerySchema, UploadFormSchema,
 from bulkimport.csvfile.template import template
 from bulkimport.jobs import intake
 from bulkimport.jobs.options import RequestedOptions
+from bulkimport.spreadsheet.template import write_template
 from bulkimport.telemetry import metrics
 from bulkimport.web import access, idempotency, parameters
 from bulkimport.web.idempotency import KEY_PROBLEMS, Answer, IdempotencyKey, request_key, to_response
-from bulkimport.web.operations import CSV, Success, operation
-from bulkimport.web.responses import csv_attachment
+from bulkimport.web.operations import CSV, XLSX, Success, operation
+from bulkimport.web.responses import csv_attachment, workbook_attachment
 from bulkimport.web.upload import Upload, uploaded
 
 UPLOAD_OPTIONS_SCHEMA = UploadOptionsSchema()
@@ -77,6 +78,16 @@ def template_csv() -> Response:
     """Download a CSV file to start from."""
     query = parameters.of_request(TemplateQuerySchema())
     return csv_attachment(template(), "assets-template.csv", bom=query["bom"])
+
+
+@blueprint.get("/template.xlsx")
+@operation(
+    "downloadTemplateXlsx",
+    {200: Success("The file", headers=("Content-Disposition",), media_type=XLSX)},
+)
+def template_xlsx() -> Response:
+    """Download an Excel workbook to start from."""
+    return workbook_attachment(write_template, "assets-template.xlsx")
 
 
 def _store(upload: Upload, requested: RequestedOptions, key: IdempotencyKey | None) -> Answer:

@@ -7,7 +7,7 @@ from uuid import UUID
 from bulkimport.csvfile import encoding
 from bulkimport.csvfile.chunks import CsvFile
 from bulkimport.csvfile.header import ADDED_COLUMNS
-from bulkimport.csvfile.records import Record, fitted, unparsed_cells
+from bulkimport.csvfile.records import Record, fitted, lenient_cells, unparsed_cells
 from bulkimport.csvfile.writer import LineWriter
 from bulkimport.errors import Refusal
 
@@ -94,36 +94,56 @@ def first_failed_row(csv_file: CsvFile) -> FailedRow | None:
     return FailedRow([csv_file.header[place] for place in _original(csv_file.header)], int(row), errors)
 
 
+class FailedRows:
+    """The original columns, then `_row`, `_errors` and `_job`. `places` has those of the original ones."""
+
+    def __init__(self, header: Sequence[str], delimiter: str, *, job_id: UUID) -> None:
+        self.places = _original(header)
+        self.header = [*(header[place] for place in self.places), *ADDED_COLUMNS]
+        self._width = len(header)
+        self._delimiter = delimiter
+        self._job_id = str(job_id)
+
+    def cells(self, record: Record, messages: Sequence[str]) -> list[str]:
+        """A failed row with its original cells, its row number, its messages, and its job.
+
+        Missing cells are empty ones, and extra cells follow the last column.
+        """
+        cells = lenient_cells(record.cells[0], self._delimiter) if record.fault else record.cells
+        original, own, surplus = self.parts(cells, record, messages)
+        return [*original, *own, *surplus]
+
+    def parts(
+        self, cells: Sequence[str], record: Record, messages: Sequence[str]
+    ) -> tuple[list[str], tuple[str, str, str], list[str]]:
+        """Of these cells the original ones and the surplus, and between the two what is added."""
+        padded = [*cells, *[""] * (self._width - len(cells))]
+        original = [padded[place] for place in self.places]
+        own = (str(record.row), BETWEEN_ERRORS.join(messages), self._job_id)
+        return original, own, padded[self._width :]
+
+
 class FailedRowsWriter:
-    """Writes the original columns, then `_row`, `_errors` and `_job`, with the original delimiter."""
+    """Writes failed rows as CSV, with the original delimiter."""
 
     def __init__(
         self, header: Sequence[str], delimiter: str, *, job_id: UUID, formula_safe: bool = False
     ) -> None:
-        self._header = header
-        self._original = _original(header)
+        self._rows = FailedRows(header, delimiter, job_id=job_id)
         self._delimiter = delimiter
-        self._job_id = str(job_id)
         self._writer = LineWriter(delimiter, formula_safe=formula_safe)
 
     def header(self) -> bytes:
         """The first line."""
-        return self._writer.line([*(self._header[place] for place in self._original), *ADDED_COLUMNS])
+        return self._writer.line(self._rows.header)
 
     def row(self, record: Record, messages: Sequence[str]) -> bytes:
-        """A failed row with its original cells, its row number, its messages, and its job.
-
-        Missing cells are written as empty ones, and extra cells follow the last column. The cells of a faulty
-        record are written as they were, and so still have the fault.
-        """
-        width = len(self._header)
-        cells = unparsed_cells(record.cells[0], self._delimiter) if record.fault else record.cells
-        padded = [*cells, *[""] * (width - len(cells))]
-        original = [padded[place] for place in self._original]
-        own = (str(record.row), BETWEEN_ERRORS.join(messages), self._job_id)
-        if record.fault:
-            return self._writer.line(own, before=original, after=padded[width:])
-        return self._writer.line([*original, *own, *padded[width:]])
+        """A failed row, as a line; the cells of a faulty record are as they were, fault included."""
+        if not record.fault:
+            return self._writer.line(self._rows.cells(record, messages))
+        cells = unparsed_cells(record.cells[0], self._delimiter)
+        original, own, surplus = self._rows.parts(cells, record, messages)
+        return self._writer.line(own, before=original, after=surplus)
 
 
 def _original(header: Sequence[str]) -> list[int]:

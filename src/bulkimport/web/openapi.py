@@ -48,6 +48,7 @@ TOKEN = {
     "bearerFormat": "JWT",
     "description": "If the service requires scopes: assets:read to read, assets:write for everything else.",
 }
+SCHEMALESS = {operations.JSON: {"type": "object"}, operations.XLSX: {"type": "string", "format": "binary"}}
 WITHOUT_BODY = (204, 304)
 MAX_NAMED = 2  # types of problems in the name of a response
 PATH_PARAMETER = re.compile(r"<(?:([a-z_]+):)?([a-z_]+)>")
@@ -235,8 +236,8 @@ def _success(status: int, success: Success) -> dict[str, Any]:
     if success.schema:
         response["content"] = {success.media_type: {"schema": success.schema()}}
     elif status not in WITHOUT_BODY:
-        type_ = "object" if success.media_type == operations.JSON else "string"
-        response["content"] = {success.media_type: {"schema": {"type": type_}}}
+        schema = SCHEMALESS.get(success.media_type, {"type": "string"})
+        response["content"] = {success.media_type: {"schema": schema}}
     for media_type in success.or_as:
         response["content"][media_type] = {"schema": {"type": "string"}}
     return response

@@ -317,6 +317,14 @@ PROBLEM_TYPES = {
         "There is nothing to do.",
         "api.md#apply-a-plan",
     ),
+    "csv-only": ProblemType(
+        409,
+        "The failed rows are available as CSV only",
+        "A workbook cannot hold the failed rows of the job as they are: there are too many, a cell is too "
+        "long, or bytes could not be decoded.",
+        "Download `failed-rows.csv`.",
+        FAILED_ROWS,
+    ),
     "identifier-taken": ProblemType(
         409,
         "The identifier is taken",

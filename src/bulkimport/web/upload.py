@@ -15,9 +15,9 @@ from werkzeug.http import parse_options_header
 from bulkimport.web import body, content
 from bulkimport.web.body import ReceivedBody
 from bulkimport.web.content import BLOCK_BYTES, SPOOL_BYTES
+from bulkimport.web.operations import XLSX
 from bulkimport.web.problems import Problem
 
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FILE_TYPES = ("text/csv", "application/csv", "application/vnd.ms-excel", XLSX, "application/octet-stream")
 MAX_FILE_NAME_CHARS = 255
 
