@@ -139,6 +139,23 @@ def test_numbers_that_are_accepted_stay_as_they_are(importer: Importer) -> None:
     assert importer.assets("identifier", "name") == [("12345678901234600000", "2024-05-06T12:00:00Z")]
 
 
+def test_csv_has_dates_in_the_format_of_the_file_and_rounded_numbers_with_an_exponent(
+    importer: Importer,
+) -> None:
+    header = [*HEADER.strip().split(","), "metadata.serial"]
+    good = ["A", "n", "gadget", "", NOON, date(2100, 1, 2), "yes", "1"]
+    job = importer.run(workbook_of(header, good, [ROUNDED, *good[1:7], ROUNDED]), date_format="D/M/YY")
+    csv = importer.get(f"{job['job_id']}/failed-rows.csv").data
+    assert b"A,n,gadget,,06/05/24T12:00:00Z,2100-01-02,yes,1," in csv  # whose century D/M/YY cannot say
+    again = importer.run(csv.replace(b"gadget", b"device").replace(b"2100-01-02", b"02/01/30"))
+    assert counts(again) == {"created": 1, "failed": 1}
+    assert importer.errors(again) == [
+        (3, "identifier", "scientific_notation"),
+        (3, "metadata.serial", "scientific_notation"),
+    ]
+    assert importer.assets("identifier", "valid_from::text") == [("A", "2024-05-06 12:00:00+00")]
+
+
 def test_errors_of_mapped_columns_are_highlighted_in_them(importer: Importer) -> None:
     file = b"Kind,Tag,name,valid_from,is_active,site\ngadget,A,a,2024-01-15,yes," + b"x" * 1025 + b"\n"
     columns = '{"Tag": "identifier", "Kind": "type", "site": "metadata.site"}'
