@@ -146,8 +146,8 @@ PROBLEM_TYPES = {
         "With `date_format=auto`, the dates of a column fit more than one format or have none in common.",
         "Name the format with `date_format=`; `detail` has two examples.",
         KINDS_OF_FILES,
-        "A CSV file contains dates as Excel shows them; in an Excel workbook (.xlsx) they are certain. Upload "
-        "that, unless its dates are texts.",
+        "A CSV file contains dates as Excel shows them, and a workbook (.xlsx) the dates themselves. Upload "
+        "the workbook, unless its dates are texts.",
     ),
     "ambiguous-sheet": ProblemType(
         400,
