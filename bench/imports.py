@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from bench import report
-from bench.files import COLUMNS, write_file
+from bench.files import COLUMNS, write_file, write_workbook
 from bench.report import Measure
 from bench.service import client, forget_everything, psql, wait_for
 from bulkimport.devserver.run import Service
@@ -21,21 +21,24 @@ SINGLE_COMMITS = 2_000
 def one_worker(service: Service, folder: Path, runs: int) -> list[Measure]:
     """Measure one job at a time."""
     small = write_file(folder / "small.csv", SMALL)
+    workbook = write_workbook(folder / "small.xlsx", small)
     half_bad = write_file(folder / "half_bad.csv", SMALL, bad_every=2)
     timed_job(service, small)  # warm-up
-    copies, jobs, uploads, bad_jobs, bare = [], [], [], [], []
+    copies, jobs, uploads, bad_jobs, bare, workbooks = [], [], [], [], [], []
     for _ in range(runs):
         copies.append(timed_copy(service, small))
         upload, job = timed_job(service, small)
         jobs.append(job)
         uploads.append(upload)
         bare.append(timed_csv(small))
+        workbooks.append(timed_job(service, workbook)[0])
         bad_jobs.append(timed_job(service, half_bad)[1])
     commits = [timed_single_commits(service) for _ in range(runs)]
     return [
         report.median("100,000 rows, one worker / \\copy", ratios(copies, jobs), least=0.6),
         report.median("half of the rows invalid / clean file", ratios(jobs, bad_jobs), least=0.6),
         report.median("upload of 100,000 rows / one pass of csv.reader", ratios(uploads, bare), most=6),
+        report.median("workbook of 100,000 rows, request to 202 / CSV", ratios(workbooks, uploads), most=6),
         report.median(
             "import / one INSERT and COMMIT per row",
             [SMALL / job / (SINGLE_COMMITS / commit) for job, commit in zip(jobs, commits, strict=True)],

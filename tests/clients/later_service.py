@@ -6,7 +6,7 @@ from flask import Flask, Response, json
 
 from bulkimport import app as this_release
 
-MAPS = ("metadata", "columns")  # objects whose names are the caller's
+MAPS = ("metadata", "columns", "defaults")  # objects whose names are the caller's
 
 
 def create_app() -> Flask:

@@ -108,10 +108,14 @@ class Service:
         finally:
             connection.close()
 
-    def upload(self, csv: bytes, account_id: int = OWN, options: str = "") -> str:
+    def upload(self, csv: bytes, account_id: int = OWN, options: str = "", **headers: str) -> str:
         """Upload a file and return the id of its job."""
         status, answer = self.request(
-            "POST", f"/api/v1/assets/bulk{options}", csv, account_id, **{"Content-Type": "text/csv"}
+            "POST",
+            f"/api/v1/assets/bulk{options}",
+            csv,
+            account_id,
+            **{"Content-Type": "text/csv", **headers},
         )
         assert status == 202, answer
         return str(answer["job_id"])

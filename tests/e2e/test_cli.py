@@ -187,7 +187,10 @@ def test_options_of_the_upload_reach_the_service_and_its_advice_names_them(
     undecoded = run(client, "import", str(file), "--columns", columns)
     assert undecoded.exit_code == 2
     assert "say which it is with --charset," in undecoded.stderr
-    assert "Save the file as CSV UTF-8, or pass --charset windows-1252.\n" in undecoded.stderr
+    assert (
+        "Save the file as an Excel workbook (.xlsx) or as CSV UTF-8, or pass --charset windows-1252.\n"
+        in undecoded.stderr
+    )
     options = ("--charset", "windows-1252", "--delimiter", "semicolon", "--date-format", "DD/MM/YYYY")
     imported = run(client, "import", str(file), "--columns", columns, *options)
     assert (imported.exit_code, imported.stderr) == (0, "")
@@ -203,7 +206,7 @@ def test_options_of_the_upload_reach_the_service_and_its_advice_names_them(
     failed = run(client, "import", str(file))
     assert (failed.exit_code, failed.stdout.splitlines()[-1]) == (
         1,
-        "Save the file as CSV UTF-8, or pass --charset windows-1252.",
+        "Save the file as an Excel workbook (.xlsx) or as CSV UTF-8, or pass --charset windows-1252.",
     )
 
 

@@ -1,7 +1,7 @@
 """Failed rows and the template as workbooks, over HTTP."""
 
 import io
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import openpyxl
@@ -20,6 +20,23 @@ ROWS = (
     + b"002;=1+1;gadget;;31/02/2024;;yes\n"
     + b"003;x;gadget;;15/01/2024;;yes\n"
 )
+
+
+NOON = datetime(2024, 5, 6, 12)  # noqa: DTZ001 - a workbook has no time zones
+ROUNDED = 12345678901234567890
+
+
+def workbook_of(*rows: list[Any]) -> bytes:
+    """A workbook by openpyxl, in which texts such as #REF! are errors."""
+    workbook, file = openpyxl.Workbook(), io.BytesIO()
+    for row in rows:
+        workbook.active.append(row)
+    for cells in workbook.active:
+        for cell in cells:
+            if str(cell.value).startswith("#"):
+                cell.data_type = "e"
+    workbook.save(file)
+    return file.getvalue()
 
 
 def downloaded(importer: Importer, path: str) -> io.BytesIO:
@@ -89,14 +106,54 @@ def test_a_workbook_that_was_not_fixed_has_the_same_errors(importer: Importer, j
 
 
 def test_dates_of_a_workbook_are_dates_again(importer: Importer) -> None:
-    file = io.BytesIO()
-    workbook = openpyxl.Workbook()
-    workbook.active.append(HEADER.strip().split(","))
-    workbook.active.append(["A", date(2024, 2, 1), "device", "", date(2024, 1, 15), "", "yes"])
-    workbook.save(file)
-    job = importer.run(file.getvalue(), date_format="DD/MM/YYYY")
+    row = ["A", date(2024, 2, 1), "device", "", date(2024, 1, 15), "", "yes"]
+    job = importer.run(workbook_of(HEADER.strip().split(","), row), date_format="DD/MM/YYYY")
     assert importer.errors(job) == [(2, "name", "date_in_text_column")]
     assert importer.errors(importer.run(failed_rows(importer, job).getvalue())) == importer.errors(job)
+
+
+def test_what_the_spreadsheet_damaged_is_refused_again(importer: Importer) -> None:
+    damaged = [ROUNDED, "=1/0", NOON, NOON.time(), timedelta(hours=36), "#SPILL!"]
+    header = [*HEADER.strip().split(","), *(f"metadata.{number}" for number in range(len(damaged)))]
+    row = ["#N/A", "n", "device", "", NOON, "", "maybe", *damaged]
+    job = importer.run(workbook_of(header, row), date_format="DD/MM/YYYY")
+    codes = [code for _, _, code in importer.errors(job)]
+    assert sorted(set(codes)) == [
+        *("date_in_text_column", "invalid_boolean", "number_rounded", "spreadsheet_error"),
+    ]
+    assert len(codes) == 2 + len(damaged)
+
+    again = importer.run(failed_rows(importer, job).getvalue())
+
+    assert importer.errors(again) == importer.errors(job)
+
+
+def test_numbers_that_are_accepted_stay_as_they_are(importer: Importer) -> None:
+    row = [ROUNDED, NOON, "gadget", "", date(2024, 1, 15), "", "yes"]
+    job = importer.run(workbook_of(HEADER.strip().split(","), row), accept_numbers="true")
+    fixed = openpyxl.load_workbook(failed_rows(importer, job))
+    fixed.active["C2"] = "device"
+    file = io.BytesIO()
+    fixed.save(file)
+    assert counts(importer.run(file.getvalue())) == {"created": 1}
+    assert importer.assets("identifier", "name") == [("12345678901234600000", "2024-05-06T12:00:00Z")]
+
+
+def test_csv_has_dates_in_the_format_of_the_file_and_rounded_numbers_with_an_exponent(
+    importer: Importer,
+) -> None:
+    header = [*HEADER.strip().split(","), "metadata.serial"]
+    good = ["A", "n", "gadget", "", NOON, date(2100, 1, 2), "yes", "1"]
+    job = importer.run(workbook_of(header, good, [ROUNDED, *good[1:7], ROUNDED]), date_format="D/M/YY")
+    csv = importer.get(f"{job['job_id']}/failed-rows.csv").data
+    assert b"A,n,gadget,,06/05/24T12:00:00Z,2100-01-02,yes,1," in csv  # whose century D/M/YY cannot say
+    again = importer.run(csv.replace(b"gadget", b"device").replace(b"2100-01-02", b"02/01/30"))
+    assert counts(again) == {"created": 1, "failed": 1}
+    assert importer.errors(again) == [
+        (3, "identifier", "scientific_notation"),
+        (3, "metadata.serial", "scientific_notation"),
+    ]
+    assert importer.assets("identifier", "valid_from::text") == [("A", "2024-05-06 12:00:00+00")]
 
 
 def test_errors_of_mapped_columns_are_highlighted_in_them(importer: Importer) -> None:

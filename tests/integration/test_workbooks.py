@@ -160,7 +160,7 @@ def test_a_cell_that_cannot_be_trusted_is_an_error_of_its_row(importer: Importer
     assert importer.assets("identifier", "description") == [("G", "123456789012345")]
 
 
-def test_failed_rows_are_what_people_see_and_are_fixed_as_csv(importer: Importer) -> None:
+def test_failed_rows_of_a_workbook_are_fixed_as_csv(importer: Importer) -> None:
     job = importer.run(WRONG)
     failed = importer.get(f"{job['job_id']}/failed-rows.csv?bom=false&formula_safe=true").data.decode()
     header, *rows = csv.reader(io.StringIO(failed, newline=""))
@@ -168,12 +168,15 @@ def test_failed_rows_are_what_people_see_and_are_fixed_as_csv(importer: Importer
     assert [row[:7] for row in rows] == [
         ["E", "n", "device", "#REF!", "2024-01-15", "", "yes"],
         ["U", "n", "device", "", "2024-01-15", "", "yes"],
-        ["12345678901234600000", "n", "device", "", "2024-01-15", "", "yes"],
+        ["1.23456789012346E+19", "n", "device", "", "2024-01-15", "", "yes"],
         ["D", "2024-01-15", "device", "", "2024-01-15", "", "yes"],
         ["T", "n", "#REF!", "", "12:00:00", "", "2024-01-15"],
     ]
     fixed = (
-        failed.replace("#REF!", "device").replace("12:00:00", "2024-01-15").replace(",2024-01-15,5", ",no,5")
+        failed.replace("#REF!", "device")
+        .replace("12:00:00", "2024-01-15")
+        .replace(",2024-01-15,5", ",no,5")
+        .replace("1.23456789012346E+19", "12345678901234567890")
     )
     again = importer.run(fixed.replace("2024-01-15,6", "no,6").encode())
     assert (again["parent_job_id"], again["options"]["sheet"]) == (job["job_id"], None)

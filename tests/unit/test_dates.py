@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulkimport.csvfile.dates import FORMATS, ISO, FormatEvidence, decide, parse
+from bulkimport.csvfile.dates import FORMATS, ISO, FormatEvidence, decide, parse, rewritten
 from bulkimport.errors import Refusal
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -196,3 +196,21 @@ def test_a_format_is_decided_exactly_if_it_is_the_only_one_that_fits_all_dates(c
     except Refusal:
         assert len(common) != 1
         assert any(fits) or any(cells)
+
+
+@given(st.datetimes(), st.sampled_from(FORMATS), st.booleans())
+def test_a_rewritten_date_is_the_same_moment_or_unchanged(
+    moment: datetime, date_format: str, has_time: bool
+) -> None:
+    text = moment.date().isoformat() + (f"T{moment:%H:%M:%S}Z" if has_time else "")
+    written = rewritten(text, date_format)
+    short = "YYYY" not in date_format and not 1969 <= moment.year < 2069
+    assert written == text if short else parse(written, date_format) == parse(text, ISO)
+
+
+def test_what_is_not_a_date_is_not_rewritten() -> None:
+    assert [rewritten(text, "DD/MM/YYYY") for text in ("08:00:00", "1900-02-29", "")] == [
+        "08:00:00",
+        "1900-02-29",
+        "",
+    ]

@@ -103,6 +103,12 @@ def test_a_header_below_the_last_row_is_refused() -> None:
     assert refusal_of("", header_row=9).code == "empty-file"
 
 
+def test_a_blank_row_cannot_be_the_header() -> None:
+    refusal = refusal_of(HEADER + " ,\nA\n", header_row=2)
+    assert refusal.detail.startswith('The header lacks "identifier"')
+    assert "; it has no names. Map" in refusal.detail
+
+
 @pytest.mark.parametrize("delimiter", DELIMITERS.values())
 @pytest.mark.parametrize("title", ["Assets of ACME", "Assets, all; printed | today", '"Assets\nof ACME",,'])
 @pytest.mark.parametrize("blank", [0, 2, 16])

@@ -129,6 +129,7 @@ def test_strict_workbooks_have_dates_in_iso_8601(value: str, text: str) -> None:
         ('<c r="B1"><v>nan</v></c>', "nan", "error"),
         ('<c r="B1"><v>1_000</v></c>', "1_000", "error"),
         ('<c r="B1"><v>1E999</v></c>', "1E999", "error"),
+        ('<c r="B1"><v>1E308</v></c>', "1E308", "error"),
         ('<c r="B1"><f>A1</f></c>', "", "uncalculated"),
         ('<c r="B1"><f>A1</f><v></v></c>', "", "uncalculated"),
         ('<c r="B1" t="str"><f>A1</f></c>', "", "uncalculated"),

@@ -15,7 +15,7 @@ PLANNED_ACTION = Enumeration(
     "identifier, or leave the asset unchanged.",
     plans.ACTIONS,
 )
-VALUE_TYPES = ["string", "boolean", "null"]
+VALUE = [{"type": "string"}, {"type": "boolean"}, {"type": "null"}]
 
 
 class ChangeSchema(AnswerSchema):
@@ -25,10 +25,12 @@ class ChangeSchema(AnswerSchema):
         data_key="from",
         attribute="before",
         allow_none=True,
-        metadata=about("Its value when the dry run read the asset.", type=VALUE_TYPES),
+        metadata=about("Its value when the dry run read the asset.", anyOf=VALUE),
     )
     to: fields.Field[Any] = fields.Raw(
-        attribute="after", allow_none=True, metadata=about("Its value after the import.", type=VALUE_TYPES)
+        attribute="after",
+        allow_none=True,
+        metadata=about("Its value after the import.", anyOf=VALUE),
     )
 
 

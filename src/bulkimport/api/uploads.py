@@ -38,10 +38,12 @@ FILE_PROBLEMS = (
     ),
     *("length-required", "too-large", "too-many-rows", "unsupported-media-type", "request-timeout"),
 )
+BINARY = {"type": "string", "format": "binary"}
 EXAMPLE = template().decode()
 BODY = {
     "multipart/form-data": {"schema": UploadFormSchema, "example": {"file": EXAMPLE}},
-    CSV: {"schema": {"type": "string", "format": "binary"}, "example": EXAMPLE},
+    CSV: {"schema": BINARY, "example": EXAMPLE},
+    XLSX: {"schema": BINARY},
 }
 
 blueprint = Blueprint("uploads", __name__, url_prefix="/api/v1/assets/bulk")

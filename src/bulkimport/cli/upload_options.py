@@ -81,7 +81,7 @@ UPLOAD_OPTIONS: Mapping[str, Mapping[str, Any]] = {
     },
 }
 Command = Callable[..., Any]
-CHARSET_HINT = "Save the file as CSV UTF-8, or pass --charset windows-1252."
+CHARSET_HINT = "Save the file as an Excel workbook (.xlsx) or as CSV UTF-8, or pass --charset windows-1252."
 PARAMETER = re.compile(rf"\b({'|'.join(UPLOAD_OPTIONS)})=(\w?)")
 
 

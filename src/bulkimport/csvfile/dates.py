@@ -36,6 +36,7 @@ TIME = (
 PATTERNS = {name: re.compile(date + TIME, re.IGNORECASE | re.ASCII) for name, date in DATES.items()}
 PARTS = ("year", "month", "day", "hour", "minute", "second", "fraction", "half", "zone")
 FORMATS = tuple(PATTERNS)
+PART = re.compile("YYYY|YY|MM|Mon|M|DD|D")
 
 
 def parse(text: str, date_format: str) -> datetime | None:
@@ -62,6 +63,19 @@ def parse(text: str, date_format: str) -> datetime | None:
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def rewritten(text: str, date_format: str) -> str:
+    """The date or timestamp in ISO 8601 in this format; as it is if it would become another moment."""
+    moment = parse(text, ISO)
+    if moment is None:
+        return text
+    date, t, time = text.partition("T")
+    year, month, day = date.split("-")
+    parts = {"YYYY": year, "YY": year[2:], "MM": month, "M": month, "DD": day, "D": day}
+    parts["Mon"] = MONTHS[int(month) - 1].title()
+    result = PART.sub(lambda part: parts[part[0]], date_format) + t + time
+    return result if parse(result, date_format) == moment else text
 
 
 def _long_year(short_year: int) -> int:

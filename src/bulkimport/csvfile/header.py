@@ -208,7 +208,8 @@ def _near_miss(name: str, fields: Sequence[str]) -> str | None:
 
 
 def _listed(names: Sequence[str], limit: int = 20) -> str:
-    shown = ", ".join(f'"{_shown(name)}"' for name in names[:limit])
+    names = list(filter(str.strip, names))
+    shown = ", ".join(f'"{_shown(name)}"' for name in names[:limit]) or "no names"
     return shown + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 

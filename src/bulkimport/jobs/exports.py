@@ -1,12 +1,14 @@
 """A job's errors and failed rows, piece by piece; no connection is held between the pieces."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from itertools import groupby
 from typing import BinaryIO
 from uuid import UUID
 
-from bulkimport.csvfile import records
+from bulkimport.csvfile import dates, records
 from bulkimport.csvfile.failed_rows import FailedRows, FailedRowsWriter
+from bulkimport.csvfile.header import DATE_FIELDS
 from bulkimport.csvfile.records import Record
 from bulkimport.csvfile.writer import LineWriter
 from bulkimport.database.connections import Database
@@ -18,6 +20,7 @@ from bulkimport.store.chunks import StoredChunk
 from bulkimport.store.jobs import Job
 from bulkimport.store.row_errors import StoredError
 from bulkimport.workbook import marks
+from bulkimport.workbook.numbers import SIGNIFICANT_DIGITS
 
 PAGE_ERRORS = 1000
 BEFORE_ALL = (0, 0)
@@ -42,13 +45,27 @@ def failed_rows_csv(database: Database, *, account_id: int, job: Job, formula_sa
     yield writer.header()
     for failed in _failed_rows(database, account_id, job, options):
         yield b"".join(
-            writer.row(_as_seen(record), [error.message for error in errors]) for record, errors in failed
+            writer.row(_as_text(record, job.columns, options), [error.message for error in errors])
+            for record, errors in failed
         )
 
 
-def _as_seen(record: Record) -> Record:
-    """The record with the cells of a workbook as their owner sees them."""
-    return record._replace(cells=list(map(marks.without, record.cells)))
+def _as_text(record: Record, columns: Sequence[str | None], options: Options) -> Record:
+    """The record with the cells of a workbook as an upload of text with these options has them.
+
+    A number that the spreadsheet has rounded has an exponent, so that an identifier is refused again.
+    """
+    if record.fault:
+        return record._replace(cells=[marks.without(record.cells[0])])
+    cells, marked = marks.split(record.cells)
+    texts = [*cells]
+    for place, mark in marked.items():
+        field = columns[place] if place < len(columns) else None
+        if mark == marks.DATE and field in DATE_FIELDS:
+            texts[place] = dates.rewritten(texts[place], options.date_formats[field])
+        elif mark == marks.ROUNDED and not options.accept_numbers:
+            texts[place] = f"{Decimal(texts[place]):.{SIGNIFICANT_DIGITS - 1}E}"
+    return record._replace(cells=texts)
 
 
 def write_failed_rows_workbook(database: Database, *, account_id: int, job: Job, file: BinaryIO) -> None:

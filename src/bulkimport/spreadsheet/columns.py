@@ -1,13 +1,16 @@
 """How the columns of a file of assets look in a worksheet."""
 
+import re
 from collections.abc import Sequence
-from datetime import time
+from datetime import time, timedelta
 
 from bulkimport.assets.fields import TYPES
 from bulkimport.csvfile import dates
 from bulkimport.csvfile.header import DATE_FIELDS
-from bulkimport.spreadsheet.sheet import FIRST_DATE, Cell, SheetColumn
+from bulkimport.spreadsheet.sheet import FIRST_DATE, Cell, CellError, SheetColumn
+from bulkimport.workbook import marks
 
+DURATION = re.compile(r"([0-9]{1,7}):([0-9]{2}):([0-9]{2})(?:\.([0-9]{3}))?")
 CHOICES = {"type": TYPES, "is_active": ("true", "false")}
 WIDTHS = {"name": 30, "description": 40, "valid_from": 12, "valid_to": 12, "type": 12, "is_active": 10}
 USUAL_WIDTH = 20
@@ -32,3 +35,21 @@ def date_or_text(text: str, date_format: str) -> Cell:
     if moment is None or moment.time() != time.min or moment.date() < FIRST_DATE:
         return text
     return moment.date()
+
+
+def marked_cell(text: str, mark: str) -> Cell:
+    """The cell of a workbook that was read as this text and mark, so that an upload reads it likewise.
+
+    Dates that a worksheet cannot hold stay text. A formula without a result becomes an error.
+    """
+    if mark in (marks.ERROR, marks.UNCALCULATED):
+        return CellError(text)
+    if mark == marks.ROUNDED:
+        return float(text)
+    if duration := DURATION.fullmatch(text):
+        hours, minutes, seconds, milliseconds = (int(digits or 0) for digits in duration.groups())
+        return timedelta(hours=hours, minutes=minutes, seconds=seconds, milliseconds=milliseconds)
+    moment = dates.parse(text, dates.ISO)
+    if moment is None or moment.date() < FIRST_DATE:
+        return text
+    return moment.date() if moment.time() == time.min else moment.replace(tzinfo=None)

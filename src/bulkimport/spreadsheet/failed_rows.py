@@ -5,11 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple
 
-from bulkimport.csvfile import dates
 from bulkimport.csvfile.failed_rows import ERRORS, JOB, ROW, FailedRows
 from bulkimport.csvfile.header import DATE_FIELDS
 from bulkimport.csvfile.records import Record
-from bulkimport.spreadsheet.columns import date_or_text, sheet_columns
+from bulkimport.spreadsheet.columns import date_or_text, marked_cell, sheet_columns
 from bulkimport.spreadsheet.limits import require_room, require_storable
 from bulkimport.spreadsheet.sheet import Cell, SheetColumn, SheetWriter, new_sheet
 from bulkimport.workbook import marks
@@ -56,8 +55,7 @@ class FailedRowsSheet:
         for place, date_format in self._date_formats.items():
             cells[place] = date_or_text(texts[place], date_format)
         for place, mark in marked.items():
-            if mark == marks.DATE:
-                cells[place] = date_or_text(texts[place], dates.ISO)
+            cells[place] = marked_cell(texts[place], mark)
         self._sheet.row(cells, self._comments(faults))
 
     def _comments(self, faults: Sequence[Fault]) -> Mapping[int, str]:

@@ -4,7 +4,7 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 from typing import BinaryIO, NamedTuple
 
@@ -22,6 +22,7 @@ FIRST_DATE = date(1900, 3, 1)
 CREATED = datetime(1980, 1, 31, tzinfo=UTC)
 
 TEXT_FORMAT, DATE_FORMAT = {"num_format": "@"}, {"num_format": "yyyy-mm-dd"}
+TIMESTAMP_FORMAT, DURATION_FORMAT = {"num_format": "yyyy-mm-dd hh:mm:ss"}, {"num_format": "[h]:mm:ss"}
 HEADER_FORMAT = TEXT_FORMAT | {"bold": True}
 FAULTY = {"bg_color": "#FFC7CE"}
 # Characters that XML cannot contain or would change, and underscores that would begin an escape
@@ -29,7 +30,18 @@ FAULTY = {"bg_color": "#FFC7CE"}
 ESCAPED = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 MARKUP = "<r>"
 
-Cell = str | int | date
+# The only errors that XlsxWriter writes; Excel has more, such as #SPILL!.
+ERRORS = ("#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!")
+OTHER_ERROR = "#VALUE!"
+
+
+class CellError(NamedTuple):
+    """An error that a cell shows, such as #REF!."""
+
+    text: str
+
+
+Cell = str | int | float | date | timedelta | CellError
 NO_FAULTS: Mapping[int, str] = MappingProxyType({})
 
 
@@ -50,8 +62,10 @@ class SheetWriter:
         self._worksheet = workbook.add_worksheet(name, _Worksheet)
         self._row = 0
         self._comments = 0
-        self._text = workbook.add_format(TEXT_FORMAT), workbook.add_format(TEXT_FORMAT | FAULTY)
-        self._date = workbook.add_format(DATE_FORMAT), workbook.add_format(DATE_FORMAT | FAULTY)
+        self._text = _formats(workbook, TEXT_FORMAT)
+        self._date = _formats(workbook, DATE_FORMAT)
+        self._timestamp = _formats(workbook, TIMESTAMP_FORMAT)
+        self._duration = _formats(workbook, DURATION_FORMAT)
         # A text in a column of dates has their format, too, so that what is typed over it becomes a date.
         self._formats = [self._date if column.holds_dates else self._text for column in columns]
         self._write_header(columns, workbook.add_format(HEADER_FORMAT))
@@ -90,19 +104,34 @@ class SheetWriter:
         self._worksheet.freeze_panes(1, 0)
 
     def _write(self, place: int, cell: Cell, *, is_faulty: bool) -> None:
-        if isinstance(cell, date):
-            usual, faulty = self._date
-        else:
-            usual, faulty = self._formats[place] if place < len(self._formats) else self._text
+        usual, faulty = self._formats_of(place, cell)
         cell_format = faulty if is_faulty else usual
-        if isinstance(cell, date):
+        if isinstance(cell, date | timedelta):
             self._worksheet.write_datetime(self._row, place, cell, cell_format)
-        elif isinstance(cell, int):
-            self._worksheet.write_number(self._row, place, cell)
+        elif isinstance(cell, CellError):
+            error = cell.text if cell.text in ERRORS else OTHER_ERROR
+            self._worksheet.write_formula(self._row, place, f"={error}", cell_format, error)
+        elif isinstance(cell, int | float):
+            self._worksheet.write_number(self._row, place, cell, cell_format)
         elif cell:
             self._worksheet.write_string(self._row, place, cell, cell_format)
         else:
             self._worksheet.write_blank(self._row, place, None, cell_format)
+
+    def _formats_of(self, place: int, cell: Cell) -> tuple[Format, Format]:
+        """The formats of a cell in this place, if it is a usual one or a faulty one."""
+        if isinstance(cell, datetime):
+            return self._timestamp
+        if isinstance(cell, date):
+            return self._date
+        if isinstance(cell, timedelta):
+            return self._duration
+        return self._formats[place] if place < len(self._formats) else self._text
+
+
+def _formats(workbook: Workbook, usual: Mapping[str, str]) -> tuple[Format, Format]:
+    """The format of usual cells, and that of faulty ones."""
+    return workbook.add_format(usual), workbook.add_format({**usual, **FAULTY})
 
 
 @contextmanager

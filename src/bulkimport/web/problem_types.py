@@ -29,13 +29,10 @@ class ProblemType:
 RETRY_AFTER_S = 5
 KINDS_OF_FILES = "files.md#what-happens-to-each-kind-of-file"
 FAILED_ROWS = "files.md#fix-failed-rows-and-upload-them-again"
-SAVE_AS_CSV = (
-    "Choose File, Save As, and the file type *CSV UTF-8 (Comma delimited) (\\*.csv)*. Upload that file."
-)
 WORKBOOKS = "files.md#workbooks"
 SAVE_AS_XLSX = "Choose File, Save As, and the file type *Excel Workbook (\\*.xlsx)*. Upload that file."
 SHEET_ON_TOP = "A CSV file contains one sheet: select the sheet with the rows, then save it as CSV again."
-SPLIT = "Move some of the rows to a new workbook, copy the header to it, and save both as CSV UTF-8."
+SPLIT = "Move some of the rows to a new workbook, copy the header to it, and save both."
 IN_THE_FIRST_ROW = "The header is row 1, with a name in each cell."
 
 # The key is the end of the type's URI.
@@ -132,7 +129,7 @@ PROBLEM_TYPES = {
         "The header has broken quoting, bytes that are not valid in its encoding or a name that is too long.",
         "`detail` says which: correct it, or name the encoding with `charset=`.",
         KINDS_OF_FILES,
-        SAVE_AS_CSV,
+        SAVE_AS_XLSX,
     ),
     "ambiguous-delimiter": ProblemType(
         400,
@@ -149,8 +146,8 @@ PROBLEM_TYPES = {
         "With `date_format=auto`, the dates of a column fit more than one format or have none in common.",
         "Name the format with `date_format=`; `detail` has two examples.",
         KINDS_OF_FILES,
-        "A CSV file contains dates as Excel shows them. Select the columns with dates, choose Format Cells, "
-        "Custom, type `yyyy-mm-dd`, and save as CSV again. With that format, leave `date_format` out.",
+        "A CSV file contains dates as Excel shows them, and a workbook (.xlsx) the dates themselves. Upload "
+        "the workbook, unless its dates are texts.",
     ),
     "ambiguous-sheet": ProblemType(
         400,
@@ -182,7 +179,7 @@ PROBLEM_TYPES = {
         "The declared encoding is not one that the service reads.",
         "Name another with `charset=`, preferably utf-8.",
         "files.md#files-we-accept",
-        SAVE_AS_CSV,
+        SAVE_AS_XLSX,
     ),
     "unknown-parent": ProblemType(
         400,
@@ -201,7 +198,7 @@ PROBLEM_TYPES = {
         "Upload the rows of each job in a file of their own, or name one job with `parent_job_id`.",
         FAILED_ROWS,
         "Choose Data, Filter, show one value of the column `_job`, and copy the header and these rows to a "
-        "new workbook. Do so for each value, and save each workbook as CSV UTF-8.",
+        "new workbook. Do so for each value, and save each workbook.",
     ),
     "invalid-idempotency-key": ProblemType(
         400,

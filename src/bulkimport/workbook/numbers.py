@@ -11,6 +11,7 @@ from bulkimport.workbook.styles import Kind, NumberFormat
 # What Python's float() takes and a spreadsheet does not write: "nan", "1_000", digits of other scripts.
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 MAX_NUMBER_CHARS = 400
+MAX_EXPONENT = 307  # of the numbers that a spreadsheet can hold
 SIGNIFICANT_DIGITS = (
     15  # of the numbers that a spreadsheet keeps; further ones were rounded when they were typed
 )
@@ -40,7 +41,7 @@ def shown(raw: str, number_format: NumberFormat, *, since_1904: bool) -> Shown:
     if len(raw) > MAX_NUMBER_CHARS or not NUMBER.fullmatch(raw):
         return raw, ERROR
     value = Decimal(raw)
-    if abs(value.adjusted()) > 330:  # more than a spreadsheet can hold; as digits it may be thousands
+    if abs(value.adjusted()) > MAX_EXPONENT:  # as digits it may be thousands
         return ("0", None) if value.adjusted() < 0 or not value else (raw, ERROR)
     kind = number_format.kind
     if kind in (Kind.DATE, Kind.TIME, Kind.ELAPSED):
