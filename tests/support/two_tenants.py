@@ -131,6 +131,7 @@ PARAMETERS: dict[str, Any] = {
     "total_rows": 1,
     "blank_rows": 0,
     "options": "{}",
+    "default_options": "{}",
     "header": ["a"],
     "columns": ["name"],
     "ignored_columns": "[]",

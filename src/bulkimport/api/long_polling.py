@@ -8,8 +8,8 @@ from uuid import UUID
 from flask import current_app, request
 
 from bulkimport.settings import WEB_THREADS
-from bulkimport.store import jobs
-from bulkimport.store.jobs import State
+from bulkimport.store import job_documents, jobs
+from bulkimport.store.job_documents import State
 from bulkimport.web import access
 
 MAX_WAIT_S = 30
@@ -56,5 +56,5 @@ def _is_news(first: State, state: State, known_version: str | None) -> bool:
 
 
 def _state(job_id: UUID) -> State | None:
-    with access.reading() as cursor:
-        return jobs.get_state(cursor, account_id=access.principal().account_id, job_id=job_id)
+    with access.reading_as_active() as cursor:
+        return job_documents.get_state(cursor, account_id=access.principal().account_id, job_id=job_id)

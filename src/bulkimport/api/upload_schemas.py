@@ -1,7 +1,6 @@
 """The schemas of uploads: the options in requests and in answers, and the answer to an upload."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, validate
@@ -155,10 +154,6 @@ class JobOptionsSchema(AnswerSchema):
         ON_CONFLICT_CHOICE, metadata=about("What becomes of a row whose identifier an asset has already.")
     )
     on_error = Choice(ON_ERROR_CHOICE, metadata=about("What a failed row does to the others."))
-
-    def dump(self, stored: Mapping[str, Any], *, many: bool | None = None) -> Any:
-        """The options in force: an option that the job has not stored has its default."""
-        return super().dump(Options.from_stored(stored), many=many)
 
 
 class AcceptedSchema(AnswerSchema):
