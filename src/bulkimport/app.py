@@ -1,5 +1,6 @@
 """The web application: what it is made of, in the order in which a request meets it."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +17,7 @@ from bulkimport.database import migrations
 from bulkimport.database.connections import Database
 from bulkimport.database.readiness import Readiness
 from bulkimport.pages import docs
-from bulkimport.settings import WEB_THREADS, Settings
+from bulkimport.settings import WEB_CONNECTIONS, Settings
 from bulkimport.web import body, health, problems, request_log, responses
 
 MULTIPART_ALLOWANCE_BYTES = 64 * 1024  # around the file: boundaries, part headers, small fields
@@ -48,12 +49,14 @@ def create_app(settings: Settings | None = None) -> Flask:
         )
     )
     app.extensions["database"] = Database(
-        settings.require_database_url(), size=WEB_THREADS, application_name="bulkimport-web"
+        settings.require_database_url(), size=WEB_CONNECTIONS, application_name="bulkimport-web"
     )
     app.extensions["readiness"] = Readiness(
         app.extensions["database"], needed_version=migrations.latest_version()
     )
     app.extensions["waiting_places"] = long_polling.new_places()
+    app.extensions["job_watch"] = long_polling.JobWatch(app.extensions["database"])
+    app.extensions["upload_places"] = threading.BoundedSemaphore(WEB_CONNECTIONS)
 
     request_log.register(app)
     responses.register(app)

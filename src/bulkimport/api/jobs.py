@@ -234,7 +234,7 @@ def _known_etag(job_id: UUID) -> str | None:
         return None
     account_id = access.principal().account_id
     with access.reading_as_active() as cursor:
-        state = job_documents.get_state(cursor, account_id=account_id, job_id=job_id)
+        state = job_documents.get_states(cursor, account_id=account_id, job_ids=[job_id]).get(job_id)
         position = _position(cursor, job_id, state)
     etag = _etag(state.version, position) if state else None
     return etag if etag and request.if_none_match.contains_weak(etag.strip('"')) else None

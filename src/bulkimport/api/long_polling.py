@@ -3,24 +3,28 @@
 import re
 import threading
 import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from uuid import UUID
 
+import psycopg2
 from flask import current_app, request
 
-from bulkimport.settings import WEB_THREADS
+from bulkimport.database.connections import Database
+from bulkimport.errors import OperatorError
+from bulkimport.settings import WAITING_PLACES
 from bulkimport.store import job_documents, jobs
 from bulkimport.store.job_documents import State
 from bulkimport.web import access
 
 MAX_WAIT_S = 30
 LOOK_INTERVAL_S = 0.25
-PLACES = WEB_THREADS // 2  # for requests that wait; the other threads stay free for all others
 WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?=$|[,;])", re.IGNORECASE)
 
 
 def new_places() -> threading.BoundedSemaphore:
     """A semaphore that limits how many requests of a web process wait at the same time."""
-    return threading.BoundedSemaphore(PLACES)
+    return threading.BoundedSemaphore(WAITING_PLACES)
 
 
 def wait_for_change(job_id: UUID, *, known_version: str | None) -> int | None:
@@ -28,7 +32,7 @@ def wait_for_change(job_id: UUID, *, known_version: str | None) -> int | None:
     place is free.
 
     Returns immediately if the job is finished, does not exist or differs from `known_version`; without a
-    version, waits until the status changes. Holds no database connection while it sleeps.
+    version, waits until the status changes.
     """
     match = WAIT.search(request.headers.get("Prefer", ""))
     places: threading.BoundedSemaphore = current_app.extensions["waiting_places"]
@@ -36,25 +40,87 @@ def wait_for_change(job_id: UUID, *, known_version: str | None) -> int | None:
         return None
     try:
         seconds = min(int(match[1]), MAX_WAIT_S)
-        deadline = time.monotonic() + seconds
-        first = state = _state(job_id)
-        while first and state and not _is_news(first, state, known_version):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                break
-            time.sleep(min(LOOK_INTERVAL_S, left))
-            state = _state(job_id)
+        state = _state(job_id)
+        if state and known_version in (None, state.version):
+            watch: JobWatch = current_app.extensions["job_watch"]
+            watch.wait(
+                Wait(access.principal().account_id, job_id, state, for_any_change=known_version is not None),
+                timeout_s=seconds,
+            )
         return seconds
     finally:
         places.release()
 
 
-def _is_news(first: State, state: State, known_version: str | None) -> bool:
-    if state.status in jobs.FINAL_STATUSES or state.status != first.status:
-        return True
-    return known_version is not None and state.version != known_version
-
-
 def _state(job_id: UUID) -> State | None:
+    account_id = access.principal().account_id
     with access.reading_as_active() as cursor:
-        return job_documents.get_state(cursor, account_id=access.principal().account_id, job_id=job_id)
+        return job_documents.get_states(cursor, account_id=account_id, job_ids=[job_id]).get(job_id)
+
+
+@dataclass(frozen=True, eq=False)
+class Wait:
+    """A request that waits until the status of a job is no longer as in `first`, or until any change."""
+
+    account_id: int
+    job_id: UUID
+    first: State
+    for_any_change: bool
+    is_over: threading.Event = field(default_factory=threading.Event)
+
+    def ends_with(self, state: State | None) -> bool:
+        """Whether there is news; also if the job is finished, or is not there."""
+        if state is None or state.status in jobs.FINAL_STATUSES or state.status != self.first.status:
+            return True
+        return self.for_any_change and state.version != self.first.version
+
+
+class JobWatch:
+    """Looks at the jobs that requests wait for: one thread and one statement per account for all of them.
+
+    A waiting request holds no database connection. The thread runs only while there are such requests.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._waits: set[Wait] = set()
+        self._is_looking = False
+
+    def wait(self, wait: Wait, *, timeout_s: float) -> None:
+        """Return when the wait is over, or after `timeout_s` seconds."""
+        if wait.ends_with(wait.first):
+            return
+        with self._lock:
+            self._waits.add(wait)
+            if not self._is_looking:
+                self._is_looking = True
+                threading.Thread(target=self._run, name="job-watch", daemon=True).start()
+        wait.is_over.wait(timeout_s)
+        with self._lock:
+            self._waits.discard(wait)
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(LOOK_INTERVAL_S)
+            with self._lock:
+                waits = list(self._waits)
+                self._is_looking = bool(waits)
+            if not waits:
+                return
+            for account_id in {wait.account_id for wait in waits}:
+                self._look(account_id, [wait for wait in waits if wait.account_id == account_id])
+
+    def _look(self, account_id: int, waits: Collection[Wait]) -> None:
+        states = self._states(account_id, {wait.job_id for wait in waits})
+        for wait in waits:
+            if wait.ends_with(states.get(wait.job_id)):
+                wait.is_over.set()
+
+    def _states(self, account_id: int, job_ids: Collection[UUID]) -> Mapping[UUID, State]:
+        """The states of jobs; empty after an error, which the requests will then meet themselves."""
+        try:
+            with self._database.tenant_read(account_id) as cursor:
+                return job_documents.get_states(cursor, account_id=account_id, job_ids=job_ids)
+        except (psycopg2.Error, OperatorError):
+            return {}

@@ -4,6 +4,7 @@ Python would need a third of a request's processor time to parse the columns and
 describes the documents; a test compares them with it.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -116,12 +117,12 @@ def get(cursor: Cursor, *, account_id: int, job_id: UUID, default_options: str) 
 
 
 # xmin is the transaction that wrote the row last: another one after every change, whoever makes it.
-GET_STATE = """
-/* job_documents.get_state */
-SELECT status, xmin::text
+GET_STATES = """
+/* job_documents.get_states */
+SELECT id, status, xmin::text
 FROM trakrf.bulk_import_jobs
 WHERE account_id = %(account_id)s
-  AND id         = %(job_id)s
+  AND id         = ANY (%(job_ids)s::uuid[])
   AND deleted_at IS NULL
   AND EXISTS (SELECT FROM trakrf.accounts
               WHERE id = %(account_id)s
@@ -129,11 +130,10 @@ WHERE account_id = %(account_id)s
 """
 
 
-def get_state(cursor: Cursor, *, account_id: int, job_id: UUID) -> State | None:
-    """The status and version of the job that `get` would return, or None."""
-    cursor.execute(GET_STATE, {"account_id": account_id, "job_id": job_id})
-    state = cursor.fetchone()
-    return State(*state) if state else None
+def get_states(cursor: Cursor, *, account_id: int, job_ids: Collection[UUID]) -> dict[UUID, State]:
+    """The status and version of each of these jobs that `get` would return, by its id."""
+    cursor.execute(GET_STATES, {"account_id": account_id, "job_ids": list(job_ids)})
+    return {job_id: State(status, version) for job_id, status, version in cursor.fetchall()}
 
 
 # A filter that is NULL does not apply. The order walks bulk_import_jobs_newest_idx, as far as in
