@@ -1,9 +1,9 @@
 """What it costs web that many clients follow their jobs with Prefer: wait."""
 
+import http.client
 import json
 import threading
 import time
-import urllib.request
 
 from bench import report
 from bench.report import Measure
@@ -34,7 +34,9 @@ def measure(service: Service) -> list[Measure]:
     jobs = [line.split("|") for line in psql(service, JOBS).splitlines()]
     refused: list[str] = []
     clients = [
-        threading.Thread(target=_follow, args=(service.url, service.token(int(account_id)), job_id, refused))
+        threading.Thread(
+            target=_follow, args=(service.settings.port, service.token(int(account_id)), job_id, refused)
+        )
         for account_id, job_id in jobs
     ]
     before_s = cpu_seconds(WEB)
@@ -52,13 +54,15 @@ def measure(service: Service) -> list[Measure]:
     ]
 
 
-def _follow(url: str, token: str, job_id: str, refused: list[str]) -> None:
+def _follow(service: Service, account_id: int, job_id: str, refused: list[str]) -> None:
     """Wait until the job has finished; add its id to `refused` whenever a request was not allowed to wait."""
-    headers = {"Authorization": f"Bearer {token}", "Prefer": "wait=30"}
+    headers = {"Authorization": f"Bearer {service.token(account_id)}", "Prefer": "wait=30"}
+    connection = http.client.HTTPConnection("127.0.0.1", service.settings.port)
     status = ""
     while status not in FINAL_STATUSES:
-        request = urllib.request.Request(f"{url}/api/v1/assets/bulk/{job_id}", headers=headers)
-        with urllib.request.urlopen(request) as answer:
+        connection.request("GET", f"/api/v1/assets/bulk/{job_id}", headers=headers)
+        with connection.getresponse() as answer:
             status = json.load(answer)["status"]
             if "Preference-Applied" not in answer.headers:
                 refused.append(job_id)
+    connection.close()

@@ -3,8 +3,10 @@
 import re
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from uuid import UUID
 
 import psycopg2
@@ -19,6 +21,8 @@ from bulkimport.web import access
 
 MAX_WAIT_S = 30
 LOOK_INTERVAL_S = 0.25
+PATIENT_AFTER_S = 2.0  # jobs that were waited for so long are looked at only in one round of PATIENT_ROUNDS
+PATIENT_ROUNDS = 4
 WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?=$|[,;])", re.IGNORECASE)
 
 
@@ -66,6 +70,7 @@ class Wait:
     job_id: UUID
     first: State
     for_any_change: bool
+    since: float = field(default_factory=time.monotonic)
     is_over: threading.Event = field(default_factory=threading.Event)
 
     def ends_with(self, state: State | None) -> bool:
@@ -101,21 +106,27 @@ class JobWatch:
             self._waits.discard(wait)
 
     def _run(self) -> None:
-        while True:
+        for round_ in count():
             time.sleep(LOOK_INTERVAL_S)
             with self._lock:
                 waits = list(self._waits)
                 self._is_looking = bool(waits)
             if not waits:
                 return
-            for account_id in {wait.account_id for wait in waits}:
-                self._look(account_id, [wait for wait in waits if wait.account_id == account_id])
+            if round_ % PATIENT_ROUNDS:
+                patient_since = time.monotonic() - PATIENT_AFTER_S
+                waits = [wait for wait in waits if wait.since > patient_since]
+            self._look(waits)
 
-    def _look(self, account_id: int, waits: Collection[Wait]) -> None:
-        states = self._states(account_id, {wait.job_id for wait in waits})
+    def _look(self, waits: Collection[Wait]) -> None:
+        of_accounts = defaultdict(list)
         for wait in waits:
-            if wait.ends_with(states.get(wait.job_id)):
-                wait.is_over.set()
+            of_accounts[wait.account_id].append(wait)
+        for account_id, of_account in of_accounts.items():
+            states = self._states(account_id, {wait.job_id for wait in of_account})
+            for wait in of_account:
+                if wait.ends_with(states.get(wait.job_id)):
+                    wait.is_over.set()
 
     def _states(self, account_id: int, job_ids: Collection[UUID]) -> Mapping[UUID, State]:
         """The states of jobs; empty after an error, which the requests will then meet themselves."""
