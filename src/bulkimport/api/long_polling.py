@@ -39,8 +39,10 @@ def wait_for_change(job_id: UUID, *, known_version: str | None) -> int | None:
     version, waits until the status changes.
     """
     match = WAIT.search(request.headers.get("Prefer", ""))
+    if match is None:
+        return None
     places: threading.BoundedSemaphore = current_app.extensions["waiting_places"]
-    if match is None or not places.acquire(blocking=False):
+    if not places.acquire(blocking=False):
         return None
     try:
         seconds = min(int(match[1]), MAX_WAIT_S)

@@ -112,6 +112,7 @@ class Database:
             self._places.put(None)
         self._idle: list[_Session] = []
         self._busy: set[_Session] = set()
+        self._size = size
         metrics.DATABASE_POOL_SIZE.set(size)
 
     @contextmanager
@@ -165,6 +166,10 @@ class Database:
                 log.warning("closed a connection: the reply of the database was lost")
                 _shut_down(connection)
 
+    def report(self) -> None:
+        """Set the metric of the connections in use, which would cost a read too much to keep up to date."""
+        metrics.DATABASE_POOL_IN_USE.set(self._size - self._places.qsize())
+
     def close(self) -> None:
         """Close the idle connections."""
         while self._idle:
@@ -186,7 +191,7 @@ class Database:
         try:
             connection = self._checkout()
         except BaseException:
-            self._leave_place()
+            self._places.put(None)
             raise
         self._busy.add(connection)
         return connection
@@ -194,7 +199,7 @@ class Database:
     def give_back(self, connection: "_Session", error: BaseException | None) -> None:
         """End the use of a connection; raises DatabaseUnavailableError if that is what the `error` means."""
         self._take_back(connection, error)
-        self._leave_place()
+        self._places.put(None)
         if error is not None and is_unavailable(error):
             raise DatabaseUnavailableError(redaction.message(error)) from error
 
@@ -203,7 +208,6 @@ class Database:
             self._places.get_nowait()
         except queue.Empty:
             self._wait_for_place()
-        metrics.DATABASE_POOL_IN_USE.inc()
 
     def _wait_for_place(self) -> None:
         try:
@@ -212,10 +216,6 @@ class Database:
         except queue.Empty:
             metrics.DATABASE_POOL_TIMEOUTS.inc()
             raise DatabaseUnavailableError(f"no connection became free in {CHECKOUT_TIMEOUT_S} s") from None
-
-    def _leave_place(self) -> None:
-        metrics.DATABASE_POOL_IN_USE.dec()
-        self._places.put(None)
 
     def _checkout(self) -> "_Session":
         while self._idle:

@@ -18,9 +18,9 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110, section 9.2.1
 def authenticate() -> None:
     """Run before each request of a protected blueprint: raise unless its token is valid and has the scope."""
     tokens: TokenCache = current_app.extensions["token_cache"]
-    g.principal = tokens.verify(request.headers.get("Authorization"))
+    g.principal = identified = tokens.verify(request.headers.get("Authorization"))
     if settings().jwt_require_scopes:
-        g.principal.require(READ_SCOPE if request.method in SAFE_METHODS else WRITE_SCOPE)
+        identified.require(READ_SCOPE if request.method in SAFE_METHODS else WRITE_SCOPE)
 
 
 def principal() -> Principal:
