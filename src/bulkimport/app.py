@@ -54,10 +54,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["readiness"] = Readiness(
         app.extensions["database"], needed_version=migrations.latest_version()
     )
-    app.extensions["waiting_places"] = long_polling.new_places()
-    app.extensions["job_watch"] = long_polling.JobWatch(app.extensions["database"])
     app.extensions["upload_places"] = threading.BoundedSemaphore(WEB_CONNECTIONS)
 
+    long_polling.register(app)
     request_log.register(app)
     responses.register(app)
     body.register(app)

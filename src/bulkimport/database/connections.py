@@ -374,8 +374,12 @@ class _TenantRead:
 
     def __enter__(self) -> Cursor:
         self._connection = self._database.take()
-        self._connection.set_autocommit(True)
-        cursor = self._connection.cursor(cursor_factory=_TenantReadCursor)
+        try:
+            self._connection.set_autocommit(True)
+            cursor = self._connection.cursor(cursor_factory=_TenantReadCursor)
+        except BaseException as error:
+            self._database.give_back(self._connection, error)
+            raise
         cursor.settings = self._settings
         cursor.beginning = self._beginning
         return cursor
