@@ -22,7 +22,7 @@ help: ## Show this help
 setup: .venv/installed ## Make the Python environment in .venv
 
 .PHONY: demo
-demo: .venv/installed ## Start everything, import examples/assets.csv, show the job, stop everything
+demo: .venv/installed ## Start everything, import the examples (CSV and Excel), show the jobs, stop everything
 	@$(RUN) dev demo
 
 .PHONY: run
@@ -68,7 +68,7 @@ PGSPOT := $(BIN)/pgspot --ignore PS001 --ignore PS016 --ignore PS010
 # Wording to avoid; "there is no" and "is no longer" are fine. The brackets keep the list from matching itself.
 WORDS := [m]end(s|ed|ing)?|[h]and(s|ed|ing)? (in|on|out|back)|in [h]and|in [v]ain|[d]oubled(?!-columns)|of [b]efore|$\
 	[h]ad in|(not|be) [h]ad|(?<!there )is [n]o(?! longer| more)|(?<!there )is (?-i:[n]one)
-TEXTS := src tests docs deploy sql bench examples .ci README.md CONTRIBUTING.md CHANGELOG.md Makefile setup.cfg
+TEXTS := src tests docs deploy sql bench examples .ci README.md CONTRIBUTING.md CHANGELOG.md SECURITY.md Makefile setup.cfg
 
 .PHONY: lint
 lint: .venv/installed ## Check style, types, wording and migrations

@@ -7,19 +7,49 @@ import shutil
 import sys
 import tempfile
 
-from gunicorn.errors import AppImportError
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 from gunicorn.http.errors import InvalidHeader
 from gunicorn.http.message import Request
 from gunicorn.workers.base import Worker
 
-from bulkimport import settings as environment
+from bulkimport import settings
+from bulkimport.errors import OperatorError
+from bulkimport.telemetry import logs
 
-settings = environment.load()
 
-bind = f"{settings.host}:{settings.port}"
+def require_usable_key(pem: str) -> None:
+    """Raise SystemExit unless the key can be used: for an error in a worker, gunicorn logs a traceback.
+
+    A child reads the key, because workers would inherit the modules that this imports.
+    """
+    child = os.fork()
+    if child == 0:
+        from bulkimport.auth import keys
+
+        try:
+            keys.from_pem(pem)
+        except OperatorError as error:
+            sys.stderr.write(f"bulkimport: {error}\n")
+            os._exit(1)
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        raise SystemExit(1)
+
+
+try:
+    configured = settings.load()
+    configured.require_database_url()
+    configured.require_jwt_key()
+except OperatorError as error:
+    raise SystemExit(f"bulkimport: {error}") from error
+if configured.jwt_public_key:
+    require_usable_key(configured.jwt_public_key)
+
+bind = f"{configured.host}:{configured.port}"
 worker_class = "gthread"
-workers = settings.web_concurrency
-threads = environment.WEB_THREADS
+workers = configured.web_concurrency
+threads = settings.WEB_THREADS
 control_socket_disable = True  # all instances of a user share its path: a second would replace the first's
 keepalive = 75  # seconds; above any proxy's, so that the proxy closes idle connections first
 graceful_timeout = 45  # above the longest `Prefer: wait`, 30 s
@@ -31,6 +61,7 @@ limit_request_field_size = 9_000  # a token of 8 KB, and the name of its header
 # header.
 forwarded_allow_ips = ""
 accesslog = None  # the application logs each request, with its id
+loglevel = configured.log_level.lower()
 
 # Workers import the release that is on disk when they start. They would inherit the modules that this process
 # has imported, and after HUP they would run a mixture of the old release and the new.
@@ -38,27 +69,28 @@ for name in [name for name in sys.modules if name.partition(".")[0] == "bulkimpo
     del sys.modules[name]
 
 
+class OneFormat(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """Logs gunicorn's own lines as the application logs."""
+
+    def setup(self, cfg: Config) -> None:
+        """Let the application's handler have the lines."""
+        super().setup(cfg)
+        logs.configure(configured.log_level, configured.log_format)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+        self.error_log.addFilter(without_content)
+
+
+logger_class = OneFormat
+
+
 def post_worker_init(worker: Worker) -> None:
-    """Log like the application, refuse a privileged login, and watch the login's sessions."""
-    from bulkimport.database import connections, session_watch
-
-    _log_in_one_format()
-    url = settings.require_database_url()
-    try:
-        connections.refuse_privileged(url, "bulkimport-web")
-    except connections.PrivilegedRoleError as error:
-        raise AppImportError(f"bulkimport: {error}") from error  # printed with no traceback; gunicorn ends
-    session_watch.start(url, worker.wsgi.extensions["database"])
-
-
-def _log_in_one_format() -> None:
+    """Log in the format of the worker's own release, and watch the login's sessions."""
+    from bulkimport.database import session_watch
     from bulkimport.telemetry import logs
 
-    logs.configure(settings.log_level, settings.log_format)
-    for name in ("gunicorn.error", "gunicorn.access"):
-        logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).propagate = True
-    logging.getLogger("gunicorn.error").addFilter(without_content)
+    logs.configure(configured.log_level, configured.log_format)
+    session_watch.start(configured.require_database_url(), worker.wsgi.extensions["database"])
 
 
 def on_starting(_server: object) -> None:
@@ -70,7 +102,7 @@ def child_exit(_server: object, worker: Worker) -> None:
     """Drop the gauges of a process that has exited; its counters stay."""
     from prometheus_client.multiprocess import mark_process_dead
 
-    mark_process_dead(worker.pid)
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def on_exit(_server: object) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import Flask
 
-from bulkimport import settings as environment
-from bulkimport.api import assets, ids, jobs, long_polling, row_errors, uploads
+from bulkimport import settings
+from bulkimport.api import assets, ids, jobs, long_polling, plans, row_errors, uploads
 from bulkimport.auth import keys
 from bulkimport.auth.jwks import KeySet
 from bulkimport.auth.keys import FixedKey, KeySource
@@ -17,7 +17,6 @@ from bulkimport.database import migrations
 from bulkimport.database.connections import Database
 from bulkimport.database.readiness import Readiness
 from bulkimport.pages import docs
-from bulkimport.settings import WEB_CONNECTIONS, Settings
 from bulkimport.web import body, health, problems, request_log, responses
 
 MULTIPART_ALLOWANCE_BYTES = 64 * 1024  # around the file: boundaries, part headers, small fields
@@ -25,36 +24,36 @@ MAX_FORM_MEMORY_BYTES = 512 * 1024  # Werkzeug includes its 64 KiB read buffer, 
 MAX_FORM_PARTS = 20
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(config: settings.Settings | None = None) -> Flask:
     """The application for these settings, by default those of the environment.
 
     Raises SettingsError if a required setting is missing, and UnusableKeyError if the key that verifies
     tokens cannot be used.
     """
-    settings = settings or environment.load()
+    config = config or settings.load()
     app = _Application("bulkimport", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes + MULTIPART_ALLOWANCE_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = config.max_upload_bytes + MULTIPART_ALLOWANCE_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM_MEMORY_BYTES
     app.config["MAX_FORM_PARTS"] = MAX_FORM_PARTS
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
 
-    app.extensions["settings"] = settings
+    app.extensions["settings"] = config
     app.extensions["token_cache"] = TokenCache(
         TokenVerifier(
-            keys=_keys(settings),
-            account_claim=settings.jwt_account_claim,
-            issuer=settings.jwt_issuer,
-            audience=settings.jwt_audience,
+            keys=_keys(config),
+            account_claim=config.jwt_account_claim,
+            issuer=config.jwt_issuer,
+            audience=config.jwt_audience,
         )
     )
     app.extensions["database"] = Database(
-        settings.require_database_url(), size=WEB_CONNECTIONS, application_name="bulkimport-web"
+        config.require_database_url(), size=settings.WEB_CONNECTIONS, application_name="bulkimport-web"
     )
     app.extensions["readiness"] = Readiness(
         app.extensions["database"], needed_version=migrations.latest_version()
     )
-    app.extensions["upload_places"] = threading.BoundedSemaphore(WEB_CONNECTIONS)
+    app.extensions["upload_places"] = threading.BoundedSemaphore(settings.WEB_CONNECTIONS)
 
     long_polling.register(app)
     request_log.register(app)
@@ -67,6 +66,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(uploads.blueprint)
     app.register_blueprint(jobs.blueprint)
     app.register_blueprint(row_errors.blueprint)
+    app.register_blueprint(plans.blueprint)
     app.register_blueprint(assets.blueprint)
     return app
 
@@ -79,11 +79,11 @@ class _Application(Flask):
         return func
 
 
-def _keys(settings: Settings) -> KeySource:
+def _keys(config: settings.Settings) -> KeySource:
     """Where the keys that verify tokens come from; only one of the three variables is set."""
-    settings.require_jwt_key()
-    if settings.jwt_jwks_url:
-        return KeySet(settings.jwt_jwks_url)
-    if settings.jwt_public_key:
-        return FixedKey(keys.from_pem(settings.jwt_public_key))
-    return FixedKey(keys.from_secret(settings.require_jwt_secret()))
+    config.require_jwt_key()
+    if config.jwt_jwks_url:
+        return KeySet(config.jwt_jwks_url)
+    if config.jwt_public_key:
+        return FixedKey(keys.from_pem(config.jwt_public_key))
+    return FixedKey(keys.from_secret(config.require_jwt_secret()))

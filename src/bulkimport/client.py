@@ -100,8 +100,9 @@ class Client:
         return str(self._json("POST", f"{_path(job_id)}/{action}", b"", headers)[1]["job_id"])
 
     def save_failed_rows(self, job_id: str, file: Path) -> None:
-        """Write the failed rows to the file, to be fixed and uploaded again."""
-        with self._open("GET", f"{_path(job_id)}/failed-rows.csv") as response:
+        """Write the failed rows to the file, to be fixed and uploaded again; .xlsx makes it a workbook."""
+        form = "xlsx" if file.suffix.lower() == ".xlsx" else "csv"
+        with self._open("GET", f"{_path(job_id)}/failed-rows.{form}") as response:
             try:
                 with file.open("wb") as out:
                     shutil.copyfileobj(response, out, BLOCK_BYTES)
@@ -174,7 +175,7 @@ def _problem(error: urllib.error.HTTPError) -> str:
     try:
         document = json.load(error)
         lines = [f"{document['title']} ({document['status']}): {document['detail']}"]
-        lines += [f"  {fault['field']}: {fault['error']}" for fault in document.get("errors", ())]
+        lines += [f"  {fault['field']}: {fault['message']}" for fault in document.get("errors", ())]
         return "\n".join(lines)
     except (ValueError, KeyError, TypeError, OSError, http.client.HTTPException):
         return f"{error.code} {error.reason}"

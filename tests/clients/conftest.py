@@ -15,7 +15,7 @@ import pytest
 from bulkimport import settings
 from bulkimport.app import create_app
 from tests.conftest import SECRET, bearer
-from tests.e2e.conftest import Service, service
+from tests.e2e.conftest import GUNICORN, Service, service
 from tests.support.api_page import SECTIONS
 
 __all__ = ("service",)  # a fixture
@@ -112,7 +112,7 @@ def description() -> str:
 @pytest.fixture(params=["bulkimport.app", "tests.clients.later_service"])
 def service_variables(service: Service, request: pytest.FixtureRequest) -> dict[str, str]:
     """What a client needs to call the service: of this release, and of a later one with more fields."""
-    service.start_web(app=f"{request.param}:create_app()")
+    service.start_web([*GUNICORN[:-1], f"{request.param}:create_app()"])
     service.start_worker()
     return {
         "BULKIMPORT_URL": f"http://127.0.0.1:{service.port}",

@@ -118,6 +118,45 @@ def test_a_job_being_processed_is_cancelled_and_retried(service: Service) -> Non
     assert service.db.value("SELECT count(*) FROM trakrf.assets") == 20_000 - 40
 
 
+def test_a_plan_is_looked_at_applied_and_undone(service: Service) -> None:
+    service.start_web(CHUNK_ROWS="100")
+    service.start_worker()
+    service.wait_for(service.upload(csv_file(1_000)))
+    fields = "SELECT identifier, name, type, valid_from, valid_to, metadata FROM trakrf.assets"
+    snapshot = f"{fields} WHERE deleted_at IS NULL AND identifier <> 'A-500' ORDER BY 1"
+    kept = service.db.rows(snapshot)
+    csv = csv_file(1_200).replace(b"Laptop", b"Notebook")
+    plan_id = service.upload(csv, options="?dry_run=true&on_conflict=update")
+    planned = service.wait_for(plan_id)
+    assert (planned["updated_rows"], planned["created_rows"]) == (1_000, 200)
+    shown = call(service, "GET", f"{BULK}/{plan_id}/changes?action=update&limit=1").json["changes"]
+    assert shown == [
+        {
+            "row": 2,
+            "identifier": "A-0",
+            "action": "update",
+            "changes": {"name": {"from": "Laptop, 0", "to": "Notebook, 0"}},
+        }
+    ]
+    etag = call(service, "GET", f"{BULK}/{plan_id}").headers["ETag"]
+
+    asset = call(service, "GET", f"{ASSETS}?identifier=A-500").json["assets"][0]
+    assert call(service, "PATCH", f"{ASSETS}/{asset['id']}", {"name": "Mine"}).status == 200
+    stale = call(service, "POST", f"{BULK}/{plan_id}/apply", If_Match='"0.0.0"')
+    assert stale.problem == "precondition-failed"
+    applied_id = accepted(call(service, "POST", f"{BULK}/{plan_id}/apply", If_Match=etag))
+    applied = service.wait_for(applied_id)
+    assert [applied[f"{name}_rows"] for name in ("updated", "created", "failed")] == [999, 200, 1]
+    errors = call(service, "GET", f"{BULK}/{applied_id}/errors").json["errors"]
+    assert [(error["row"], error["code"]) for error in errors] == [(502, "changed_since")]
+    assert call(service, "POST", f"{BULK}/{plan_id}/apply").problem == "plan-applied"
+
+    reverted = service.wait_for(accepted(call(service, "POST", f"{BULK}/{applied_id}/revert")))
+    assert [reverted[f"{name}_rows"] for name in ("updated", "removed", "failed")] == [999, 200, 0]
+    assert service.db.rows(snapshot) == kept
+    assert call(service, "GET", f"{ASSETS}/{asset['id']}").json["name"] == "Mine"
+
+
 def test_a_revert_whose_worker_is_killed_reverts_each_asset_once(service: Service) -> None:
     service.start_web(CHUNK_ROWS="100")
     worker = service.start_worker()

@@ -68,6 +68,11 @@ def test_a_file_is_checked_imported_corrected_and_reverted(
     shown = service.job(job_of(imported))
     assert (shown["created_by"], shown["file"]["name"]) == ("ann", "june.csv")
 
+    workbook = failed.with_suffix(".XLSX")
+    run(client, "import", "--job", job_of(imported), "--failed-rows", str(workbook))
+    checked = run(client, "import", str(workbook), "--on-conflict", "update", "--dry-run")
+    assert (checked.exit_code, "1 of 1 rows would be imported, 0 failed" in checked.stdout) == (0, True)
+
     corrected = run(client, "import", str(failed), "--on-conflict", "update")
     assert (corrected.exit_code, "1 of 1 rows imported, 0 failed" in corrected.stdout) == (0, True)
 

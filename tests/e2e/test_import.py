@@ -2,6 +2,7 @@
 
 import os
 import signal
+from urllib.parse import urlencode
 
 from tests.conftest import FOREIGN
 from tests.e2e.conftest import Service, csv_file, require_every_row_once, wait_until
@@ -86,3 +87,27 @@ def test_the_supervisor_replaces_dead_workers_and_stops_all_when_it_ends(service
     supervisor.wait()
     wait_until(lambda: not service.worker_pids(), "no worker outlives its supervisor", 15)
     assert second
+
+
+def test_a_file_that_is_not_ours_is_read_with_options(service: Service) -> None:
+    service.start_web()
+    service.start_worker()
+    csv = (
+        b"sep=;\nAll assets; of ACME\nAsset Tag;Asset Name;Type;Valid\tFrom;Valid To;Active;metadata.serial\n"
+        b"A;Laptop;device;1/15/24 8:00 AM;31-Dec-2024;yes;8.93901E+18\nB;Drill;asset;2/1/24;;no\n"
+    )
+    options = urlencode(
+        {
+            "header_row": 3,
+            "date_format": '{"valid_from": "auto", "valid_to": "DD-Mon-YYYY"}',
+            "accept_numbers": "true",
+        }
+    )
+    job = service.wait_for(service.upload(csv, options=f"?{options}"))
+    assert (job["created_rows"], job["errors"]) == (2, [])
+    assert {name: job["options"][name] for name in ("delimiter", "header_row", "accept_numbers")} == {
+        "delimiter": ";",
+        "header_row": 3,
+        "accept_numbers": True,
+    }
+    assert job["options"]["date_formats"] == {"valid_from": "M/D/YY", "valid_to": "DD-Mon-YYYY"}

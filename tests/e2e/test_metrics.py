@@ -2,9 +2,11 @@
 
 import http.client
 import os
+import platform
 import signal
 import socket
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -91,7 +93,7 @@ def test_requests_are_summed_over_processes_and_survive_hup_and_a_kill(
     wait_until(lambda: len(pids := web_pids(web.pid)) == 2 and not pids & before, "two new processes")
     ask(10)
     assert total(scrape(service.port), REQUESTS, **STATUS) == 40
-    assert total(scrape(service.port), "bulkimport_database_pool_in_use") == 0
+    wait_until(lambda: total(scrape(service.port), "bulkimport_database_pool_in_use") == 0, "idle pools")
     # The pools of the old processes are gone, and the new processes may not have opened theirs yet.
     wait_until(lambda: total(scrape(service.port), "bulkimport_database_pool_size") == 16, "two pools")
     assert not [name for name, _, _ in scrape(service.port) if name.startswith("bulkimport_worker_")]
@@ -107,6 +109,9 @@ def test_workers_report_what_they_did(service: Service, worker_port: int, folder
         single=False, WORKER_CONCURRENCY="2", WORKER_HTTP_PORT=str(worker_port), TMPDIR=str(folders)
     )
     first = wait_until(lambda: len(pids := service.worker_pids()) == 2 and pids, "two workers")
+    for port in (service.port, worker_port):
+        release = {"version": version("bulkimport"), "python": platform.python_version()}
+        assert total(scrape(port), "bulkimport_build_info", **release) == 1
     jobs = [service.upload(csv_file(2_000, bad_every=10, prefix=prefix)) for prefix in "AB"]
     for job in jobs:
         service.wait_for(job)

@@ -138,11 +138,16 @@ def test_requests_that_are_too_large_end_at_nginx(service: Service, nginx: Nginx
     answer = raw(nginx, f"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: {'a' * 20_000}\r\n\r\n")
     require_problem(answer, 431, "headers-too-large")
     require_problem(raw(nginx, "GET /livez HTTP/1.1\r\n\r\n"), 400, "malformed-request")
-    for path, chunk_bytes, chunks in (("/api/v1/assets", 1024**2 // 2 + 1, 2), (BULK, 101 * 1024**2 + 1, 1)):
-        chunk = f"{chunk_bytes:x}\r\n" + "a" * (chunk_bytes if chunks > 1 else 0) + "\r\n"
-        answer = raw(
-            nginx, f"POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{chunk * chunks}"
-        )
+    # Of the last chunk, only one byte is sent.
+    for path, sizes in (
+        ("/api/v1/assets", [2**19 + 1] * 2),
+        (BULK, [2**20 + 1, 101 * 2**20]),
+        (BULK, [2**27]),
+    ):
+        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        *sent, announced = sizes
+        chunks = "".join(f"{size:x}\r\n{'a' * size}\r\n" for size in sent)
+        answer = raw(nginx, f"{head}{chunks}{announced:x}\r\na")
         require_problem(answer, 413, "too-large", path)
     assert service.log.read_bytes().count(b'"message": "request"') == asked
 

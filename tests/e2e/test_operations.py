@@ -26,6 +26,7 @@ import pytest
 from bulkimport.database.connections import Database, DatabaseUnavailableError
 from bulkimport.devserver import environment, postgres
 from tests.e2e.conftest import PORTS, Service, free_port, wait_until
+from tests.support.edited import edited
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
@@ -170,14 +171,12 @@ def test_the_accounts_table_of_a_platform_can_be_used(machine: Machine) -> None:
 @pytest.mark.usefixtures("set_up")
 def test_an_unreachable_server_is_skipped(machine: Machine) -> None:
     (url,) = re.findall(r"^postgresql://\S+:5432,\S+$", PAGE, re.MULTILINE)
-    for old, new in {
+    here = {
         "login:…": f"login:{_password(machine)}",
         "db1:5432": f"127.0.0.1:{free_port()}",
         "db2:5432": f"127.0.0.1:{machine.pgport}",
-    }.items():
-        assert url.count(old) == 1, old
-        url = url.replace(old, new)
-    assert _accepts(url)
+    }
+    assert _accepts(edited(url, here))
 
 
 @pytest.mark.skipif(
@@ -189,15 +188,13 @@ def test_web_can_connect_through_pgbouncer(machine: Machine) -> None:
     users = machine.paste(f"admin psql -XAt -d bulkimport <<'SQL'\n{query}\nSQL\n")
     (machine.folder / "userlist.txt").write_text(users)
     port = str(free_port())
-    for old, new in {
+    here = {
         "port=5432": f"port={machine.pgport}",
         "listen_port = 6432": f"listen_port = {port}",
         "/etc/pgbouncer/": f"{machine.folder}/",
-    }.items():
-        assert ini.count(old) == 1, old
-        ini = ini.replace(old, new)
+    }
     path = machine.folder / "pgbouncer.ini"
-    path.write_text(ini)
+    path.write_text(edited(ini, here))
     with (machine.folder / "logs" / "pgbouncer.log").open("wb") as log:
         pooler = subprocess.Popen(
             [*postgres._as_unprivileged(machine.folder), "pgbouncer", str(path)], stdout=log, stderr=log
@@ -282,8 +279,7 @@ def _prepare(folder: Path, server: postgres.Server, pgport: str) -> Machine:
 
 def _beginning(folder: Path, server: postgres.Server, pgport: str) -> str:
     """The page's first block, with paths, ports and the administrator replaced by the test's."""
-    block = blocks("sh", PAGE)[0]
-    for old, new in {
+    here = {
         "PREFIX=/opt/bulkimport ": f"PREFIX={folder}/opt ",
         "CONF=/etc/bulkimport\n": f"CONF={folder}/etc/bulkimport\n",
         "UNITS=/etc/systemd/system NGINX_CONF=/etc/nginx\n": (
@@ -294,10 +290,8 @@ def _beginning(folder: Path, server: postgres.Server, pgport: str) -> str:
         'runuser -u postgres -- env -u PGHOST "$@"': (
             f'PGHOST="{postgres.socket_dir_of(server.cluster)}" PGUSER=postgres "$@"'
         ),
-    }.items():
-        assert block.count(old) == 1, old
-        block = block.replace(old, new)
-    return block
+    }
+    return edited(blocks("sh", PAGE)[0], here)
 
 
 def _copy_release(folder: Path) -> None:

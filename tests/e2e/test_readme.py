@@ -21,7 +21,6 @@ def test_the_tour_can_be_pasted(environ: dict[str, str], tmp_path: Path) -> None
     # Another port, because tests do not know which are free; everything else is unchanged.
     script = tour.replace("127.0.0.1:8000", f"127.0.0.1:{environ['PORT']}")
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    (tmp_path / "var").mkdir()
     (tmp_path / "Makefile").write_text(f"%:\n\t@$(MAKE) -s -C '{ROOT}' $@ ACCOUNT=$(ACCOUNT)\n")
     pasted = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],

@@ -74,7 +74,7 @@ def importer(client: FlaskClient, worker_database: Database, db: TestDatabase) -
 
 def counts(job: dict[str, Any]) -> dict[str, int]:
     """What became of the rows, without the zeros."""
-    names = ("created", "updated", "skipped", "failed")
+    names = ("created", "updated", "unchanged", "skipped", "failed")
     assert sum(job[f"{name}_rows"] for name in names) == job["processed_rows"]
     return {name: job[f"{name}_rows"] for name in names if job[f"{name}_rows"]}
 

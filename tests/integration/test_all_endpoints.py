@@ -49,7 +49,7 @@ def test_booleans_are_true_or_false_in_any_case(client: FlaskClient) -> None:
             assert "expected true" not in _with_parameter(client, method, path, name, value).text
         for value in ("1", "0", "yes", "", "None"):
             (error,) = _with_parameter(client, method, path, name, value).get_json()["errors"]
-            assert error == {"field": name, "error": "expected true or false"}, (path, value)
+            assert error == {"field": name, "message": "expected true or false"}, (path, value)
 
 
 def _with_parameter(client: FlaskClient, method: str, path: str, name: str, value: str) -> TestResponse:

@@ -15,6 +15,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from bulkimport.auth.tokens import issue_token
+from bulkimport.web.operations import XLSX
 from tests.conftest import OWN, SECRET
 from tests.integration.conftest import Importer
 from tests.support.api_page import PAGE, SECTIONS
@@ -29,8 +30,17 @@ NUMBERED_HEADER = re.compile(r"^((?:ETag|Link|Location): )(.*)$", re.MULTILINE)
 NUMBER_OR_CURSOR = re.compile(r"cursor=[\w%-]+|\d+")
 COMPARED_BY_TYPE = ("id", "rows_per_second", "next_cursor")
 
+# A file that changes an asset of the job and creates another one.
+PLANNED = (
+    b"identifier,name,type,valid_from,is_active\n"
+    b"TV-023,Meeting room screen,device,2024-01-15,true\nTV-900,Screen,device,2024-01-15,true\n"
+)
+
 CURL = argparse.ArgumentParser(exit_on_error=False, allow_abbrev=False)
-CURL.add_argument("-i", action="store_true", required=True)
+HEAD = CURL.add_mutually_exclusive_group(required=True)
+HEAD.add_argument("-i", action="store_true")
+HEAD.add_argument("-D", choices=["-"])
+CURL.add_argument("-o", dest="output")
 CURL.add_argument("-X", dest="method")
 CURL.add_argument("-H", dest="headers", action="append", default=[])
 CURL.add_argument("-F", dest="form", action="append", default=[])
@@ -47,6 +57,7 @@ def test_the_example_requests_get_the_example_responses(importer: Importer, titl
         actual = _shown(response, header_names=_header_names(example))
         assert _comparable(actual) == _comparable(example), f"the service responds:\n{actual}"
         require_described(response, description)
+        response.close()
 
 
 def _variables(importer: Importer, title: str) -> dict[str, str]:
@@ -56,6 +67,8 @@ def _variables(importer: Importer, title: str) -> dict[str, str]:
     variables["JOB"] = _created(importer, "Upload a file", variables)["job_id"]
     if title != WITHOUT_WORKERS:
         importer.work()
+    if "$PLAN" in SECTIONS[title]:
+        variables["PLAN"] = importer.run(PLANNED, dry_run="true", on_conflict="update")["job_id"]
     if "$ASSET" in SECTIONS[title]:
         variables["ASSET"] = str(_created(importer, "Create an asset", variables)["id"])
     return variables
@@ -111,6 +124,8 @@ def _shown(response: TestResponse, *, header_names: list[str]) -> str:
     status = HTTPStatus(response.status_code)
     lines = [f"HTTP/1.1 {status.value} {status.phrase}"]
     lines += [f"{name}: {response.headers.get(name)}" for name in header_names]
+    if response.mimetype == XLSX:
+        return "\n".join(lines)
     body = response.get_data().decode("utf-8-sig")  # a page does not show a byte order mark
     return "\n".join([*lines, "", body.replace("\r\n", "\n")])
 

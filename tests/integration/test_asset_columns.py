@@ -16,11 +16,11 @@ from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.api.asset_schemas import AssetPatchSchema, AssetSchema, NewAssetSchema
 from bulkimport.assets import fields
-from bulkimport.csvfile import dates, template
+from bulkimport.csvfile import template
 from bulkimport.csvfile.header import DATE_FIELDS, FIELDS, REQUIRED_FIELDS
 from bulkimport.database.connections import Database
 from bulkimport.store import assets, reverting, staged_assets, staging
-from bulkimport.store.asset_columns import COLUMNS, REQUIRED, NewAsset
+from bulkimport.store.asset_columns import COLUMNS, OPTIONAL, REQUIRED, NewAsset
 from bulkimport.store.reverting import Span
 from tests.conftest import OWN, TestDatabase, bearer
 from tests.integration.conftest import Importer, accepted, counts, post
@@ -96,7 +96,7 @@ def test_the_tables_have_every_column(db: TestDatabase) -> None:
 def test_the_file_and_the_rules_have_every_column() -> None:
     assert ("identifier", *COLUMNS, "metadata") == tuple(TYPES)
     assert set(FIELDS) == {"identifier", *COLUMNS}
-    assert tuple(fields.rules(dates.ISO, partial=False)) == FIELDS, "the order in which errors are listed"
+    assert tuple(fields.rules(fields.ISO_DATES)) == FIELDS, "the order in which errors are listed"
     assert set(REQUIRED_FIELDS) == {"identifier", *REQUIRED}
     assert set(DATE_FIELDS) == {name for name, column in COLUMNS.items() if column.sql_type == "timestamptz"}
     for example in template.EXAMPLES:
@@ -105,7 +105,7 @@ def test_the_file_and_the_rules_have_every_column() -> None:
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_a_field_is_required_by_its_rule_where_its_column_is(name: str) -> None:
-    rule = fields.rules(dates.ISO, partial=False)[name]
+    rule = fields.rules(fields.ISO_DATES)[name]
     assert bool(rule.column([""])[1]) == (name in {"identifier", *REQUIRED})
 
 
@@ -154,6 +154,20 @@ def test_a_row_creates_an_asset_although_another_row_of_its_chunk_fails(importer
     header, row = file_of(FIRST).splitlines(keepends=True)
     job = importer.run(header + row + row)
     assert counts(job) == {"created": 1, "failed": 1}
+    assert the_asset(importer) == FIRST
+
+
+@pytest.mark.parametrize("name", [*OPTIONAL, "metadata"])
+def test_a_cell_clears_an_optional_column_and_the_revert_puts_it_back(importer: Importer, name: str) -> None:
+    importer.run(file_of(FIRST))
+    header = "metadata.key" if name == "metadata" else name
+    file = f"identifier,{header}\n{FIRST.identifier},\n".encode()
+    job = importer.run(file, on_conflict="update", empty="clear")
+    assert counts(job) == {"updated": 1}, job["errors"]
+    cleared: dict[str, Any] = {name: {} if name == "metadata" else None}
+    assert the_asset(importer) == dataclasses.replace(FIRST, **cleared)
+    accepted(post(importer, job["job_id"], "revert"))
+    importer.work()
     assert the_asset(importer) == FIRST
 
 
@@ -257,7 +271,7 @@ def go_through_the_store(cursor: Cursor) -> None:
     staging.stage(cursor, arrays_of(3, renewed))
     staged_assets.lock_held(cursor, account_id=OWN)
     reverting.note(cursor, account_id=OWN, job_id=JOB)
-    assert staged_assets.update_staged(cursor, account_id=OWN) == [3]
+    assert staged_assets.update_staged(cursor, account_id=OWN, clears=False) == [3]
     assert listed(cursor) == [renewed]
     assert reverting.restore(cursor, Span(OWN, JOB, first_row=3, last_row=3)) == 1
     assert listed(cursor) == [FIRST]
@@ -295,7 +309,7 @@ def send(importer: Importer, method: str, path: str, body: object = None) -> Any
 
 def of_answer(answer: dict[str, Any]) -> NewAsset:
     values: dict[str, Any] = {name: answer[name] for name in TYPES}
-    moments = {name: value for name, value in values.items() if TYPES[name] in DATES}
+    moments = {name: value for name, value in values.items() if value and TYPES[name] in DATES}
     return NewAsset(**values | {name: datetime.fromisoformat(value) for name, value in moments.items()})
 
 

@@ -28,7 +28,7 @@ def deleted_job(importer: Importer) -> str:
 
 
 def test_no_request_finds_a_deleted_job(importer: Importer, deleted_job: str) -> None:
-    for path in ("", "/errors", "/errors?format=csv", "/failed-rows.csv"):
+    for path in ("", "/errors", "/errors?format=csv", "/failed-rows.csv", "/failed-rows.xlsx"):
         assert importer.get(deleted_job + path).status_code == 404, path
     assert importer.get(deleted_job, headers={"Prefer": "wait=30"}).status_code == 404
     for action in ("cancel", "retry", "revert"):

@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from bulkimport.pages import manual
 from bulkimport.web import openapi
 from bulkimport.web.problem_types import PROBLEM_TYPES
+from bulkimport.web.schemas import ProblemSchema
 from tests.support.description import resolved
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +41,7 @@ def test_each_operation_has_a_name_for_a_method_and_a_readable_tag(described: di
     assert sorted(set(names)) == sorted(names)
     assert [name for name in names if not re.fullmatch(r"[a-z]+([A-Z][a-z]+)+", name)] == []
     tags = {tag for operation in operations for tag in operation["tags"]}
-    assert tags == {"uploads", "jobs", "row errors", "assets", "health", "documentation"}
+    assert tags == {"uploads", "jobs", "plans", "row errors", "assets", "health", "documentation"}
 
 
 def test_a_view_that_does_not_describe_itself_is_reported(app: Flask) -> None:
@@ -135,6 +136,8 @@ def test_each_problem_type_has_its_page(client: FlaskClient) -> None:
         (example,) = re.findall('<pre class="example"><code>(.*)</code></pre>', page, re.DOTALL)
         document = json.loads(html.unescape(example))
         assert (document["type"], document["status"]) == (f"/problems/{name}", kind.status)
+        assert bool(document.get("errors")) == ("`errors`" in kind.way_out)
+        assert ProblemSchema().validate(document) == {}
 
 
 def test_the_wheel_has_the_pages_of_the_manual() -> None:

@@ -76,8 +76,8 @@ def test_every_fault_is_an_error_of_its_row_and_the_others_are_imported(importer
         + b"E1,M\xfcller,device,,2024-01-15,,yes\n"
         + b"S1,\xed\xa0\x80,device,,2024-01-15,,yes\n"
         + b"\n"
-        + b"F1,few\n"
-        + b"F2,many,device,,2024-01-15,,yes,,\n"
+        + b'F1,"few\r"\n'
+        + b"F2,many,device,,2024-01-15,,yes,,x\n"
         + b"L1,last,device,,2024-01-15,,yes"
     )
     job = importer.run(file)
@@ -88,7 +88,7 @@ def test_every_fault_is_an_error_of_its_row_and_the_others_are_imported(importer
         (7, 8, "name", "invalid_encoding"),
         (8, 9, "name", "invalid_encoding"),
         (10, 11, None, "wrong_cell_count"),
-        (11, 12, None, "wrong_cell_count"),
+        (11, 13, None, "wrong_cell_count"),
     ]
     assert r"\xfc" in job["errors"][3]["error"]
     assert job["blank_rows"] == 1
@@ -112,7 +112,7 @@ def test_ambiguous_dates_are_refused_with_two_examples(importer: Importer) -> No
     response = importer.upload(file.encode(), date_format="auto")
     assert response.status_code == 400
     assert response.get_json()["type"] == "/problems/ambiguous-dates"
-    assert '"01/02/2024" and "03/04/2024"' in response.get_json()["detail"]
+    assert '"01/02/2024" in row 2 and "03/04/2024" in row 3' in response.get_json()["detail"]
     assert importer.db.value("SELECT count(*) FROM trakrf.bulk_import_jobs") == 0
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from bulkimport.worker.loop import MAX_ATTEMPTS
 from tests.conftest import FOREIGN, HEADER, TestDatabase, csv_of
-from tests.integration.conftest import OWN_OF_EACH_JOB, Importer, counts
+from tests.integration.conftest import OWN_OF_EACH_JOB, Importer, accepted, counts, post, problem
 
 VOLATILE = (*OWN_OF_EACH_JOB, "options")
 
@@ -208,3 +208,54 @@ def test_errors_are_counted_by_code_and_field(importer: Importer) -> None:
         {"code": "unknown_type", "field": "type", "count": 9, "first_rows": [3, 5, 7, 9, 11]},
         {"code": "required", "field": "name", "count": 2, "first_rows": [18, 19]},
     ]
+
+
+def test_a_row_that_changes_nothing_writes_nothing(importer: Importer) -> None:
+    """It raises no version, a dry run counts it the same way, and a revert leaves its asset alone."""
+    importer.run((HEADER + row("A") + row("B") + row("C")).encode())
+    before = importer.assets("*", "xmin")
+    file = (
+        HEADER + row("A") + row("B", "other") + row("C", "", type="", valid_from="", is_active="")
+    ).encode()
+
+    dry = importer.run(file, on_conflict="update", dry_run="true")
+    job = importer.run(file, on_conflict="update")
+
+    assert counts(dry) == counts(job) == {"updated": 1, "unchanged": 2}
+    assert (job["status"], job["successful_rows"]) == ("completed", 3)
+    assert [*importer.assets("*", "xmin")[::2]] == before[::2]
+    reverted = importer.job(accepted(post(importer, job["job_id"], "revert")))
+    importer.work()
+    reverted = importer.job(reverted["job_id"])
+    assert (reverted["total_rows"], counts(reverted)) == (1, {"updated": 1})
+    assert importer.assets("identifier", "version") == [("A", 1), ("B", 3), ("C", 1)]
+
+
+@pytest.mark.parametrize("on_error", ["continue", "abort"])
+def test_a_file_that_changes_nothing_cannot_be_reverted(importer: Importer, on_error: str) -> None:
+    file = (HEADER.strip() + ",metadata.room\n" + row("A").strip() + ",12\n").encode()
+    importer.run(file)
+    job = importer.run(file, on_conflict="update", on_error=on_error)
+    assert counts(job) == {"unchanged": 1}
+    assert problem(post(importer, job["job_id"], "revert")) == (409, "nothing-to-revert")
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [
+        ("name", "other"),
+        ("type", "person"),
+        ("description", "text"),
+        ("valid_from", "2024-06-02"),
+        ("valid_to", "2030-01-01"),
+        ("is_active", "yes"),
+        ("metadata.room", "13"),
+        ("metadata.floor", "1"),
+    ],
+)
+def test_a_change_in_any_column_is_an_update(importer: Importer, column: str, cell: str) -> None:
+    header, cells = HEADER.strip() + ",metadata.room", row("A").strip() + ",12"
+    importer.run(f"{header}\n{cells}\n".encode())
+    for expected in ("updated", "unchanged"):
+        job = importer.run(f"identifier,{column}\nA,{cell}\n".encode(), on_conflict="update")
+        assert counts(job) == {expected: 1}

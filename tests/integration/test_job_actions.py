@@ -27,7 +27,7 @@ def followed(importer: Importer, response: TestResponse) -> dict[str, Any]:
 
 
 @contextmanager
-def in_hand(db: TestDatabase) -> Iterator[None]:
+def held_by_workers(db: TestDatabase) -> Iterator[None]:
     """As if a worker were processing a chunk of each job."""
     connection = psycopg2.connect(db.admin_url)
     try:
@@ -37,6 +37,20 @@ def in_hand(db: TestDatabase) -> Iterator[None]:
         connection.rollback()  # returns once the locks are free; close() does not wait for that
     finally:
         connection.close()
+
+
+def cancelled_during_a_chunk(
+    importer: Importer, job_id: str, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    """The job, whose cancellation was requested while its chunks were being imported."""
+
+    def cancel_and_import(*arguments: Any) -> Any:
+        assert post(importer, job_id, "cancel").status_code == 202
+        return import_chunk(*arguments)
+
+    monkeypatch.setattr("bulkimport.importing.step.import_chunk", cancel_and_import)
+    importer.work()
+    return importer.job(job_id)
 
 
 def row(identifier: str, name: str = "Laptop") -> str:
@@ -60,7 +74,7 @@ def test_a_pending_job_is_cancelled_at_once(importer: Importer) -> None:
 def test_a_job_being_processed_is_cancelled_after_its_chunk(importer: Importer, db: TestDatabase) -> None:
     job_id = accepted(importer.upload(csv_of(*"ABCDEFG")))
     importer.worker.work_once()
-    with in_hand(db):
+    with held_by_workers(db):
         cancelled = post(importer, job_id, "cancel")
     assert cancelled.status_code == 202
     assert (cancelled.get_json()["status"], cancelled.get_json()["cancel_requested"]) == ("processing", True)
@@ -74,13 +88,7 @@ def test_a_cancel_that_comes_during_a_chunk_ends_the_job_with_it(
 ) -> None:
     job_id = accepted(importer.upload(csv_of(*"ABCDEFG")))
 
-    def cancelled_meanwhile(*arguments: Any) -> Any:
-        assert post(importer, job_id, "cancel").status_code == 202
-        return import_chunk(*arguments)
-
-    monkeypatch.setattr("bulkimport.importing.step.import_chunk", cancelled_meanwhile)
-    importer.work()
-    job = importer.job(job_id)
+    job = cancelled_during_a_chunk(importer, job_id, monkeypatch)
     assert (job["status"], counts(job), len(importer.assets())) == ("cancelled", {"created": 3}, 3)
 
 
@@ -89,13 +97,7 @@ def test_an_all_or_nothing_job_is_cancelled_with_nothing_imported(
 ) -> None:
     job_id = accepted(importer.upload(csv_of(*"ABCDEFG"), on_error="abort"))
 
-    def cancelled_meanwhile(*arguments: Any) -> Any:
-        assert post(importer, job_id, "cancel").status_code == 202
-        return import_chunk(*arguments)
-
-    monkeypatch.setattr("bulkimport.importing.step.import_chunk", cancelled_meanwhile)
-    importer.work()
-    job = importer.job(job_id)
+    job = cancelled_during_a_chunk(importer, job_id, monkeypatch)
     assert (job["status"], counts(job), importer.assets()) == ("cancelled", {}, [])
 
 

@@ -21,6 +21,13 @@ from tests.integration.conftest import Importer
 from tests.support.description import require_described
 
 NOT_AS_STORED = {"errors", "options"}  # a job that was inserted by hand lacks parts of them
+UNUSUAL_OPTIONS = {
+    "date_format": '{"valid_to": "auto"}',
+    "on_conflict": "update",
+    "defaults": '{"description": "größer"}',
+    "clear_value": "–",
+}
+OTHER_RELEASE = '{"date_format": {"valid_from": "DD/MM/YYYY"}, "unknown": 1, "numbers_above": 7}'
 URL = "/api/v1/assets/bulk"
 ID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 BY_HAND = """
@@ -53,6 +60,7 @@ def test_a_pending_job(client: FlaskClient, web_database: Database) -> None:
         "processed_rows": 0,
         "created_rows": 0,
         "updated_rows": 0,
+        "unchanged_rows": 0,
         "removed_rows": None,
         "skipped_rows": 0,
         "failed_rows": 0,
@@ -69,11 +77,19 @@ def test_a_pending_job(client: FlaskClient, web_database: Database) -> None:
         "options": {
             "charset": "utf-8",
             "delimiter": ",",
+            "sheet": None,
+            "header_row": 1,
             "columns": {},
             "date_format": "YYYY-MM-DD",
+            "date_formats": {"valid_from": "YYYY-MM-DD", "valid_to": "YYYY-MM-DD"},
+            "accept_numbers": False,
             "dry_run": False,
             "on_conflict": "error",
             "on_error": "continue",
+            "defaults": {},
+            "identifiers": "file",
+            "empty": "keep",
+            "clear_value": None,
         },
         "ignored_columns": [],
         "parent_job_id": None,
@@ -152,8 +168,11 @@ def test_a_job_in_any_state_is_rendered_as_its_schema_describes_it(
     db.rows(BY_HAND)
     importer.run(csv_of("A", "A"))
     importer.run(csv_of("B", "B"), on_error="abort")
+    for _ in range(2):
+        importer.run(csv_of("D"), **UNUSUAL_OPTIONS)
     cancelled = importer.upload(csv_of("C")).get_json()["job_id"]
     importer.client.post(f"{URL}/{cancelled}/cancel", headers=bearer())
+    db.rows("UPDATE trakrf.bulk_import_jobs SET options = %s WHERE id = %s", OTHER_RELEASE, cancelled)
     importer.upload(csv_of("P"))
     description = importer.client.get("/openapi.json").get_json()
     listed = importer.client.get(URL, headers=bearer())
@@ -170,12 +189,17 @@ def test_a_job_in_any_state_is_rendered_as_its_schema_describes_it(
             stored = getattr(job, name)
             rendered = rfc3339(stored) if isinstance(stored, datetime) else stored
             assert documents[-1][name] == rendered, name
-        assert documents[-1]["options"] == Options.from_stored(job.options).stored()
+        options = Options.from_stored(job.options)
+        derived = {"date_format": options.date_formats["valid_from"], "date_formats": options.date_formats}
+        shown = options.stored() | derived
+        del shown["numbers_above"]
+        assert documents[-1]["options"] == shown
     without = {"errors", "queue_position"}
     assert [{k: v for k, v in one.items() if k not in without} for one in documents] == listed.get_json()[
         "jobs"
     ]
     assert {document["status"] for document in documents} == set(jobs.STATUSES)
+    assert {document["unchanged_rows"] for document in documents} == {0, 1}
 
 
 @pytest.mark.parametrize(

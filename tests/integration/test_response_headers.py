@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from bulkimport.web.operations import CSV, XLSX
 from tests.conftest import bearer, csv_of
 from tests.integration.conftest import Importer
 
@@ -45,8 +46,9 @@ def test_every_operation_protects_its_answers(importer: Importer, headers: dict[
                 assert caching == ["private, no-cache"], where
             else:
                 assert caching == ["no-store"], where
-            if answer.mimetype == "text/csv":
-                named = r'attachment; filename="[a-z0-9-]+\.csv"'
+            assert bool(answer.data) == ("Content-Type" in answer.headers), where
+            if answer.mimetype in (CSV, XLSX):
+                named = rf'attachment; filename="[a-z0-9-]+\.{"csv" if answer.mimetype == CSV else "xlsx"}"'
                 assert re.fullmatch(named, answer.headers["Content-Disposition"]), where
             elif answer.data:
                 assert answer.mimetype in ("application/json", "application/problem+json") or (

@@ -59,7 +59,7 @@ def test_finished_jobs_of_all_accounts_are_removed_after_the_retention_period(
 def test_a_large_job_is_removed_in_batches(
     db: TestDatabase, web_database: Database, worker_database: Database
 ) -> None:
-    job_id = submit(web_database, (HEADER + "x\n" * 900).encode(), chunk_rows=20)
+    job_id = submit(web_database, (HEADER + "a,b,c,d,e,f,g,h\n" * 900).encode(), chunk_rows=20)
     worker = Worker(worker_database, stopping=threading.Event(), wake=threading.Event(), retention_days=30)
     while worker.work_once():
         pass
@@ -108,7 +108,7 @@ def test_a_job_that_is_being_reverted_is_kept(
     db: TestDatabase, importer: Importer, worker_database: Database
 ) -> None:
     importer.run(csv_of(*"ABCDE"))
-    job = importer.run(csv_of(*"ABCDE"), on_conflict="update")
+    job = importer.run(csv_of(*"ABCDE").replace(b"Laptop", b"Phone"), on_conflict="update")
     reverted = importer.client.post(f"{URL}/{job['job_id']}/revert", headers=bearer()).get_json()["job_id"]
     age(db, job["job_id"], 8)
     while retention.purge_some(worker_database, days=7):

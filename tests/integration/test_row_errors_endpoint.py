@@ -17,7 +17,7 @@ BAD = (
     + b"A;good;device;;2024-01-15;;yes\n"
     + b"B; spaced ;gadget;;31/02/2024;;yes\n\n"
     + b'C;"two\nlines; and ""quotes""";gadget;=1+1;2024-01-15;;yes\n'
-    + b"D;few\n"
+    + b"D;few;device;;2024-01-15\n"
     + b"E;many;device;;2024-01-15;;yes;extra\n"
     + b'F;"open;device\n'
     + b"G;M\xfcller;device;;2024-01-15;;yes\n"
@@ -34,7 +34,7 @@ def failed_rows(importer: Importer, job: dict[str, Any], query: str = "?bom=fals
 
 
 def test_all_errors_in_pages(importer: Importer) -> None:
-    job = importer.run((HEADER + "x,y\n" * 12 + ",,,,,,no\n").encode())
+    job = importer.run((HEADER + "x,y,,,,,,z\n" * 12 + ",,,,,,no\n").encode())
     url, pages = f"{job['job_id']}/errors?limit=5", []
     while True:
         response = importer.get(url)
@@ -106,7 +106,7 @@ def test_failed_rows_are_returned_unchanged(importer: Importer) -> None:
         b'valid_from ""31/02/2024"" is not a date (expected YYYY-MM-DD)"' + own,
         b'C;"two\nlines; and ""quotes""";gadget;=1+1;2024-01-15;;yes;5;'
         b'"type ""gadget"" is not a type (expected one of person, device, asset, inventory, other)"' + own,
-        b"D;few;;;;;;6;the row has 2 cells and the header 7" + own,
+        b'D;few;device;;2024-01-15;;;6;"is_active """" must not be empty"' + own,
         b"E;many;device;;2024-01-15;;yes;7;the row has 8 cells and the header 7" + own + b";extra",
         b'F;"open;device";;;;;;8;'
         b'"the row opens a quoted cell that is never closed; the lines below are separate rows"' + own,
@@ -180,7 +180,7 @@ def test_a_parent_can_be_named(importer: Importer) -> None:
     assert importer.upload(csv_of("C"), FOREIGN, parent_job_id=first["job_id"]).status_code == 400
 
 
-@pytest.mark.parametrize("path", ["errors", "errors?format=csv", "failed-rows.csv"])
+@pytest.mark.parametrize("path", ["errors", "errors?format=csv", "failed-rows.csv", "failed-rows.xlsx"])
 def test_another_accounts_job_and_an_absent_one_answer_the_same(importer: Importer, path: str) -> None:
     foreign = importer.run(csv_of("A", "A"), FOREIGN)["job_id"]
     answers = [importer.get(f"{job_id}/{path}", headers={"X-Request-ID": "r"}) for job_id in (foreign, ID)]
@@ -213,6 +213,7 @@ def test_invalid_parameters_are_refused(importer: Importer, path: str) -> None:
 def test_a_job_without_a_file_has_no_failed_rows(importer: Importer, db: TestDatabase) -> None:
     db.rows("INSERT INTO trakrf.bulk_import_jobs (account_id, id, total_rows) VALUES (1, %s::uuid, 5)", ID)
     assert importer.get(f"{ID}/failed-rows.csv").status_code == 404
+    assert importer.get(f"{ID}/failed-rows.xlsx").status_code == 404
     assert importer.get(f"{ID}/errors").get_json() == {"errors": [], "next_cursor": None}
 
 

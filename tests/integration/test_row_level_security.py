@@ -164,6 +164,7 @@ def test_roles_have_only_the_privileges_that_they_need(db: TestDatabase) -> None
         ("bulk_import_finished", "INSERT SELECT"),
         ("bulk_import_identifiers", "DELETE SELECT"),
         ("bulk_import_jobs", "DELETE INSERT SELECT"),
+        ("bulk_import_plans", "SELECT"),
         ("bulk_import_queue", "DELETE INSERT SELECT UPDATE"),
         ("idempotency_keys", "DELETE INSERT SELECT UPDATE"),
         ("schema_migrations", "SELECT"),
@@ -174,6 +175,7 @@ def test_roles_have_only_the_privileges_that_they_need(db: TestDatabase) -> None
         "bulkimport_worker",
     )
     assert grants == [
+        ("asset_numbers", "INSERT SELECT"),  # and UPDATE of its one column
         ("assets", "INSERT SELECT UPDATE"),
         ("bulk_import_changes", "DELETE INSERT SELECT"),
         ("bulk_import_chunks", "DELETE INSERT SELECT"),
@@ -181,6 +183,7 @@ def test_roles_have_only_the_privileges_that_they_need(db: TestDatabase) -> None
         ("bulk_import_finished", "DELETE INSERT SELECT UPDATE"),
         ("bulk_import_identifiers", "DELETE INSERT SELECT"),
         ("bulk_import_jobs", "DELETE SELECT UPDATE"),
+        ("bulk_import_plans", "DELETE INSERT SELECT"),
         ("bulk_import_queue", "DELETE SELECT UPDATE"),
         ("idempotency_keys", "DELETE"),
         ("schema_migrations", "SELECT"),

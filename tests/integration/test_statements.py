@@ -33,18 +33,20 @@ NAMES_NO_ACCOUNT = {
 Outcome = list[tuple[Any, ...]] | int | None
 PARAMETER = re.compile(r"%\((\w+)\)s")
 
-# What a statement that always answers something says where there is nothing. The last two speak of what is
+# What a statement that always answers something says where there is nothing. The last three speak of what is
 # staged and has no asset.
 NOTHING: Mapping[str, Outcome] = {
+    "chunks.numbers": [(None, None)],
     "chunks.undone": [(0, 0)],
+    "plans.count": [(0,)],
     "queue.count": [(0,)],
     "queue.position": [(1,)],
     "queue.sample": [(0, 0, 0, 0.0)],
     "reverting.last_row": [(2,)],
     "reverting.lock": [(0,)],
-    "staged_assets.lock_held": [(0,)],
     "staged_assets.refused": [(2, None, None)],
     "staged_assets.incomplete": [(2, ["name"])],
+    "staged_assets.complete": 1,
 }
 # It removes the tenant, and returns that.
 TAKES_THE_TENANT_AWAY = {"accounts.hide_from_inactive"}

@@ -1,13 +1,16 @@
 """Every operation on the caller's own, another account's and absent resources, with good and bad tokens."""
 
+import io
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
+from zipfile import ZipFile
 
 import jwt
 import pytest
 from werkzeug.test import TestResponse
 
+from bulkimport.web.operations import XLSX
 from tests.conftest import ABSENT, FOREIGN, INACTIVE, OWN, SECRET, TestDatabase, bearer, csv_of
 from tests.integration.conftest import Importer
 from tests.support.two_tenants import tables
@@ -30,15 +33,19 @@ OPERATIONS: dict[tuple[str, str], tuple[object, int]] = {
     ("GET", ASSETS + "/{asset_id}"): (None, 200),
     ("GET", BULK): (None, 200),
     ("GET", BULK + "/template.csv"): (None, 200),
+    ("GET", BULK + "/template.xlsx"): (None, 200),
     ("GET", BULK + "/{job_id}"): (None, 200),
     ("GET", BULK + "/{job_id}/errors"): (None, 200),
     ("GET", BULK + "/{job_id}/failed-rows.csv"): (None, 200),
+    ("GET", BULK + "/{job_id}/changes"): (None, 409),  # it is not a dry run
+    ("GET", BULK + "/{job_id}/failed-rows.xlsx"): (None, 200),
     ("POST", ASSETS): (ASSET, 201),
     ("PUT", ASSETS + "/{asset_id}"): (ASSET | {"identifier": "A"}, 200),
     ("PATCH", ASSETS + "/{asset_id}"): ({"name": "Mine"}, 200),
     ("DELETE", ASSETS + "/{asset_id}"): (None, 204),
     ("POST", BULK): (csv_of("N"), 202),
     ("POST", BULK + "/{job_id}/cancel"): (None, 409),  # it is finished
+    ("POST", BULK + "/{job_id}/apply"): (None, 409),  # it is not a dry run
     ("POST", BULK + "/{job_id}/retry"): (None, 202),
     ("POST", BULK + "/{job_id}/revert"): (None, 202),
     ("DELETE", BULK + "/{job_id}"): (None, 204),
@@ -51,8 +58,8 @@ NAMED_OTHERWISE: dict[tuple[str, str], object] = {
 NO_ACCOUNT: tuple[object, ...] = (0, -1, 2**31, 1.0, "1", True, None, [1], {"id": 1}, "")
 
 
-# Contains nobody's data, so the account is not checked.
-OF_NOBODY = ("GET", BULK + "/template.csv")
+# They contain nobody's data, so the account is not checked.
+OF_NOBODY = (("GET", BULK + "/template.csv"), ("GET", BULK + "/template.xlsx"))
 
 
 class Answer(NamedTuple):
@@ -60,7 +67,7 @@ class Answer(NamedTuple):
 
     status: int
     headers: tuple[tuple[str, str], ...]
-    body: bytes
+    body: str
 
 
 Headers = Mapping[str, str]
@@ -94,7 +101,16 @@ class Tenants(NamedTuple):
         kept = sorted(
             (name, without_ids(value)) for name, value in answer.headers if name != "Content-Length"
         )
-        return Answer(answer.status_code, tuple(kept), without_ids(answer.get_data(as_text=True)).encode())
+        return Answer(answer.status_code, tuple(kept), without_ids(text_of(answer)))
+
+
+def text_of(answer: TestResponse) -> str:
+    """The body; if it is a workbook, all of its parts."""
+    with answer:
+        if answer.mimetype != XLSX:
+            return answer.get_data(as_text=True)
+        with ZipFile(io.BytesIO(answer.data)) as workbook:
+            return "".join(workbook.read(name).decode() for name in workbook.namelist())
 
 
 @pytest.fixture
@@ -143,9 +159,10 @@ def test_another_accounts_resources_seem_not_to_exist(tenants: Tenants) -> None:
             assert foreign == absent, (method, path)
             assert foreign.status == 404, (method, path)
         own = tenants.call(method, path, body, OWN, bearer())
-        assert own.status_code == own_status, (method, path, own.get_data(as_text=True))
+        text = text_of(own)
+        assert own.status_code == own_status, (method, path, text)
         for ids in (tenants.jobs, tenants.assets):
-            assert ids[FOREIGN] not in own.get_data(as_text=True), (method, path)
+            assert ids[FOREIGN] not in text, (method, path)
         tenants.importer.work()
     assert rows_of(tenants.importer.db, FOREIGN) == before
 
@@ -172,6 +189,6 @@ def refuse_all(tenants: Tenants, headers: Headers, status: int) -> None:
     for (method, path), (body, _) in OPERATIONS.items():
         answers = {tenants.answer(method, path, body, of, headers) for of in (OWN, FOREIGN, NOBODY)}
         assert len(answers) == 1, (method, path)
-        if status == 401 or (method, path) != OF_NOBODY:
+        if status == 401 or (method, path) not in OF_NOBODY:
             assert {answer.status for answer in answers} == {status}, (method, path, answers)
     assert {account_id: rows_of(tenants.importer.db, account_id) for account_id in (OWN, FOREIGN)} == before

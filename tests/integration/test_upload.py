@@ -10,6 +10,7 @@ from werkzeug.test import TestResponse
 
 from bulkimport.settings import WEB_CONNECTIONS
 from tests.conftest import ABSENT, HEADER, INACTIVE, OWN, TestDatabase, bearer, csv_of
+from tests.support.workbooks import archive
 
 URL = "/api/v1/assets/bulk"
 GOOD = csv_of("A", "B", "C", "D")
@@ -81,6 +82,7 @@ def test_a_part_is_accepted_by_its_content_and_not_by_its_content_type(
         (HEADER.replace("description", "name").encode() + b"A\n", 400, "duplicate-columns"),
         (csv_of(*map(str, range(21))), 413, "too-many-rows"),
         (b"PK\x03\x04xl/workbook.xml", 400, "not-csv"),
+        (archive({"assets.csv": "x"}).getvalue(), 400, "not-csv"),
         (b"identifier,n\xe4me\nA,B\n", 400, "unreadable-header"),
         (b"identifier,name;type\nA,B\n", 400, "ambiguous-delimiter"),
         (HEADER.replace("type", "type" + ",x" * 500).encode(), 400, "too-many-columns"),
@@ -214,7 +216,15 @@ def test_an_encoding_other_than_gzip_is_refused(db: TestDatabase, client: FlaskC
         ("on_error", "stop"),
         ("delimiter", ":"),
         ("delimiter", ""),
-        ("date_format", "YYYY/MM/DD"),
+        ("date_format", "YYYY/DD/MM"),
+        ("date_format", '["auto"]'),
+        ("date_format", '{"valid_from": "YYYY/DD/MM"}'),
+        ("date_format", '{"valid_from": 1}'),
+        ("date_format", '{"name": "auto"}'),
+        ("header_row", "0"),
+        ("header_row", "21"),
+        ("header_row", "x"),
+        ("accept_numbers", "maybe"),
         ("columns", "{"),
         ("columns", "[]"),
         ("columns", '{"a": 1}'),

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from psycopg2.extensions import connection as Connection
 
-from bulkimport.assets.rows import MAX_ERRORS_PER_ROW
+from bulkimport.assets.row_errors import MAX_ERRORS_PER_ROW
 from bulkimport.database import connections
 from bulkimport.database.connections import Database
 from bulkimport.worker.loop import MAX_ATTEMPTS, Worker
@@ -22,7 +22,7 @@ MIXED = HEADER + (
     'B,"Two\nlines",asset,,2024-01-15,2024-01-14,yes\n'
     "C,Laptop,device,,2024-01-15,,yes\n"
     "taken,Laptop,device,,2024-01-15,,yes\n"
-    "D,Laptop\n"
+    "D,Laptop,device,,2024-01-15,,yes,x\n"
 )
 
 
@@ -251,7 +251,7 @@ def test_a_finished_job_is_removed_from_the_queue(
 def test_a_job_whose_rows_are_all_bad_is_completed(
     db: TestDatabase, web_database: Database, worker: Worker
 ) -> None:
-    job_id = submit(web_database, (HEADER + "x\n" * 250).encode(), chunk_rows=100)
+    job_id = submit(web_database, (HEADER + "a,b,c,d,e,f,g,h\n" * 250).encode(), chunk_rows=100)
     finish(worker)
     assert job(db, job_id) == ("completed", 250, 250, None)
     assert db.value("SELECT jsonb_array_length(errors) FROM trakrf.bulk_import_jobs") == 100

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Service, free_port, wait_until
+from tests.support.edited import edited
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "nginx.conf"
 AROUND_IT = """
@@ -56,16 +57,13 @@ def running_nginx(service: Service, folder: Path, edits: dict[str, str] | None =
     """nginx in front of web, with deploy/nginx.conf except for ports, paths and `edits`."""
     folder.mkdir()
     port = free_port()
-    text = CONFIGURATION.read_text("utf-8")
-    for old, new in {
+    here = {
         "server 127.0.0.1:8000;": f"server 127.0.0.1:{service.port};",
         "    listen 80;": f"    listen 127.0.0.1:{port};",
         "/var/log/nginx/bulkimport.log": f"{folder}/access.log",
         "/var/log/nginx/bulkimport-error.log": f"{folder}/bulkimport-error.log",
-        **(edits or {}),
-    }.items():
-        assert text.count(old) == 1, old
-        text = text.replace(old, new)
+    }
+    text = edited(CONFIGURATION.read_text("utf-8"), here | (edits or {}))
     (folder / "bulkimport.conf").write_text(text, "utf-8")
     (folder / "nginx.conf").write_text(AROUND_IT.format(folder=folder), "utf-8")
     command = ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf"), "-e", str(folder / "start.log")]

@@ -16,7 +16,7 @@ JOB = UUID("00000000-0000-4000-8000-000000000001")  # pending, claimed by no wor
 PARENT = UUID("00000000-0000-4000-8000-000000000002")  # completed, long ago
 PROCESSING = UUID("00000000-0000-4000-8000-000000000003")  # has no row in the queue
 FAILED = UUID("00000000-0000-4000-8000-000000000004")
-OLDER = UUID("00000000-0000-4000-8000-000000000006")  # is before JOB in the queue
+OLDER = UUID("00000000-0000-4000-8000-000000000006")  # is before JOB in the queue; applies PARENT's plan
 CANCELLED = UUID("00000000-0000-4000-8000-000000000005")
 NEW = UUID("00000000-0000-4000-8000-000000000009")  # does not exist yet
 ASSET, CHANGED_ASSET = 1_000_001, 1_000_002  # higher than the table's own numbers reach
@@ -70,9 +70,23 @@ INSERT INTO trakrf.bulk_import_changes (account_id, job_id, row_number, asset_id
 VALUES (%(account)s, %(parent)s, 3, %(changed_asset)s, 2, 'Notebook', 'device', '2024-01-15', true, '{}'),
        (%(account)s, %(job)s,    3, %(changed_asset)s, 2, 'Notebook', 'device', '2024-01-15', true, '{}');
 
+INSERT INTO trakrf.bulk_import_plans (account_id, job_id, number, first_row, last_row, created_rows,
+                                      updated_rows, unchanged_rows, skipped_rows, rows, identifiers,
+                                      asset_ids, versions, changes)
+VALUES (%(account)s, %(job)s, 1, 2, 2, 1, 0, 0, 0, '{2}', '{A}', '{NULL}', '{NULL}', '{NULL}');
+
+UPDATE trakrf.bulk_import_jobs
+SET parent_job_id = %(parent)s,
+    applies_plan  = true
+WHERE account_id = %(account)s
+  AND id         = %(older)s;
+
 INSERT INTO trakrf.bulk_import_finished (account_id, job_id, finished_at)
 VALUES (%(account)s, %(parent)s, '2020-01-01'), (%(account)s, %(failed)s, now()),
        (%(account)s, %(cancelled)s, 'infinity');
+
+INSERT INTO trakrf.asset_numbers (account_id, last_number)
+VALUES (%(account)s, 7);
 
 INSERT INTO trakrf.idempotency_keys (account_id, key, fingerprint, status, headers, body, created_at)
 VALUES (%(account)s, 'k', sha256('request'), 202, '{}', '', '2020-01-01');
@@ -86,7 +100,14 @@ PARAMETERS: dict[str, Any] = {
     "parent_id": PARENT,
     **dict.fromkeys(("after_id", "after_identifier", "before_id", "before_time"), None),
     "after_position": 0,
+    "action": None,
     "after_row": 0,
+    "above": 9,
+    "count": 1,
+    "clears": True,
+    "unnumbered": [4],
+    "until_row": 10,
+    "on_conflict": "update",
     "first_row": 2,
     "last_row": 99,
     "row": 4,
@@ -108,6 +129,7 @@ PARAMETERS: dict[str, Any] = {
     "metadata": "{}",
     "import_job_id": PARENT,
     "import_row": 2,
+    "identifiers": "{A}",
     "pattern": "%",
     "ahead": 0,
     "attempt": 0,
@@ -132,11 +154,11 @@ PARAMETERS: dict[str, Any] = {
     "total_rows": 1,
     "blank_rows": 0,
     "options": "{}",
-    "default_options": "{}",
     "header": ["a"],
     "columns": ["name"],
     "ignored_columns": "[]",
     "parent_job_id": PARENT,
+    "applies_plan": False,
     "created_by": "me",
     "request_id": "r",
     "traceparent": None,
@@ -149,6 +171,7 @@ PARAMETERS: dict[str, Any] = {
     "failure": "it did",
     "created": 1,
     "updated": 0,
+    "unchanged": 0,
     "skipped": 0,
     "failed": 0,
     "removed": 0,
@@ -178,6 +201,7 @@ PARAMETERS_OF: dict[str, dict[str, Any]] = {
     "assets.insert": {"identifier": "NEW"},
     "chunks.insert": {"number": 1},
     "chunks.copy_undone": {"job_id": NEW},
+    "chunks.copy_handled": {"job_id": NEW},
     "finished.expire": {"job_id": PARENT},
     "finished.add": {"job_id": JOB},
     "finished.renew": {"job_id": PARENT},
@@ -186,23 +210,26 @@ PARAMETERS_OF: dict[str, dict[str, Any]] = {
     "idempotency_keys.record": {"status": 200, "body": ""},
     "jobs.create": {"job_id": NEW},
     "queue.enqueue": {"job_id": PROCESSING},
+    "plans.get_actions": {"number": 1},
+    "plans.lock_planned": {"number": 1},
     "reverting.plan": {"job_id": NEW},
     "row_errors.insert": {"rows": "{9}"},
     "staged_assets.insert_all": ARRAYS,
+    "staging.taken": {"rows": "{9}"},
 }
 
 # What is staged for those that read asset_staging: an identifier that the account has, or else the row that
 # the statement looks for.
 STAGE = """
 INSERT INTO pg_temp.asset_staging (import_row, identifier, name, type, valid_from, valid_to, is_active)
-VALUES (2, %(identifier)s, %(name)s, 'device', '2024-01-15', %(valid_to)s, true)
+VALUES (2, %(identifier)s, %(name)s, 'device', %(valid_from)s, %(valid_to)s, true)
 """
-STAGED = {"identifier": "A", "name": "Laptop", "valid_to": None}
+STAGED = {"identifier": "A", "name": "Laptop", "valid_from": "2024-01-15", "valid_to": None}
 STAGED_OF: dict[str, dict[str, Any]] = {
     "staging.note_identifiers": {"identifier": "NEW"},
     "staged_assets.insert_staged": {"identifier": "NEW"},
     "staged_assets.incomplete": {"name": None},
-    "staged_assets.misordered": {"valid_to": "2000-01-01"},
+    "staged_assets.misordered": {"valid_from": None, "valid_to": "2000-01-01"},
 }
 
 TENANT_TABLES = """

@@ -1,5 +1,7 @@
 """The command line without a service: its options, what it refuses before a request, and its reports."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -54,6 +56,18 @@ def test_the_options_of_an_upload_are_those_of_the_service() -> None:
         ]
         kind = attributes.get("type")
         assert ([list(kind.choices)] if isinstance(kind, click.Choice) else []) == choices, name
+
+
+def test_a_worker_imports_nothing_that_only_other_commands_need() -> None:
+    program = (
+        "import sys; from bulkimport.cli.main import commands; "
+        "from bulkimport.worker import loop, supervisor; "
+        "commands(['worker', '--help'], standalone_mode=False); print(*sys.modules, sep='\\n')"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    imported = set(printed.stdout.splitlines())
+    assert {"click", "psycopg2"} <= imported
+    assert not {"rich", "jwt", "cryptography", "flask", "bulkimport.client"} & imported
 
 
 def test_the_version_is_shown() -> None:
@@ -182,8 +196,11 @@ def test_what_a_file_contains_cannot_control_the_terminal(capsys: pytest.Capture
 def _commands(name: str, command: click.Command) -> Iterator[tuple[str, click.Command]]:
     yield name, command
     if isinstance(command, click.Group):
-        for subcommand in command.commands.values():
-            yield from _commands(f"{name} {subcommand.name}", subcommand)
+        context = click.Context(command)
+        for subname in command.list_commands(context):
+            subcommand = command.get_command(context, subname)
+            assert subcommand
+            yield from _commands(f"{name} {subname}", subcommand)
 
 
 def _error(row: int, field: str | None, message: str) -> dict[str, Any]:

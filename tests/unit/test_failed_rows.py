@@ -1,13 +1,16 @@
 """The file of failed rows, and how it is recognized when it is uploaded."""
 
 import io
+import re
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bulkimport.csvfile.chunks import CsvFile
 from bulkimport.csvfile.failed_rows import FailedRow, FailedRowsWriter, first_failed_row, job_column
-from bulkimport.csvfile.records import Record
+from bulkimport.csvfile.records import Record, read
 from bulkimport.csvfile.template import template
 from bulkimport.errors import Refusal
 
@@ -17,8 +20,8 @@ OTHER = UUID("a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a12")
 OWN = b"7,e,a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 
 
-def open_file(body: bytes) -> CsvFile:
-    return CsvFile(io.BytesIO(body), charset=None, delimiter=None, mapping={})
+def open_file(body: bytes, delimiter: str | None = None) -> CsvFile:
+    return CsvFile(io.BytesIO(body), charset=None, delimiter=delimiter, mapping={})
 
 
 def test_our_columns_follow_the_original_ones() -> None:
@@ -36,6 +39,9 @@ def test_our_columns_follow_the_original_ones() -> None:
         (Record(7, 9, ["A"], None), b"A,,,%s\r\n" % OWN),
         (Record(7, 9, ["A", "b", "c", "d", "e"], None), b"A,b,c,%s,d,e\r\n" % OWN),
         (Record(7, 9, ['A,"open, and'], "unclosed_quote"), b'A,"open, and",,%s\r\n' % OWN),
+        (Record(7, 9, ['A,"B "x" C",d'], "misplaced_quote"), b'A,"B "x" C",d,%s\r\n' % OWN),
+        (Record(7, 9, ['A,"B ""x" C, ",d,"e'], "misplaced_quote"), b'A,"B ""x" C, ",%s,d,"e"\r\n' % OWN),
+        (Record(7, 9, ['A,"b"c'], "misplaced_quote"), b'A,"b"c,,%s\r\n' % OWN),
         (Record(7, 9, ["A", "M\udcfcller\0", ""], None), b"A,M\xfcller\x00,,%s\r\n" % OWN),
         (Record(7, 9, ["=1+1", "-x", "@x"], None), b"=1+1,-x,@x,%s\r\n" % OWN),
     ],
@@ -48,6 +54,37 @@ def test_formulas_can_be_made_safe() -> None:
     writer = FailedRowsWriter(HEADER, ",", job_id=JOB, formula_safe=True)
     record = Record(7, 9, ["=1+1", "+x", "a=b"], None)
     assert writer.row(record, ["@e"]) == b"'=1+1,'+x,a=b,%s\r\n" % OWN.replace(b"e,", b"'@e,", 1)
+
+
+def test_formulas_of_faulty_records_can_be_made_safe() -> None:
+    writer = FailedRowsWriter(HEADER, ",", job_id=JOB, formula_safe=True)
+    record = Record(7, 9, ['=1"+1,"=2"x,"3"'], "misplaced_quote")
+    assert writer.row(record, ["e"]) == b'\'=1"+1,"\'=2"x,"3",%s\r\n' % OWN
+
+
+@given(st.lists(st.text('ab"=;', max_size=6) | st.sampled_from(['"B "x" C"', '"a;b"', '"a""b"']), min_size=3))
+def test_a_faulty_line_comes_back_as_it_was(cells: list[str]) -> None:
+    line = ";".join(cells)
+    text = f"a;b;c\n{line}\nz;z;z\n"
+    csv_file = open_file(text.encode(), delimiter=";")
+    for chunk in csv_file.chunks(chunk_rows=5, max_rows=5):
+        for record in read(chunk.body, delimiter=";", first_row=2, first_line=2):
+            row = FailedRowsWriter(HEADER, ";", job_id=JOB).row(record, ["e"]).decode()
+            first, _, last = row.partition(f";{record.row};e;{JOB}")
+            if record.fault == "misplaced_quote":
+                # An open quote is closed, and missing cells are added.
+                assert re.fullmatch(re.escape(line) + r'"?;*\r\n', first + last)
+
+
+def test_a_faulty_first_row_names_its_job() -> None:
+    writer = FailedRowsWriter(HEADER, ",", job_id=JOB)
+    bad = writer.row(Record(2, 2, ['A,"B "x" C",d'], "misplaced_quote"), ["e"])
+    good = writer.row(Record(3, 3, ["A", "b", "c"], None), ["e"])
+    csv_file = open_file(writer.header() + bad + good)
+    column = job_column(csv_file)
+    assert column
+    assert column.job_id() == JOB
+    list(csv_file.chunks(chunk_rows=5, max_rows=5, on_row=[column.require_same]))
 
 
 def test_the_columns_of_an_earlier_round_are_replaced() -> None:
@@ -79,6 +116,7 @@ def test_a_file_of_failed_rows_names_its_job(blank: bytes) -> None:
         (f"A,{JOB}", JOB),
         (f"A, {str(JOB).upper()} ", JOB),
         (f"A,{JOB},more", JOB),
+        (f"A,{JOB},", JOB),
         ("A,", None),
         ("A", None),
         ("A,b,c", None),
@@ -108,6 +146,9 @@ def test_what_is_not_the_id_of_a_job_is_refused(named: str) -> None:
         (f"A,{JOB}", f"B,{JOB}", False),
         (f"A,{JOB}", f"B,  {str(JOB).upper()}", False),
         (f"A,{JOB}", "B, ", False),
+        (f"A,{JOB}", "B", False),
+        (f"A,{JOB}", f"B,{OTHER},,", True),
+        (f"A,{JOB},", f"B,{JOB},,", False),
         (f"A,{JOB}", f"B,{OTHER},more", False),
         (f"A,{JOB}", f"B,{OTHER}", True),
         (f"A,{JOB}", "B,x", True),

@@ -4,12 +4,17 @@ import pytest
 
 from bulkimport.csvfile import header
 from bulkimport.csvfile.header import FIELDS, REQUIRED_FIELDS, Columns, IgnoredColumn, find_delimiter
-from bulkimport.csvfile.records import Record
+from bulkimport.csvfile.records import Record, lenient_cells
 from bulkimport.errors import Refusal
 
 
 def map_columns(names: list[str], mapping: dict[str, str] | None = None) -> Columns:
     return header.map_columns(names, mapping or {}, REQUIRED_FIELDS)
+
+
+def delimiter_of(line: str, mapping: dict[str, str] | None = None) -> str:
+    cells = {delimiter: lenient_cells(line, delimiter) for delimiter in header.DELIMITERS.values()}
+    return find_delimiter(cells, mapping or {})
 
 
 def refusal_of(names: list[str], mapping: dict[str, str] | None = None) -> Refusal:
@@ -45,7 +50,8 @@ def test_missing_columns_are_named_with_similar_columns() -> None:
     assert refusal.code == "missing-columns"
     assert refusal.detail == (
         'The header lacks "name"; it has "identifier", "nmae", "type", "valid_from", "is_active". '
-        'Is "nmae" meant to be "name"?'
+        'Is "nmae" meant to be "name"? Map other columns with columns=, or set a value for every row with '
+        "defaults=."
     )
 
 
@@ -54,19 +60,64 @@ def test_a_mapping_of_a_missing_column_is_refused() -> None:
     assert (refusal.code, refusal.detail[:20]) == ("missing-columns", 'columns= maps "Tag";')
 
 
-@pytest.mark.parametrize("name", ["NAME", "name ", "Colour", "metadata.x"])
-def test_a_duplicate_column_is_refused(name: str) -> None:
+@pytest.mark.parametrize("name", ["NAME", "Name ", "Metadata.X", "Valid\r\nFrom"])
+def test_equal_columns_that_are_imported_are_refused_as_they_are_written(name: str) -> None:
     refusal = refusal_of([*FIELDS, name, name.lower()])
     assert refusal.code == "duplicate-columns"
-    assert "more than once" in refusal.detail
+    assert f'"{" ".join(name.split())}"' in refusal.detail
+
+
+def test_equal_columns_that_are_ignored_are_not() -> None:
+    assert map_columns([*FIELDS, "Colour", "colour", "", ""]) == (*FIELDS, *[None] * 4)
+
+
+def test_equal_columns_of_which_one_is_mapped_are_refused() -> None:
+    refusal = refusal_of([*FIELDS[1:], "Tag", "tag"], {"TAG": "identifier"})
+    assert (refusal.code, '"Tag", "tag"' in refusal.detail) == ("duplicate-columns", True)
+
+
+@pytest.mark.parametrize(
+    ("alias", "field"),
+    [
+        *(("Asset ID", "identifier"), ("asset-tag", "identifier"), ("external_key", "identifier")),
+        *(("Asset Name", "name"), ("ACTIVE", "is_active")),
+    ],
+)
+def test_an_alias_stands_for_its_field_unless_columns_decides(alias: str, field: str) -> None:
+    names = [alias if name == field else name for name in FIELDS]
+    assert map_columns(names) == FIELDS
+    both = [*FIELDS, alias]
+    assert refusal_of(both).code == "duplicate-columns"
+    assert f'"{field}", "{alias}"' in refusal_of(both).detail
+    assert map_columns(both, {field: field}) == (*FIELDS, None)
+    assert map_columns(both, {alias: "metadata.old"}) == (*FIELDS, "metadata.old")
+
+
+def test_two_aliases_of_one_field_are_refused() -> None:
+    names = ["Asset ID", "Asset Tag", *FIELDS[1:]]
+    assert refusal_of(names).code == "duplicate-columns"
+    assert map_columns(names, {"Asset Tag": "identifier"}) == (None, *FIELDS)
+
+
+def test_a_line_break_in_a_header_is_a_space() -> None:
+    names = ["Valid\nFrom" if name == "valid_from" else name for name in FIELDS]
+    assert map_columns([*names, "metadata.Serial\r\nNo"]) == (*FIELDS, "metadata.Serial No")
+
+
+def test_a_better_header_below_is_named() -> None:
+    below = [(2, [""]), (3, ["identifier", "name"]), (4, [*FIELDS]), (5, [*FIELDS])]
+    for mapping in ({}, {"Tag": "metadata.tag"}):
+        rows = [(row, [*cells, *mapping]) for row, cells in below]
+        with pytest.raises(Refusal) as refusal:
+            header.map_columns(["Report"], mapping, REQUIRED_FIELDS, below=rows)
+        assert refusal.value.code == "missing-columns"
+        assert refusal.value.detail.endswith("But row 4 looks like the header: header_row=4.")
 
 
 def test_a_field_from_two_columns_is_refused() -> None:
     refusal = refusal_of([*FIELDS, "Title"], {"Title": "name"})
-    assert (refusal.code, refusal.detail) == (
-        "duplicate-columns",
-        'More than one column is mapped to "name".',
-    )
+    assert refusal.code == "duplicate-columns"
+    assert 'stands for "name": "name", "Title".' in refusal.detail
 
 
 def test_ignored_columns_are_listed_with_similar_fields() -> None:
@@ -95,7 +146,7 @@ def test_ignored_columns_are_listed_with_similar_fields() -> None:
     [
         (["identifier", "n\0me"], None, "unreadable-header"),
         (["identifier", "n\udcfcme"], None, "unreadable-header"),
-        (["identifier", "x" * 256], None, "unreadable-header"),
+        (["identifier", " " + "x" * 256], None, "unreadable-header"),
         (['identifier,"name'], "unclosed_quote", "unreadable-header"),
         (["x"] * 501, None, "too-many-columns"),
     ],
@@ -107,22 +158,27 @@ def test_a_header_that_cannot_be_names_is_refused(cells: list[str], fault: str |
     assert len(refusal.value.detail) < 200
 
 
+def test_white_space_around_a_name_does_not_count() -> None:
+    names = ["identifier", " " * 200 + "x" * 255 + "\n"]
+    assert header.require_readable(Record(1, 1, names, None)) == names
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_delimiter_is_detected_from_the_known_names(delimiter: str) -> None:
-    assert find_delimiter(delimiter.join(FIELDS), {}) == delimiter
-    assert find_delimiter(delimiter.join(f'"{field}"' for field in FIELDS), {}) == delimiter
-    assert find_delimiter(f"Tag{delimiter}Label", {"Tag": "identifier"}) == delimiter
+    assert delimiter_of(delimiter.join(FIELDS)) == delimiter
+    assert delimiter_of(delimiter.join(f'"{field}"' for field in FIELDS)) == delimiter
+    assert delimiter_of(f"Tag{delimiter}Label", {"Tag": "identifier"}) == delimiter
 
 
 def test_an_ambiguous_delimiter_is_refused() -> None:
     with pytest.raises(Refusal) as refusal:
-        find_delimiter("identifier,name;type", {})
+        delimiter_of("identifier,name;type")
     assert refusal.value.code == "ambiguous-delimiter"
     assert "comma or by semicolon" in refusal.value.detail
 
 
 def test_one_column_needs_no_delimiter() -> None:
-    assert find_delimiter("identifier", {}) == ","
+    assert delimiter_of("identifier") == ","
 
 
 def test_a_header_of_a_thousand_columns_is_quoted_only_in_part() -> None:

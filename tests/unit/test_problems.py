@@ -19,7 +19,7 @@ from tests.support.api_page import SECTIONS
 ROOT = Path(__file__).parents[2]
 
 ERRORS: dict[str, Exception] = {
-    "/problem": Problem("invalid-id", "no", errors=[{"field": "id", "error": "no"}]),
+    "/problem": Problem("invalid-id", "no", errors=[{"field": "id", "message": "no"}]),
     "/refused": Refusal("empty-file", "The file is empty."),
     "/missing": UnauthorizedError("A Bearer token is required.", missing=True),
     "/token": UnauthorizedError('it says "x"\r\nSet-Cookie: ü'),

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from bulkimport.assets import fields, rows
 from bulkimport.assets.fields import METADATA, FieldError, Rule
-from bulkimport.assets.rows import CheckedRows, RowError, RowRules, row_error
-from bulkimport.csvfile import dates
+from bulkimport.assets.row_errors import MAX_ERRORS_PER_ROW, RowError, row_error
+from bulkimport.assets.rows import CheckedRows, RowRules
 from bulkimport.csvfile.header import FIELDS
 from bulkimport.csvfile.records import Record, Records
 
@@ -37,7 +37,7 @@ def check(**cells: str) -> Values | list[RowError]:
 
 
 def check_one(rules: RowRules, record: Record) -> Values | list[RowError]:
-    good, errors, _ = rules.check(together([record]))
+    good, errors, *_ = rules.check(together([record]))
     assert bool(good) != bool(errors)
     if errors:
         return errors
@@ -141,7 +141,6 @@ def test_an_unknown_type_is_named() -> None:
         "2024-13-01",
         "20240115",
         "2024-W03-1",
-        "2024-1-5",
         "٢٠٢٤-٠١-١٥",
         "0000-01-01",
         "+024-01-15",
@@ -203,8 +202,27 @@ def test_other_characters_are_data(cell: str) -> None:
     assert asset["description"] == f"x{cell}x"
 
 
-@pytest.mark.parametrize("cells", [["LT-1"], [*GOOD.values(), ""]])
-def test_a_row_must_have_as_many_cells_as_the_header(cells: list[str]) -> None:
+@pytest.mark.parametrize("surplus", [[""], [" ", "\t"]])
+def test_surplus_empty_cells_are_ignored(surplus: list[str]) -> None:
+    assert check_one(RULES, Record(9, 12, [*GOOD.values(), *surplus], None)) == check()
+
+
+def test_missing_cells_at_the_end_are_empty() -> None:
+    rules = RowRules(("identifier", "type", "description", "valid_to"), partial=True)
+    assert check_one(rules, Record(7, 9, ["A", "asset"], None)) == {
+        **NO_VALUES,
+        "identifier": "A",
+        "type": "asset",
+    }
+    errors = check_one(RULES, Record(9, 12, [*GOOD.values()][:4], None))
+    assert [(error.field, error.code) for error in errors if isinstance(error, RowError)] == [
+        ("valid_from", "required"),
+        ("is_active", "required"),
+    ]
+
+
+@pytest.mark.parametrize("cells", [["LT-1", "two\nlines"], ["a\rb"], [*GOOD.values(), "", "x"]])
+def test_a_row_with_other_cells_than_the_header_has_columns_is_an_error(cells: list[str]) -> None:
     message = f"the row has {len(cells)} cells and the header 7"
     assert check_one(RULES, Record(9, 12, cells, None)) == [
         RowError(9, 12, None, "wrong_cell_count", message, None)
@@ -220,6 +238,51 @@ def test_a_faulty_record_is_one_error_that_shows_the_line(fault: str) -> None:
     assert error.value == 'a,"' + "x" * 197
 
 
+@pytest.mark.parametrize("cell", ["8.93901E+18", "8,9e+18", "1E-05", " -2.5E+7 "])
+@pytest.mark.parametrize("field", ["identifier", "metadata.a"])
+def test_a_number_that_a_spreadsheet_shortened_is_refused(field: str, cell: str) -> None:
+    columns = (*COLUMNS, "metadata.a")
+    record = Record(7, 9, [*{**GOOD, "metadata.a": "", field: cell}.values()], None)
+    errors = check_one(RowRules(columns), record)
+    assert [(error.field, error.code) for error in errors if isinstance(error, RowError)] == [
+        (field, "scientific_notation")
+    ]
+    assert "format the column as text and enter the value again" in str(errors)
+    assert isinstance(check_one(RowRules(columns, accept_numbers=True), record), dict)
+
+
+@pytest.mark.parametrize(
+    "cell", ["DEVICE-1", "12E5", "3E-2-1", "x1.5E+18", "1.5E+18x", "10E+18", "1.E+5", "E+5"]
+)
+def test_an_identifier_may_have_letters_and_digits(cell: str) -> None:
+    assert isinstance(check(identifier=cell), dict)
+
+
+def test_other_fields_may_look_like_numbers() -> None:
+    assert isinstance(check(name="8.93901E+18", description="1E+05"), dict)
+
+
+def test_a_line_of_a_metadata_cell_may_look_like_a_number() -> None:
+    rules = RowRules((*COLUMNS, "metadata.a"))
+    assert isinstance(check_one(rules, Record(7, 9, [*GOOD.values(), "size:\n1E+05\nm"], None)), dict)
+
+
+@pytest.mark.parametrize("character", ["\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad", "\u202a"])
+@pytest.mark.parametrize("cell", ["LT{}-1", "{}LT-1", "LT-1{}", "{}"])
+def test_an_identifier_has_no_invisible_characters(character: str, cell: str) -> None:
+    error = the_error(identifier=cell.format(character))
+    assert error.code == "invalid_character"
+    assert f"U+{ord(character):04X} at position {cell.index('{') + 1}" in error.message
+
+
+def test_the_failed_rows_with_a_valid_identifier_are_known() -> None:
+    cells = [{"type": "x"}, {"identifier": ""}, {}, {"identifier": "B", "name": "", "valid_from": "x"}]
+    records = [
+        Record(row, row + 1, list({**GOOD, **changed}.values()), None) for row, changed in enumerate(cells, 2)
+    ]
+    assert RULES.check(together(records)).identified == ([2, 5], [3, 6], ["LT-1", "B"])
+
+
 def test_timestamps_are_moments() -> None:
     asset = check(valid_from="2024-01-15T10:00:00+02:00")
     assert isinstance(asset, dict)
@@ -227,11 +290,11 @@ def test_timestamps_are_moments() -> None:
 
 
 def test_dates_have_the_format_of_the_file() -> None:
-    rules = RowRules(COLUMNS, date_format="DD/MM/YYYY")
+    rules = RowRules(COLUMNS, date_formats={"valid_from": "DD/MM/YYYY", "valid_to": "DD.MM.YYYY"})
     cells = list({**GOOD, "valid_from": "01/02/2024", "valid_to": "2024-12-31"}.values())
     errors = check_one(rules, Record(7, 9, cells, None))
     assert [error.message for error in errors if isinstance(error, RowError)] == [
-        'valid_to "2024-12-31" is not a date (expected DD/MM/YYYY)'
+        'valid_to "2024-12-31" is not a date (expected DD.MM.YYYY)'
     ]
 
 
@@ -295,7 +358,7 @@ CELLS = st.one_of(
     st.sampled_from(
         ["", " ", "A", "device", "DEVICE ", "2024-01-15", "2023-01-15", "yes", "maybe", "x" * 300]
     ),
-    st.sampled_from(["a\0", "a\nb", "\udcff", "é", "x" * 1025]),
+    st.sampled_from(["a\0", "a\nb", "1.5E+18", "2\u200b", "\udcff", "é", "x" * 1025]),
 )
 
 
@@ -304,7 +367,7 @@ def test_a_row_is_checked_the_same_alone_and_with_others(table: list[list[str]],
     columns = ("identifier", "metadata.a", "valid_to", "name", "type", None, "valid_from", "is_active")
     rules = RowRules(columns, partial=partial)
     records = [Record(number, number, cells, None) for number, cells in enumerate(table, 2)]
-    good, errors, _ = rules.check(together(records))
+    good, errors, *_ = rules.check(together(records))
     one_by_one = [check_one(rules, record) for record in records]
     assert values_of(good) == [checked for checked in one_by_one if isinstance(checked, dict)]
     assert errors == [error for checked in one_by_one if isinstance(checked, list) for error in checked]
@@ -317,7 +380,7 @@ def test_a_row_keeps_its_first_errors_and_all_are_counted() -> None:
     checked = rules.check(together([Record(row, row, cells, None) for row in (2, 3)]))
     assert not checked.good
     assert [(error.row, error.field) for error in checked.errors] == [
-        (row, field) for row in (2, 3) for field in ("name", *names)[: rows.MAX_ERRORS_PER_ROW]
+        (row, field) for row in (2, 3) for field in ("name", *names)[:MAX_ERRORS_PER_ROW]
     ]
     assert checked.occurrences == {
         ("required", "name"): [2, 3],
@@ -359,12 +422,17 @@ def occurrences(errors: Iterable[RowError]) -> dict[tuple[str, str | None], Coun
 
 def errors_of(record: Record, partial: bool) -> list[RowError]:
     """All errors of a row, checked cell by cell."""
-    if len(record.cells) != len(MODEL_COLUMNS):
+    width = len(MODEL_COLUMNS)
+    surplus = "".join(record.cells[width:]).strip()
+    if surplus or (len(record.cells) < width and "\n" in "".join(record.cells)):
         message = f"the row has {len(record.cells)} cells and the header {len(MODEL_COLUMNS)}"
         return [RowError(record.row, record.line, None, "wrong_cell_count", message, None)]
-    cells = dict(zip(MODEL_COLUMNS, record.cells, strict=True))
-    metadata = dict.fromkeys(("metadata.b", "metadata.a"), fields.METADATA_VALUE)
-    rules: dict[str, Rule] = {**fields.rules(dates.ISO, partial), **metadata}
+    cells = dict(zip(MODEL_COLUMNS, [*record.cells, *[""] * width], strict=False))
+    metadata = dict.fromkeys(("metadata.b", "metadata.a"), fields.metadata_rule(accept_numbers=False))
+    rules: dict[str, Rule] = {
+        **fields.rules(fields.ISO_DATES, partial=partial, accept_numbers=False),
+        **metadata,
+    }
     values: dict[str, Any] = {}
     errors = []
     for field, rule in rules.items():

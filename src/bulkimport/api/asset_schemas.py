@@ -36,7 +36,9 @@ SORT = Enumeration(
 )
 NOT_BLANK = r"^[^\x00]*\S[^\x00]*$"
 # One pattern: generators make nothing useful of a choice between two formats of a string.
-DATE_OR_TIME = f"^{re.sub('[?](P<[a-z]+>|:)', '', dates.ISO_PATTERN.pattern)}$"  # without names of groups
+DATE_OR_TIME = (
+    f"^{re.sub('[?](P<[a-z]+>|:)', '', dates.PATTERNS[dates.ISO].pattern)}$"  # without names of groups
+)
 WHEN = "An ISO 8601 date, which is its midnight in UTC, or a time with Z or an offset."
 
 

@@ -50,7 +50,7 @@ class JobFileSchema(AnswerSchema):
 class JobSchema(AnswerSchema):
     """A job's status."""
 
-    # store.job_documents renders it.
+    # store.job_documents renders it, except for the options in force.
 
     job_id = fields.UUID(metadata=about("The job's id."))
     kind = Choice(JOB_KIND, metadata=about("Whether it imports a file or undoes another job."))
@@ -58,7 +58,8 @@ class JobSchema(AnswerSchema):
     total_rows = fields.Integer(metadata=about("How many rows there are to process.", minimum=0))
     processed_rows = fields.Integer(
         metadata=about(
-            "How many rows are processed: the created, updated, removed, skipped and failed ones.", minimum=0
+            "How many rows are processed: the created, updated, unchanged, removed, skipped and failed ones.",
+            minimum=0,
         )
     )
     created_rows = fields.Integer(
@@ -68,6 +69,13 @@ class JobSchema(AnswerSchema):
     updated_rows = fields.Integer(
         allow_none=True,
         metadata=about(f"How many rows updated an asset, or in a revert restored one; {BY_HAND}."),
+    )
+    unchanged_rows = fields.Integer(
+        metadata=about(
+            "How many rows with `on_conflict=update` changed nothing in an asset, or with `dry_run` would "
+            "change nothing.",
+            minimum=0,
+        )
     )
     removed_rows = fields.Integer(
         allow_none=True, metadata=about("How many assets a revert removed; null for an import.")
@@ -106,7 +114,8 @@ class JobSchema(AnswerSchema):
     queue_position = fields.Integer(
         allow_none=True,
         metadata=about(
-            "Its place among the account's pending jobs; 1 is next; null unless the job is pending.",
+            "Its position among the account's unfinished jobs, in the order of their next chunks; 1 is next; "
+            "null unless the job is pending.",
             minimum=1,
         ),
     )
@@ -126,8 +135,8 @@ class JobSchema(AnswerSchema):
     parent_job_id = fields.UUID(
         allow_none=True,
         metadata=about(
-            "The job that this one retries, reverts or fixes rows of; null if there is none, or it has been "
-            "deleted."
+            "The job that this one retries, reverts or fixes rows of, or whose plan it applies; null if "
+            "there is none, or it has been deleted."
         ),
     )
     created_by = fields.String(
@@ -137,7 +146,7 @@ class JobSchema(AnswerSchema):
     file = fields.Nested(
         JobFileSchema,
         allow_none=True,
-        metadata=about("The uploaded file; null for a retry or a revert."),
+        metadata=about("The uploaded file; null for a retry, a revert or an applied plan."),
     )
     request_id = fields.String(
         allow_none=True, metadata=about(f"X-Request-ID of the request that created the job; {BY_HAND}.")

@@ -12,8 +12,8 @@ from psycopg2.extensions import cursor as Cursor
 from bulkimport.api import ids, long_polling
 from bulkimport.api.job_schemas import JobPageSchema, JobQuerySchema, JobSchema
 from bulkimport.api.new_job import ACCEPTED, accepted, limits, receipt
+from bulkimport.api.upload_schemas import JobOptionsSchema
 from bulkimport.jobs import actions, estimates
-from bulkimport.jobs.options import Options
 from bulkimport.store import accounts, job_documents, jobs, queue
 from bulkimport.store.job_documents import Document, State
 from bulkimport.web import access, parameters
@@ -25,7 +25,7 @@ from bulkimport.web.schemas import rfc3339
 
 JOB_PAGE_SCHEMA = JobPageSchema()
 JOB_QUERY_SCHEMA = JobQuerySchema()
-DEFAULT_OPTIONS = json.dumps(Options().stored())
+JOB_OPTIONS_SCHEMA = JobOptionsSchema()
 JOB_PROBLEMS = ("invalid-id", "not-found")
 CACHING = {"Cache-Control": "private, no-cache", "Vary": "Prefer"}
 OUTDATED = ""  # a version that no job has
@@ -54,12 +54,11 @@ def list_jobs() -> Response:
         page = job_documents.page(
             cursor,
             account_id=access.principal().account_id,
-            default_options=DEFAULT_OPTIONS,
             before=before,
             **query,
         )
     answer: dict[str, Any] = JOB_PAGE_SCHEMA.dump({"jobs": [], "next_cursor": page.next_key})
-    answer["jobs"] = [json.loads(one.text) | _estimates(one) for one in page.documents]
+    answer["jobs"] = [json.loads(one.text) | _computed(one) for one in page.documents]
     return page_answer(answer)
 
 
@@ -85,7 +84,7 @@ def status(job_id: str) -> Response:
     if known_etag:
         return Response(status=304, headers={**headers, "ETag": known_etag})
     document, position = _document_and_position(parsed_id)
-    headers["ETag"] = _etag(document.version, position)
+    headers["ETag"] = etag(document.version, position)
     if document.status not in jobs.FINAL_STATUSES:
         headers["Retry-After"] = str(estimates.poll_after(document))
     return Response(_text(document, position), 200, headers, content_type="application/json")
@@ -201,7 +200,7 @@ def _document_and_position(job_id: UUID) -> tuple[Document, int | None]:
 
 def _get_document(cursor: Cursor, job_id: UUID) -> Document | None:
     account_id = access.principal().account_id
-    return job_documents.get(cursor, account_id=account_id, job_id=job_id, default_options=DEFAULT_OPTIONS)
+    return job_documents.get(cursor, account_id=account_id, job_id=job_id)
 
 
 def _position(cursor: Cursor, job_id: UUID, job: Document | State | None) -> int | None:
@@ -212,12 +211,13 @@ def _position(cursor: Cursor, job_id: UUID, job: Document | State | None) -> int
 
 def _text(document: Document, position: int | None) -> str:
     """The job as JSON, with what is computed from its columns."""
-    computed = json.dumps({**_estimates(document), "queue_position": position})
+    computed = json.dumps({**_computed(document), "queue_position": position}, ensure_ascii=False)
     return f"{document.text[:-1]}, {computed[1:]}"
 
 
-def _estimates(document: Document) -> dict[str, Any]:
+def _computed(document: Document) -> dict[str, Any]:
     return {
+        "options": JOB_OPTIONS_SCHEMA.dump(document.options),
         "progress": estimates.progress(document),
         "rows_per_second": estimates.rows_per_second(document),
         "estimated_completion": rfc3339(estimates.estimated_completion(document)),
@@ -236,16 +236,17 @@ def _known_etag(job_id: UUID) -> str | None:
     with access.reading_as_active() as cursor:
         state = job_documents.get_states(cursor, account_id=account_id, job_ids=[job_id]).get(job_id)
         position = _position(cursor, job_id, state)
-    etag = _etag(state.version, position) if state else None
-    return etag if etag and request.if_none_match.contains_weak(etag.strip('"')) else None
+    current = etag(state.version, position) if state else None
+    return current if current and request.if_none_match.contains_weak(current.strip('"')) else None
 
 
-def _etag(version: str, position: int | None) -> str:
+def etag(version: str, position: int | None = None) -> str:
+    """The ETag of a job's JSON form; `position` is the one in the queue, None unless the job is pending."""
     return f'"{version}.{position or 0}.{REPRESENTATION}"'
 
 
-def _known_version(etag: str | None) -> str | None:
+def _known_version(known_etag: str | None) -> str | None:
     """The version that the caller has: that of a current ETag, or OUTDATED for any other, or None."""
-    if etag:
-        return etag.strip('"').partition(".")[0]
+    if known_etag:
+        return known_etag.strip('"').partition(".")[0]
     return OUTDATED if request.if_none_match else None

@@ -1,6 +1,8 @@
 """A job's row errors and failed rows over HTTP."""
 
-from flask import Blueprint, Response, request
+from typing import BinaryIO
+
+from flask import Blueprint, Response
 
 from bulkimport.api.jobs import require_job
 from bulkimport.api.row_error_schemas import ErrorPageSchema, ErrorQuerySchema, FailedRowsQuerySchema
@@ -8,10 +10,10 @@ from bulkimport.jobs import exports
 from bulkimport.store import row_errors
 from bulkimport.store.jobs import Job
 from bulkimport.web import access, parameters
-from bulkimport.web.operations import CSV, JSON, Success, operation
+from bulkimport.web.operations import CSV, XLSX, Success, operation
 from bulkimport.web.pagination import page_answer
 from bulkimport.web.problems import Problem
-from bulkimport.web.responses import csv_attachment
+from bulkimport.web.responses import csv_attachment, preferred_format, workbook_attachment
 
 blueprint = Blueprint("row_errors", __name__, url_prefix="/api/v1/assets/bulk")
 blueprint.before_request(access.authenticate)
@@ -35,7 +37,7 @@ def errors(job_id: str) -> Response:
     """List the row errors of a job, at most 20 per row: as pages of JSON, or as one CSV file."""
     query = parameters.of_request(ErrorQuerySchema())
     job = require_job(job_id)
-    format_ = query.get("format") or _preferred_format()
+    format_ = query.get("format") or preferred_format()
     if format_ == "csv":
         body = exports.errors_csv(
             access.database(),
@@ -60,9 +62,7 @@ def errors(job_id: str) -> Response:
 def failed_rows(job_id: str) -> Response:
     """Download the failed rows of a job as they were uploaded, to fix them and upload them again."""
     query = parameters.of_request(FailedRowsQuerySchema())
-    job = require_job(job_id)
-    if not job.header:
-        raise Problem("not-found", f"Job {job.id} was not created from a file.")
+    job = _require_job_with_file(job_id)
     body = exports.failed_rows_csv(
         access.database(),
         account_id=access.principal().account_id,
@@ -72,9 +72,28 @@ def failed_rows(job_id: str) -> Response:
     return csv_attachment(body, f"failed-rows-{job.id}.csv", bom=query["bom"])
 
 
-def _preferred_format() -> str:
-    best = request.accept_mimetypes.best_match([JSON, CSV], default=JSON)
-    return "csv" if best == CSV else "json"
+@blueprint.get("/<job:job_id>/failed-rows.xlsx")
+@operation(
+    "downloadFailedRowsXlsx",
+    {200: Success("The file", headers=("Content-Disposition",), media_type=XLSX)},
+    problems=("invalid-id", "not-found", "csv-only"),
+)
+def failed_rows_xlsx(job_id: str) -> Response:
+    """Download the failed rows of a job as an Excel workbook, to fix them and upload them again."""
+    job = _require_job_with_file(job_id)
+
+    def write(file: BinaryIO) -> None:
+        account_id = access.principal().account_id
+        exports.write_failed_rows_workbook(access.database(), account_id=account_id, job=job, file=file)
+
+    return workbook_attachment(write, f"failed-rows-{job.id}.xlsx")
+
+
+def _require_job_with_file(job_id: str) -> Job:
+    job = require_job(job_id)
+    if not job.header:
+        raise Problem("not-found", f"Job {job.id} was not created from a file.")
+    return job
 
 
 def _page(job: Job, after: tuple[int, int], limit: int) -> Response:

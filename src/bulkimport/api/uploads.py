@@ -1,7 +1,7 @@
 """Uploads of files over HTTP."""
 
 import hashlib
-import json as plain_json
+import json
 import threading
 from dataclasses import replace
 from uuid import uuid4
@@ -14,11 +14,12 @@ from bulkimport.api.upload_schemas import TemplateQuerySchema, UploadFormSchema,
 from bulkimport.csvfile.template import template
 from bulkimport.jobs import intake
 from bulkimport.jobs.options import RequestedOptions
+from bulkimport.spreadsheet.template import write_template
 from bulkimport.telemetry import metrics
 from bulkimport.web import access, idempotency, parameters
 from bulkimport.web.idempotency import KEY_PROBLEMS, Answer, IdempotencyKey, request_key, to_response
-from bulkimport.web.operations import CSV, Success, operation
-from bulkimport.web.responses import csv_attachment
+from bulkimport.web.operations import CSV, XLSX, Success, operation
+from bulkimport.web.responses import csv_attachment, workbook_attachment
 from bulkimport.web.upload import Upload, uploaded
 
 UPLOAD_OPTIONS_SCHEMA = UploadOptionsSchema()
@@ -27,7 +28,15 @@ FILE_PROBLEMS = (
     *("invalid-parameters", "malformed-request", "incomplete-body", "digest-mismatch", "missing-file"),
     *("empty-file", "no-rows"),
     *("missing-columns", "duplicate-columns", "too-many-columns", "unreadable-header", "ambiguous-delimiter"),
-    *("ambiguous-dates", "not-csv", "unknown-charset", "unknown-parent", "ambiguous-parent"),
+    *(
+        "ambiguous-dates",
+        "ambiguous-sheet",
+        "unknown-sheet",
+        "not-csv",
+        "unknown-charset",
+        "unknown-parent",
+        "ambiguous-parent",
+    ),
     *("length-required", "too-large", "too-many-rows", "unsupported-media-type", "request-timeout"),
 )
 EXAMPLE = template().decode()
@@ -73,6 +82,16 @@ def template_csv() -> Response:
     return csv_attachment(template(), "assets-template.csv", bom=query["bom"])
 
 
+@blueprint.get("/template.xlsx")
+@operation(
+    "downloadTemplateXlsx",
+    {200: Success("The file", headers=("Content-Disposition",), media_type=XLSX)},
+)
+def template_xlsx() -> Response:
+    """Download an Excel workbook to start from."""
+    return workbook_attachment(write_template, "assets-template.xlsx")
+
+
 def _store(upload: Upload, requested: RequestedOptions, key: IdempotencyKey | None) -> Answer:
     """Create a job from the file."""
     database, account_id, job_id = access.database(), access.principal().account_id, uuid4()
@@ -95,5 +114,5 @@ def _store(upload: Upload, requested: RequestedOptions, key: IdempotencyKey | No
 
 def _fingerprint(upload: Upload) -> bytes:
     """A hash of the file and the fields, but not of the form around them: its boundary differs each time."""
-    fields = plain_json.dumps({name: list(values) for name, values in upload.fields.items()}, sort_keys=True)
+    fields = json.dumps({name: list(values) for name, values in upload.fields.items()}, sort_keys=True)
     return hashlib.sha256(upload.sha256 + fields.encode() + repr(upload.charset).encode()).digest()

@@ -6,14 +6,14 @@ from typing import Any
 
 from bulkimport.assets import fields
 from bulkimport.assets.fields import METADATA, FieldError
-from bulkimport.assets.rows import MAX_VALUE_CHARS, quoted
-from bulkimport.csvfile import dates
+from bulkimport.assets.row_errors import MAX_VALUE_CHARS, quoted
 from bulkimport.csvfile.header import FIELDS, METADATA_PREFIX
 from bulkimport.errors import Refusal
 from bulkimport.store.asset_columns import NewAsset
 
 MAX_METADATA_KEYS = 500
 MAX_METADATA_KEY_CHARS = 255
+METADATA_RULE = fields.metadata_rule()
 WRITABLE = (*FIELDS, METADATA)
 READ_ONLY = ("id", "created_at", "updated_at", "import_job_id", "import_row")
 
@@ -28,7 +28,7 @@ def asset_of(document: Document) -> NewAsset:
     """
     faults = _unknown_fields(document)
     values: dict[str, Any] = {}
-    for field, rule in fields.rules(dates.ISO, partial=False).items():
+    for field, rule in fields.rules(fields.ISO_DATES).items():
         try:
             values[field] = rule(_text(field, document.get(field)))
         except FieldError as fault:
@@ -111,7 +111,7 @@ def _metadata(document: object, faults: Faults) -> dict[str, str]:
                 raise FieldError(
                     "invalid_key", f"needs a key of 1 to {MAX_METADATA_KEY_CHARS} printable characters"
                 )
-            text = fields.METADATA_VALUE(_text(field, value))
+            text = METADATA_RULE(_text(field, value))
         except FieldError as fault:
             faults.append(_fault(field, fault.code, fault.reason, value))
         else:
@@ -125,6 +125,6 @@ def _fault(field: str, code: str, reason: str, value: object = None) -> dict[str
     return {
         "field": field,
         "code": code,
-        "error": f"{field} {quoted(shown)} {reason}" if shown else f"{field} {reason}",
+        "message": f"{field} {quoted(shown)} {reason}" if shown else f"{field} {reason}",
         "value": shown[:MAX_VALUE_CHARS],
     }

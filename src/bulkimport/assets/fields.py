@@ -1,11 +1,12 @@
 """The rules of an asset's fields: text → a value, or the reason why it is not one."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 from bulkimport.csvfile import dates, encoding
+from bulkimport.csvfile.header import DATE_FIELDS
 
 MAX_IDENTIFIER_CHARS = 255
 MAX_NAME_CHARS = 255
@@ -13,7 +14,23 @@ MAX_DESCRIPTION_CHARS = 1024
 MAX_METADATA_CHARS = 1024
 MAX_KNOWN_CELLS = 10_000
 METADATA = "metadata"
+ISO_DATES = dict.fromkeys(DATE_FIELDS, dates.ISO)
 UNDECODED = re.compile("[\ud800-\udfff]")  # encoding.py turns bytes that cannot be decoded into these
+# Characters that take no room: nobody sees why two identifiers with and without one differ.
+INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff]")
+# A long number as spreadsheets show it, with digits lost. All cells of a column are searched for its exponent
+# at once; a pattern that begins with a literal takes a tenth of the time of one that begins with a digit.
+EXPONENTS = [re.compile(f"{letter}(?<=[0-9]{letter})[+-][0-9]{{1,3}}$", re.MULTILINE) for letter in "Ee"]
+SCIENTIFIC = re.compile("[+-]?[0-9](?:[.,][0-9]+)?E[+-][0-9]{1,3}", re.IGNORECASE | re.ASCII)
+REENTER = (
+    "format the column as text and enter the value again, "
+    "or set accept_numbers=true if it is the value itself"
+)
+# What is wrong with a text, by the codes that more than one kind of field has.
+REASONS = {
+    "required": "must not be empty",
+    "scientific_notation": f"is a number that a spreadsheet has shortened: {REENTER}",
+}
 TYPES = ("person", "device", "asset", "inventory", "other")
 BOOLEANS = {
     **dict.fromkeys(("true", "1", "yes", "t", "y"), True),
@@ -33,33 +50,62 @@ class FieldError(Exception):
 CheckedColumn = tuple[Sequence[Any], Mapping[int, str]]
 
 
-class Rule(Protocol):
-    """The rule of a field. Called with a cell, it returns the cell's value, or raises FieldError.
+class ColumnRule(Protocol):
+    """The rule of a column: `explain` returns the reason for a code that `column` reported for a cell."""
 
-    `column` checks all cells of a column, which is faster; `explain` then returns the reason for a code that
-    it reported.
-    """
-
-    def __call__(self, cell: str) -> Any: ...
     def column(self, cells: Sequence[str]) -> CheckedColumn: ...
     def explain(self, cell: str, code: str) -> str: ...
 
 
-def rules(date_format: str, partial: bool) -> dict[str, Rule]:
+class Rule(ColumnRule, Protocol):
+    """The rule of a field. Called with a cell, it returns the cell's value, or raises FieldError.
+
+    `column` checks all cells of a column, which is faster.
+    """
+
+    def __call__(self, cell: str) -> Any: ...
+
+
+def rules(
+    date_formats: Mapping[str, str],
+    *,
+    partial: bool = False,
+    accept_numbers: bool = True,
+    optional: Container[str] = (),
+) -> dict[str, Rule]:
     """The rule of each field, in the order in which a row's errors are listed: that of FIELDS.
 
-    A row of a `partial` file needs no more than its identifier.
+    `date_formats` has the format of each date. A row of a `partial` file needs no more than its identifier;
+    no row needs a field that is `optional`.
     """
-    needed = not partial
+
+    def needed(field: str) -> bool:
+        return field not in optional and (field == "identifier" or not partial)
+
     return {
-        "identifier": Text(MAX_IDENTIFIER_CHARS, required=True),
-        "name": Text(MAX_NAME_CHARS, required=needed),
-        "type": Recurring(_type, required=needed),
+        "identifier": Text(
+            MAX_IDENTIFIER_CHARS,
+            required=needed("identifier"),
+            visible=True,
+            accept_numbers=accept_numbers,
+        ),
+        "name": Text(MAX_NAME_CHARS, required=needed("name")),
+        "type": Recurring(_type, required=needed("type")),
         "description": Text(MAX_DESCRIPTION_CHARS, required=False),
-        "valid_from": Recurring(_date(date_format), required=needed),
-        "valid_to": Recurring(_date(date_format), required=False),
-        "is_active": Recurring(_boolean, required=needed),
+        "valid_from": Recurring(_date(date_formats["valid_from"]), required=needed("valid_from")),
+        "valid_to": Recurring(_date(date_formats["valid_to"]), required=False),
+        "is_active": Recurring(_boolean, required=needed("is_active")),
     }
+
+
+def iso_date_rule() -> Rule:
+    """The rule of a date in ISO 8601, or of none."""
+    return Recurring(_date(dates.ISO), required=False)
+
+
+def metadata_rule(*, accept_numbers: bool = True) -> Rule:
+    """The rule of a value in the metadata."""
+    return Text(MAX_METADATA_CHARS, required=False, accept_numbers=accept_numbers)
 
 
 def require_storable(text: str) -> None:
@@ -76,11 +122,19 @@ def require_order(valid_from: datetime | None, valid_to: datetime | None) -> Non
 
 
 class Text:
-    """A text of at most `max_chars` characters; white space around it is ignored."""
+    """A text of at most `max_chars` characters; white space around it is ignored.
 
-    def __init__(self, max_chars: int, *, required: bool) -> None:
+    A `visible` text has no characters that take no room. `accept_numbers`: whether it may look like a number
+    that a spreadsheet has shortened.
+    """
+
+    def __init__(
+        self, max_chars: int, *, required: bool, visible: bool = False, accept_numbers: bool = True
+    ) -> None:
         self._max_chars = max_chars
         self._required = required
+        self._visible = visible
+        self._accept_numbers = accept_numbers
 
     def __call__(self, cell: str) -> str | None:
         value = cell.strip()
@@ -95,6 +149,7 @@ class Text:
             max(map(len, values)) > self._max_chars
             or (self._required and "" in values)
             or not all(map(str.isprintable, values))
+            or (not self._accept_numbers and _may_have_exponents(values))
         ):
             codes = {place: code for place, value in enumerate(values) if (code := self._code(value))}
         return values if self._required else [value or None for value in values], codes
@@ -110,9 +165,14 @@ class Text:
         if not value:
             return "required" if self._required else None
         # Few texts are not printable: those with line ends or tabs, which are fine, and those that are not.
-        if not value.isprintable() and (code := _unstorable(value)):
-            return code
-        return "too_long" if len(value) > self._max_chars else None
+        if not value.isprintable():
+            if code := _unstorable(value):
+                return code
+            if self._visible and INVISIBLE.search(value):
+                return "invalid_character"
+        if len(value) > self._max_chars:
+            return "too_long"
+        return None if self._accept_numbers or not SCIENTIFIC.fullmatch(value) else "scientific_notation"
 
 
 class Recurring:
@@ -172,13 +232,26 @@ def _unstorable(text: str) -> str | None:
     return "invalid_encoding" if UNDECODED.search(text) else None
 
 
+def _may_have_exponents(values: Sequence[str]) -> bool:
+    """Whether one of the texts may be a number that a spreadsheet has shortened."""
+    text = "\n".join(values)
+    return any(exponent.search(text) for exponent in EXPONENTS)
+
+
 def _explain(text: str, code: str) -> str:
     """The reason for a code that a text of any field may have."""
-    if code == "required":
-        return "must not be empty"
+    if code in REASONS:
+        return REASONS[code]
     if code == "invalid_character":
-        return "contains the character NUL"
+        return _explain_character(text)
     return f"contains bytes that cannot be decoded: {encoding.undecoded(text)}"
+
+
+def _explain_character(text: str) -> str:
+    invisible = INVISIBLE.search(text)
+    if "\0" in text or not invisible:
+        return "contains the character NUL"
+    return f"contains the invisible character U+{ord(invisible[0]):04X} at position {invisible.start() + 1}"
 
 
 def _type(value: str) -> str:
@@ -204,6 +277,3 @@ def _boolean(value: str) -> bool:
             "invalid_boolean", "is not true or false (expected true/false, 1/0, yes/no, t/f, y/n)"
         )
     return boolean
-
-
-METADATA_VALUE = Text(MAX_METADATA_CHARS, required=False)

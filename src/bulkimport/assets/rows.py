@@ -2,39 +2,28 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import compress
 from typing import Any, NamedTuple
 
 from bulkimport.assets import fields
-from bulkimport.assets.fields import METADATA, FieldError, Rule
-from bulkimport.csvfile import dates, encoding, records
+from bulkimport.assets.blank_cells import BlankCells
+from bulkimport.assets.fields import METADATA, ColumnRule, FieldError
+from bulkimport.assets.marked_cells import Marked
+from bulkimport.assets.row_errors import (
+    MAX_ERRORS_PER_ROW,
+    Occurrences,
+    RowError,
+    error_of_row,
+    occurrences,
+    row_error,
+)
+from bulkimport.csvfile import records
 from bulkimport.csvfile.header import FIELDS, METADATA_PREFIX, Columns
-from bulkimport.csvfile.records import Record, Records
-
-MAX_VALUE_CHARS = 200  # of a cell that is shown in a row error
-# How many errors of a row are kept; all are counted. A row may have 500 cells, and a wrong encoding breaks
-# each of them: the first errors show that, and storing one takes as long as checking dozens of cells.
-MAX_ERRORS_PER_ROW = 20
-FAULTS = {
-    records.UNCLOSED_QUOTE: "opens a quoted cell that is never closed; the lines below are separate rows",
-    records.MISPLACED_QUOTE: "has text after a closing quote; inside a quoted cell, write each quote twice",
-    records.CELL_TOO_LONG: f"has a cell of more than {records.MAX_CELL_CHARS} characters",
-    records.RECORD_TOO_LONG: f"has more than {records.MAX_RECORD_CHARS} characters",
-}
-
-
-class RowError(NamedTuple):
-    """One fault of a row. `field` is None if the row as a whole is to blame."""
-
-    row: int
-    line: int
-    field: str | None
-    code: str
-    message: str
-    value: str | None
+from bulkimport.csvfile.records import Records
+from bulkimport.workbook import marks
 
 
 @dataclass(frozen=True)
@@ -42,7 +31,7 @@ class CheckedRows:
     """Rows that keep every rule that can be checked without the database, in the order of the file.
 
     `columns` has the values of each field, and METADATA as mappings; None is an empty cell, which in a
-    partial file leaves the stored value as it is.
+    partial file leaves the stored value as it is. CLEARED, and None in METADATA, remove the stored value.
     """
 
     rows: Sequence[int]
@@ -51,6 +40,15 @@ class CheckedRows:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def divided(self) -> "tuple[CheckedRows, CheckedRows]":
+        """The rows that have an identifier, and those that do not."""
+        blank = {place for place, identifier in enumerate(self.columns["identifier"]) if identifier is None}
+        return self._less(blank), self._less(set(range(len(self))) - blank)
+
+    def _less(self, places: Set[int]) -> "CheckedRows":
+        rows, lines, *columns = _without(places, self.rows, self.lines, *self.columns.values())
+        return CheckedRows(rows, lines, dict(zip(self.columns, columns, strict=True)))
 
     def identifier(self, row: int) -> str:
         """The identifier in the row of this number."""
@@ -67,93 +65,146 @@ class CheckedRows:
 
 NO_ROWS = CheckedRows((), (), dict.fromkeys((*FIELDS, METADATA), ()))
 
-# The rows that have an error, by the error's code and field.
-Occurrences = Mapping[tuple[str, str | None], Sequence[int]]
+
+class Identified(NamedTuple):
+    """Rows by number, the lines on which they begin, and their identifiers."""
+
+    rows: Sequence[int]
+    lines: Sequence[int]
+    identifiers: Sequence[str]
+
+
+NO_IDENTIFIED = Identified((), (), ())
 
 
 class CheckResult(NamedTuple):
     """The good rows, and what is wrong with the others.
 
     `errors` has the first MAX_ERRORS_PER_ROW of each row, in the order of the rows; `occurrences` has all.
+    `identified` are the others whose identifier is valid.
     """
 
     good: CheckedRows
     errors: list[RowError]
     occurrences: Occurrences
+    identified: "Identified"
 
 
 class RowRules:
-    """The rules for files with these columns, and dates of this format.
+    """The rules for files with these columns, and dates of these formats, by their fields.
 
-    A row of a `partial` file needs no more than its identifier.
+    A row of a `partial` file needs no more than its identifier. `accept_numbers`: whether an identifier or
+    metadata may look like a number that a spreadsheet has shortened. `blank_cells` is what cells without a
+    value mean.
     """
 
-    def __init__(self, columns: Columns, *, date_format: str = dates.ISO, partial: bool = False) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        *,
+        date_formats: Mapping[str, str] = fields.ISO_DATES,
+        partial: bool = False,
+        accept_numbers: bool = False,
+        blank_cells: BlankCells = BlankCells(),  # noqa: B008 - frozen
+    ) -> None:
         self._width = len(columns)
-        self._metadata = [
-            (target.removeprefix(METADATA_PREFIX), place)
-            for place, target in enumerate(columns)
-            if target and target.startswith(METADATA_PREFIX)
-        ]
-        self._rules = fields.rules(date_format, partial)
+        metadata = [target for target in columns if target and target.startswith(METADATA_PREFIX)]
+        metadata += [name for name in blank_cells.metadata if name not in metadata]
+        field_rules = fields.rules(
+            date_formats,
+            partial=partial,
+            accept_numbers=accept_numbers,
+            optional=blank_cells.optional,
+        )
+        metadata_rule = fields.metadata_rule(accept_numbers=accept_numbers)
         # A field without a column reads an empty cell that is added at the end of the row.
         self._places = {
-            field: columns.index(field) if field in columns else self._width for field in self._rules
+            name: columns.index(name) if name in columns else self._width
+            for name in (*field_rules, *metadata)
         }
 
-    def check(self, read: Records) -> CheckResult:
+        def rule(name: str, plain: ColumnRule) -> ColumnRule:
+            return blank_cells.rule(name, plain, has_column=name in columns)
+
+        self._accept_numbers = accept_numbers
+        self._rules = {name: rule(name, plain) for name, plain in field_rules.items()}
+        self._metadata = {name: rule(name, metadata_rule) for name in metadata}
+
+    def check(self, read: Records, *, has_marks: bool = False) -> CheckResult:
         """Check these rows column by column, which is several times as fast as row by row.
+
+        `has_marks`: whether cells of a workbook that cannot be trusted have their marks in front.
 
         The errors of a row are in the order of FIELDS, followed by those of its metadata and of the order of
         its dates.
         """
-        broken = {
-            place
-            for place, cells in enumerate(read.cells)
-            if len(cells) != self._width or place in read.faults
-        }
+        cells, broken = self._fitted(read)
         errors = (
-            [_error_of_row(record, self._width) for place, record in enumerate(read) if place in broken]
+            [error_of_row(record, self._width) for place, record in enumerate(read) if place in broken]
             if broken
             else []
         )
         if len(broken) == len(read.cells):
-            return CheckResult(NO_ROWS, errors, occurrences(errors))
-        rows, lines, cells = _without(broken, read.rows, read.lines, read.cells)
+            return CheckResult(NO_ROWS, errors, occurrences(errors), NO_IDENTIFIED)
+        rows, lines, cells = _without(broken, read.rows, read.lines, cells)
         faults = _Faults(rows, lines)
-        columns = self._columns(cells, faults)
+        columns = self._columns(cells, faults, has_marks=has_marks)
+        identified = _identified(faults, rows, lines, columns["identifier"])
         rows, lines, *good = _without(faults.places, rows, lines, *columns.values())
         return CheckResult(
             CheckedRows(rows, lines, dict(zip(columns, good, strict=True))),
             sorted([*errors, *faults.errors], key=_row),
             occurrences(errors, faults.occurrences),
+            identified,
         )
 
-    def _columns(self, cells: Sequence[Sequence[str]], faults: "_Faults") -> dict[str, Sequence[Any]]:
-        """The columns of CheckedRows for rows of the right width; adds what is wrong to `faults`."""
-        texts = [*zip(*cells, strict=True), ("",) * len(cells)]
+    def _fitted(self, read: Records) -> tuple[Sequence[list[str]], Set[int]]:
+        """The cells of each row, as many as the header has, and the places of rows where that cannot be."""
+        width = self._width
+        odd = [place for place, cells in enumerate(read.cells) if len(cells) != width]
+        if not odd:
+            return read.cells, read.faults.keys()
+        all_cells, broken = [*read.cells], {*read.faults}
+        for place in odd:
+            cells = records.fitted(read.cells[place], width)
+            if cells is None:
+                broken.add(place)
+            else:
+                all_cells[place] = cells
+        return all_cells, broken
 
-        def check(field: str, rule: Rule, place: int) -> Sequence[Any]:
+    def _columns(
+        self, cells: Sequence[Sequence[str]], faults: "_Faults", *, has_marks: bool
+    ) -> dict[str, Sequence[Any]]:
+        """The columns of CheckedRows for rows of the right width; adds what is wrong to `faults`."""
+        texts: list[Sequence[str]] = [*zip(*cells, strict=True), ("",) * len(cells)]
+
+        def check(field: str, rule: ColumnRule) -> Sequence[Any]:
+            place = self._places[field]
+            if has_marks:
+                texts[place], column_marks = marks.split(texts[place])
+                if column_marks:
+                    rule = Marked(rule, field, column_marks, accept_numbers=self._accept_numbers)
             column = texts[place]
             values, codes = rule.column(column)
             faults.add(field, column, codes, lambda at: rule.explain(column[at], codes[at]))
             return values
 
-        columns = {field: check(field, rule, self._places[field]) for field, rule in self._rules.items()}
-        metadata = [
-            check(METADATA_PREFIX + key, fields.METADATA_VALUE, place) for key, place in self._metadata
-        ]
+        columns = {field: check(field, rule) for field, rule in self._rules.items()}
+        metadata = [check(name, rule) for name, rule in self._metadata.items()]
         columns[METADATA] = self._documents(metadata) if metadata else [{}] * len(cells)
         misordered = dict(_misordered(columns["valid_from"], columns["valid_to"]))
         order_codes = {at: fault.code for at, fault in misordered.items()}
-        faults.add("valid_to", texts[self._places["valid_to"]], order_codes, lambda at: misordered[at].reason)
+        end_cells, ends = texts[self._places["valid_to"]], columns["valid_to"]
+        shown = {at: end_cells[at].strip() or ends[at].isoformat() for at in misordered}  # or the default
+        faults.add("valid_to", shown, order_codes, lambda at: misordered[at].reason)
         return columns
 
-    def _documents(self, columns: Sequence[Sequence[str | None]]) -> list[dict[str, str]]:
-        """The metadata of each row, without keys whose cells are empty."""
-        keys = [key for key, _ in self._metadata]
+    def _documents(self, columns: Sequence[Sequence[str | None]]) -> list[dict[str, str | None]]:
+        """The metadata of each row, without keys whose cells are empty; None removes a key."""
+        keys = [name.removeprefix(METADATA_PREFIX) for name in self._metadata]
         return [
-            {key: value for key, value in zip(keys, values, strict=True) if value}
+            {key: value or None for key, value in zip(keys, values, strict=True) if value is not None}
             for values in zip(*columns, strict=True)
         ]
 
@@ -174,9 +225,13 @@ class _Faults:
         return self._kept.keys()
 
     def add(
-        self, field: str, cells: Sequence[str], codes: Mapping[int, str], explain: Callable[[int], str]
+        self,
+        field: str,
+        cells: Sequence[str] | Mapping[int, str],
+        codes: Mapping[int, str],
+        explain: Callable[[int], str],
     ) -> None:
-        """Add the faults of a field: `codes` by the places of the rows."""
+        """Add the faults of a field: `cells` and `codes` by the places of the rows."""
         rows, kept = self._rows, self._kept
         for at, code in codes.items():
             row, count = rows[at], kept[at]
@@ -186,12 +241,17 @@ class _Faults:
                 self.errors.append(row_error(row, self._lines[at], field, code, explain(at), cells[at]))
 
 
-def occurrences(errors: Iterable[RowError], others: Occurrences | None = None) -> Occurrences:
-    """The rows in which these errors occurred, added to those of `others`."""
-    rows = defaultdict(list, {error: [*rows] for error, rows in (others or {}).items()})
-    for error in errors:
-        rows[error.code, error.field].append(error.row)
-    return rows
+def _identified(
+    faults: _Faults, rows: Sequence[int], lines: Sequence[int], identifiers: Sequence[str]
+) -> Identified:
+    """The rows that have faults, and an identifier without one."""
+    unknown = {row for (_, field), at in faults.occurrences.items() if field == "identifier" for row in at}
+    places = [place for place in sorted(faults.places) if identifiers[place] and rows[place] not in unknown]
+    return Identified(
+        [rows[place] for place in places],
+        [lines[place] for place in places],
+        [identifiers[place] for place in places],
+    )
 
 
 def _without(places: Set[int], *columns: Sequence[Any]) -> list[Sequence[Any]]:
@@ -225,23 +285,3 @@ def _order_fault(valid_from: datetime | None, valid_to: datetime | None) -> Fiel
 
 def _row(error: RowError) -> int:
     return error.row
-
-
-def row_error(row: int, line: int, field: str, code: str, reason: str, value: str) -> RowError:
-    """A fault of one cell; the message is `field "value" reason`, with the value in printable form."""
-    shown = encoding.printable(value[:MAX_VALUE_CHARS])
-    return RowError(row, line, field, code, f"{field} {quoted(shown)} {reason}", shown[:MAX_VALUE_CHARS])
-
-
-def quoted(value: str, limit: int = 60) -> str:
-    """A value as messages show it: in quotes, and cut after `limit` characters."""
-    return f'"{value[:limit]}…"' if len(value) > limit else f'"{value}"'
-
-
-def _error_of_row(record: Record, width: int) -> RowError:
-    if record.fault:
-        value = encoding.printable(record.cells[0][:MAX_VALUE_CHARS])
-        message = f"the row {FAULTS[record.fault]}"
-        return RowError(record.row, record.line, None, record.fault, message, value)
-    message = f"the row has {len(record.cells)} cells and the header {width}"
-    return RowError(record.row, record.line, None, "wrong_cell_count", message, None)

@@ -34,7 +34,7 @@ def _require_folder(_context: click.Context, _parameter: click.Parameter, file: 
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     callback=_require_folder,
     metavar="OUT.csv",
-    help="Where to save the failed rows, to be corrected and imported again.",
+    help="Where to save the failed rows, to be corrected and imported again; OUT.xlsx is an Excel workbook.",
 )
 @json_option
 @calling

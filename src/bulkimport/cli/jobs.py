@@ -20,7 +20,7 @@ def jobs() -> None:
     help="Only jobs in this state.",
 )
 @click.option(
-    "--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="At most so many jobs."
+    "--limit", type=click.IntRange(1, 100), default=20, show_default=True, help="The most jobs to list."
 )
 @json_option
 @calling

@@ -6,6 +6,15 @@ from typing import Any
 
 import click
 
+
+class DateFormat(click.Choice[str]):
+    """A date format, or a JSON object with those of some columns, which the service checks."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value as it is sent."""
+        return value if str(value).lstrip().startswith("{") else super().convert(value, param, ctx)
+
+
 # The name of each parameter of an upload, and the attributes of its option: dry_run is --dry-run.
 UPLOAD_OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "charset": {
@@ -16,13 +25,30 @@ UPLOAD_OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "metavar": "CHARACTER",
         "help": "What separates cells: , ; | or comma, semicolon, pipe, tab. Default: detected.",
     },
+    "sheet": {
+        "metavar": "NAME|N",
+        "help": "Sheet of a workbook, or its number. Default: the only visible sheet with content.",
+    },
+    "header_row": {
+        "type": click.IntRange(1, 20),
+        "help": "The row of the header, if there are other lines above it.",
+    },
     "columns": {
         "metavar": "JSON",
         "help": """The fields of headers that are named differently: '{"Asset Tag": "identifier"}'.""",
     },
     "date_format": {
-        "type": click.Choice(("YYYY-MM-DD", "DD/MM/YYYY", "MM/DD/YYYY", "DD-MM-YYYY", "DD.MM.YYYY", "auto")),
-        "help": "How dates are written. Default: YYYY-MM-DD.",
+        "type": DateFormat(
+            (
+                *("YYYY-MM-DD", "YYYY/MM/DD", "DD/MM/YYYY", "MM/DD/YYYY", "DD-MM-YYYY", "DD.MM.YYYY"),
+                *("DD-Mon-YYYY", "D/M/YY", "M/D/YY", "auto"),
+            )
+        ),
+        "help": """How dates are written, or by column: '{"valid_from": "auto"}'. Default: YYYY-MM-DD.""",
+    },
+    "accept_numbers": {
+        "is_flag": True,
+        "help": "Take identifiers and metadata such as 8.93901E+18 as they are.",
     },
     "dry_run": {"is_flag": True, "help": "Report what an import would do, without importing anything."},
     "on_conflict": {
@@ -33,6 +59,22 @@ UPLOAD_OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "type": click.Choice(("continue", "abort")),
         "help": "Whether to import the good rows if others fail. Default: continue.",
     },
+    "defaults": {
+        "metavar": "JSON",
+        "help": """Values for absent columns and empty cells: '{"type": "asset", "valid_from": "today"}'.""",
+    },
+    "identifiers": {
+        "type": click.Choice(("file", "generate")),
+        "help": "Whether to generate identifiers where the file has none: ASSET-0001, … Default: file.",
+    },
+    "empty": {
+        "type": click.Choice(("keep", "clear")),
+        "help": "Whether an empty cell keeps or clears a value, with --on-conflict update. Default: keep.",
+    },
+    "clear_value": {
+        "metavar": "TEXT",
+        "help": "A cell that clears a value, such as #N/A, with --on-conflict update. Default: none.",
+    },
     "parent_job_id": {
         "metavar": "ID",
         "help": "The job whose failed rows the file contains. Default: the one named in its column _job.",
@@ -40,7 +82,7 @@ UPLOAD_OPTIONS: Mapping[str, Mapping[str, Any]] = {
 }
 Command = Callable[..., Any]
 CHARSET_HINT = "Save the file as CSV UTF-8, or pass --charset windows-1252."
-PARAMETER = re.compile(rf"\b({'|'.join(UPLOAD_OPTIONS)})=")
+PARAMETER = re.compile(rf"\b({'|'.join(UPLOAD_OPTIONS)})=(\w?)")
 
 
 def upload_options(command: Command) -> Command:
@@ -61,7 +103,7 @@ def parameters(values: Mapping[str, Any]) -> dict[str, str]:
 
 def in_options(detail: str) -> str:
     """What the service says about an upload, with the options of the command line instead of parameters."""
-    advised = PARAMETER.sub(lambda parameter: _option(parameter[1]), detail)
+    advised = PARAMETER.sub(lambda parameter: f"{_option(parameter[1])} {parameter[2]}".rstrip(), detail)
     return f"{advised}\n{CHARSET_HINT}" if "charset=" in detail else advised
 
 

@@ -1,17 +1,17 @@
 """A byte stream → its header, and chunks of whole records."""
 
+import io
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 from bulkimport.csvfile import encoding, header, signatures
+from bulkimport.csvfile.heading import read_heading
 from bulkimport.csvfile.records import (
     CHUNK_ENCODING,
     CHUNK_ERRORS,
-    MAX_RECORD_CHARS,
     Record,
-    RecordReader,
     is_blank,
 )
 from bulkimport.errors import Refusal
@@ -45,26 +45,43 @@ class Chunk:
 class CsvFile:
     """A CSV file: the header is read at once, the chunks as they are iterated, which can be done only once.
 
-    `blank_rows` counts the blank records below the header that were read so far.
+    `header_row` is the header's row in the spreadsheet. `blank_rows` counts the blank records below it that
+    were read so far.
     """
 
     def __init__(
-        self, stream: BinaryIO, *, charset: str | None, delimiter: str | None, mapping: Mapping[str, str]
+        self,
+        stream: BinaryIO,
+        *,
+        charset: str | None,
+        delimiter: str | None,
+        mapping: Mapping[str, str],
+        header_row: int | None = None,
+        is_encoded_as_chunks: bool = False,
     ) -> None:
         """Read the header of a seekable stream.
 
-        A `charset` or `delimiter` of None is detected; the names in `mapping` count as known columns when the
-        delimiter is. Raises Refusal if the stream is not CSV or its header cannot be read.
+        A `charset`, `delimiter` or `header_row` of None is detected; the names in `mapping` count as known
+        columns when the delimiter is. What is encoded as chunks are was made of a workbook, and is certainly
+        CSV. Raises Refusal if the stream is not CSV or its header cannot be read.
         """
-        signatures.refuse(stream.read(signatures.PEEK_BYTES))
-        stream.seek(0)
-        text = encoding.open_text(stream, charset)
+        if is_encoded_as_chunks:
+            text: TextIO = io.TextIOWrapper(stream, CHUNK_ENCODING, CHUNK_ERRORS, newline="")
+        else:
+            signatures.refuse(stream)
+            text = encoding.open_text(stream, charset)
         self.charset = text.encoding.removesuffix("-sig")
-        self.delimiter = delimiter or header.find_delimiter(_first_line(text.readline), mapping)
-        text.seek(0)
-        self._records = RecordReader(text.readline, self.delimiter)
-        self.header = self._read_header()
+        self._heading = read_heading(text.readline, header_row)
+        self._declared_delimiter = delimiter or self._heading.separator
+        self.delimiter = delimiter or self._heading.find_delimiter(mapping)
+        self._records = self._heading.reader(text.readline, self.delimiter)
+        self.header_row, self.header = self._read_header()
         self.blank_rows = 0
+
+    def map_columns(self, mapping: Mapping[str, str], required: Sequence[str]) -> header.Columns:
+        """The field of each column, as header.map_columns returns it; a Refusal names a better header."""
+        below = self._heading.rows_below(self.header_row, self._declared_delimiter)
+        return header.map_columns(self.header, mapping, required, below=below)
 
     def first_record(self) -> Record | None:
         """The first record below the header that is not blank, or None; it is read again with its chunk."""
@@ -87,11 +104,17 @@ class CsvFile:
         if total == 0:
             raise Refusal("no-rows", "The file has a header and no rows.")
 
-    def _read_header(self) -> list[str]:
+    def _read_header(self) -> tuple[int, list[str]]:
         while record := self._records.next():
             self._records.take()
-            if not is_blank(record.cells):
-                return header.require_readable(record)
+            if self._heading.is_header(record):
+                return record.row, header.require_readable(record)
+        if self._heading.header_row and self._records.next_row > 1:
+            raise Refusal(
+                "missing-columns",
+                f"header_row={self._heading.header_row} is below the last row of the file, "
+                f"row {self._records.next_row - 1}.",
+            )
         raise Refusal("empty-file", "The file is empty; it needs a header and at least one row.")
 
     def _next_chunk(self, number: int, chunk_rows: int, on_row: Sequence[OnRow]) -> Chunk | None:
@@ -128,11 +151,3 @@ class CsvFile:
             self._records.take()
             self.blank_rows += 1 + self._records.skip_empty_lines()
         return record
-
-
-def _first_line(readline: Callable[[int], str]) -> str:
-    """The first line that is not blank, whatever the delimiter is; "" if there is none."""
-    line = readline(MAX_RECORD_CHARS)
-    while line and not line.strip("".join(header.DELIMITERS.values()) + " \r\n"):
-        line = readline(MAX_RECORD_CHARS)
-    return line.rstrip("\r\n")

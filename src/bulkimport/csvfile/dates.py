@@ -1,56 +1,77 @@
-"""Dates and timestamps, in the format that a file declares or that all its dates share, never row by row."""
+"""Dates and timestamps, in the format that a column declares or that all its dates share, never by row."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping, Set
 from datetime import UTC, datetime, timedelta, timezone
 
 from bulkimport.errors import Refusal
 
 ISO = "YYYY-MM-DD"
 AUTO = "auto"
+# A year of two digits from here on is in the 20th century (POSIX, strptime, %y): 69 is 1969, and 68 is 2068.
+PIVOT = 69
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MAX_MEMO_CELLS = 10_000
+MAX_SHOWN_CHARS = 50
 
 # Stricter than datetime.fromisoformat, which also takes 20240115 and 2024-W03-1; \d would take Arabic digits.
-ISO_PATTERN = re.compile(
-    r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
-    r"(?:[T ](?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]{1,6}))?)?"
-    r"(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2})?)?",
-    re.IGNORECASE,
-)
-DAY, MONTH, YEAR = "(?P<day>[0-9]{1,2})", "(?P<month>[0-9]{1,2})", "(?P<year>[0-9]{4})"
-PATTERNS = {
-    ISO: ISO_PATTERN,
-    "DD/MM/YYYY": re.compile(f"{DAY}/{MONTH}/{YEAR}"),
-    "MM/DD/YYYY": re.compile(f"{MONTH}/{DAY}/{YEAR}"),
-    "DD-MM-YYYY": re.compile(f"{DAY}-{MONTH}-{YEAR}"),
-    "DD.MM.YYYY": re.compile(rf"{DAY}\.{MONTH}\.{YEAR}"),
+DAY, MONTH = "(?P<day>[0-9]{1,2})", "(?P<month>[0-9]{1,2})"
+YEAR, SHORT_YEAR = "(?P<year>[0-9]{4})", "(?P<year>[0-9]{2})"
+DATES = {
+    ISO: f"{YEAR}-{MONTH}-{DAY}",
+    "YYYY/MM/DD": f"{YEAR}/{MONTH}/{DAY}",
+    "DD/MM/YYYY": f"{DAY}/{MONTH}/{YEAR}",
+    "MM/DD/YYYY": f"{MONTH}/{DAY}/{YEAR}",
+    "DD-MM-YYYY": f"{DAY}-{MONTH}-{YEAR}",
+    "DD.MM.YYYY": rf"{DAY}\.{MONTH}\.{YEAR}",
+    "DD-Mon-YYYY": f"{DAY}-(?P<month>[A-Z]{{3}})-{YEAR}",
+    "D/M/YY": f"{DAY}/{MONTH}/{SHORT_YEAR}",
+    "M/D/YY": f"{MONTH}/{DAY}/{SHORT_YEAR}",
 }
+TIME = (
+    r"(?:(?:T| +)(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})"
+    r"(?::(?P<second>[0-9]{2})(?:\.(?P<fraction>[0-9]+))?)?"
+    r"(?: *(?P<half>[AP])M)?(?P<zone>Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
+PATTERNS = {name: re.compile(date + TIME, re.IGNORECASE | re.ASCII) for name, date in DATES.items()}
+PARTS = ("year", "month", "day", "hour", "minute", "second", "fraction", "half", "zone")
 FORMATS = tuple(PATTERNS)
 
 
 def parse(text: str, date_format: str) -> datetime | None:
     """The moment in UTC, midnight if no time is given; None if the text is not a date of this format.
 
-    YYYY-MM-DD also takes timestamps (ISO 8601, RFC 3339 section 5.6); without an offset they are in UTC.
+    Days and months may have one digit. A time of day may follow (ISO 8601, RFC 3339 section 5.6, or with AM
+    or PM); without an offset it is in UTC. Of the fraction of a second, microseconds count.
     """
     match = PATTERNS[date_format].fullmatch(text)
     if match is None:
         return None
-    parts = match.groupdict()
+    year, month, day, hour, minute, second, fraction, half, zone = match.group(*PARTS)
     try:
         moment = datetime(
-            int(parts["year"]),
-            int(parts["month"]),
-            int(parts["day"]),
-            int(parts.get("hour") or 0),
-            int(parts.get("minute") or 0),
-            int(parts.get("second") or 0),
-            int((parts.get("fraction") or "").ljust(6, "0")),
-            _zone(parts.get("zone")),
+            int(year) if len(year) == 4 else _long_year(int(year)),
+            int(month) if month.isdigit() else MONTHS.index(month.lower()) + 1,
+            int(day),
+            _hour(int(hour or 0), half) if half else int(hour or 0),
+            int(minute or 0),
+            int(second or 0),
+            int(fraction[:6].ljust(6, "0")) if fraction else 0,
+            _zone(zone),
         )
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _long_year(short_year: int) -> int:
+    return short_year + (1900 if short_year >= PIVOT else 2000)
+
+
+def _hour(hour: int, half: str) -> int:
+    if not 1 <= hour <= 12:
+        raise ValueError("no such hour of half a day")
+    return hour % 12 + (12 if half in "Pp" else 0)
 
 
 def _zone(text: str | None) -> timezone:
@@ -61,48 +82,75 @@ def _zone(text: str | None) -> timezone:
 
 
 class FormatEvidence:
-    """The formats in which every date of a file can be read.
+    """The formats in which every date of a column can be read.
 
-    A cell that is not a date in any format is ignored: its row will have an error.
+    A cell that is not a date in any format does not count: its row will have an error.
     """
 
     def __init__(self) -> None:
-        self._possible = frozenset(FORMATS)
-        self._narrowing: list[str] = []  # the cells that ruled a format out
-        self._fits: dict[str, frozenset[str]] = {}
+        self.possible: Set[str] = frozenset(FORMATS)
+        self._dates: list[tuple[str, Set[str]]] = []  # the first two, and those that ruled a format out
+        self._others: list[str] = []  # the first two cells that are not dates
+        self._fits: dict[str, Set[str]] = {}
 
-    def add(self, cells: Iterable[str]) -> None:
-        """Take the dates of a row into account."""
-        for cell in cells:
-            fits = self._fits.get(cell)
-            if fits is None:
-                fits = self._look(cell)
-            if fits and not self._possible <= fits:
-                self._possible &= fits
-                self._narrowing.append(cell.strip())
+    def add(self, row: int, cell: str) -> None:
+        """Take the cell of this row into account."""
+        fits = self._fits.get(cell)
+        if fits is None:
+            fits = self._look(cell)
+        if not fits:
+            if len(self._others) < 2 and cell.strip():
+                self._others.append(_shown(row, cell))
+        elif not self.possible <= fits:
+            self.possible &= fits
+            self._dates.append((_shown(row, cell), fits))
+        elif len(self._dates) < 2 and self.possible:
+            self._dates.append((_shown(row, cell), fits))
 
-    def decide(self) -> str:
-        """The only format left, or ISO if there were no dates.
+    def decide(self, field: str, certain: Set[str]) -> str:
+        """The only format left; of several, the one that is `certain` for another column.
 
-        Raises Refusal, with two example cells, if several formats are left or none is.
+        A column without dates has that one too, or ISO. Raises Refusal, with example cells, if no format is
+        left or it is not known which one counts.
         """
-        if len(self._possible) == 1:
-            return next(iter(self._possible))
-        if not self._narrowing:
+        shared = self.possible & certain
+        if len(self.possible) == 1 or len(shared) == 1:
+            return next(iter(shared or self.possible))
+        if not self._dates and not self._others:
             return ISO
-        if self._possible:
-            dates = sorted(cell.strip() for cell, fits in self._fits.items() if fits)
-            problem, examples = f"can be read as {' and as '.join(sorted(self._possible))}", dates[:2]
+        if not self._dates:
+            cells, problem = self._others, "cannot be read as dates"
+        elif self.possible:
+            cells = [cell for cell, _ in self._dates[:2]]
+            problem = f"can be read as {' and as '.join(sorted(self.possible))}"
         else:
-            problem, examples = "have no format in common", self._narrowing[-2:]
-        shown = " and ".join(f'"{example}"' for example in examples)
+            cells = [f"{cell} ({' or '.join(sorted(fits))})" for cell, fits in self._dates[-2:]]
+            problem = "have no format in common"
         raise Refusal(
-            "ambiguous-dates", f"The dates {problem}, for example {shown}; say which it is with date_format=."
+            "ambiguous-dates",
+            f"The dates of {field} {problem}, for example {' and '.join(cells)}; say with date_format= how "
+            f"they are written. The formats that were tried are {', '.join(FORMATS)}.",
         )
 
-    def _look(self, cell: str) -> frozenset[str]:
+    def _look(self, cell: str) -> Set[str]:
         if len(self._fits) >= MAX_MEMO_CELLS:
             self._fits.clear()
         text = cell.strip()
         fits = self._fits[cell] = frozenset(name for name in FORMATS if parse(text, name))
         return fits
+
+
+def decide(columns: Mapping[str, FormatEvidence]) -> dict[str, str]:
+    """The format of each of these columns, in which all of its dates can be read.
+
+    Where several formats fit a column, that of the other columns counts. Raises Refusal if a column is left
+    without a format, or with several.
+    """
+    certain = {
+        name for evidence in columns.values() if len(evidence.possible) == 1 for name in evidence.possible
+    }
+    return {field: evidence.decide(field, certain) for field, evidence in columns.items()}
+
+
+def _shown(row: int, cell: str) -> str:
+    return f'"{cell.strip()[:MAX_SHOWN_CHARS]}" in row {row}'

@@ -7,7 +7,7 @@ from uuid import UUID
 from bulkimport.csvfile import encoding
 from bulkimport.csvfile.chunks import CsvFile
 from bulkimport.csvfile.header import ADDED_COLUMNS
-from bulkimport.csvfile.records import Record, lenient_cells
+from bulkimport.csvfile.records import Record, fitted, lenient_cells, unparsed_cells
 from bulkimport.csvfile.writer import LineWriter
 from bulkimport.errors import Refusal
 
@@ -44,9 +44,10 @@ class JobColumn:
 
     def require_same(self, record: Record) -> None:
         """Raise Refusal if the row names another job than the first row does."""
-        if len(record.cells) != self._width or record.cells[self._place] == self._named:
+        cells = None if record.fault else fitted(record.cells, self._width)
+        if cells is None or cells[self._place] == self._named:
             return
-        named = record.cells[self._place].strip()
+        named = cells[self._place].strip()
         if named and named.lower() != self._named.lower():
             first = _shown(self._named) if self._named else "none"
             raise Refusal(
@@ -64,8 +65,10 @@ def job_column(csv_file: CsvFile) -> JobColumn | None:
         return None
     place, record = names.index(JOB), csv_file.first_record()
     cells = record.cells if record else []
+    if record and record.fault:
+        cells = unparsed_cells(record.cells[0], csv_file.delimiter)
     named = cells[place].strip() if place < len(cells) else ""
-    if len(cells) != len(names) and not _job_id(named):
+    if fitted(cells, len(names)) is None and not _job_id(named):
         named = ""  # the cells are not in their columns
     return JobColumn(place, len(names), named)
 
@@ -91,33 +94,56 @@ def first_failed_row(csv_file: CsvFile) -> FailedRow | None:
     return FailedRow([csv_file.header[place] for place in _original(csv_file.header)], int(row), errors)
 
 
+class FailedRows:
+    """The original columns, then `_row`, `_errors` and `_job`. `places` has those of the original ones."""
+
+    def __init__(self, header: Sequence[str], delimiter: str, *, job_id: UUID) -> None:
+        self.places = _original(header)
+        self.header = [*(header[place] for place in self.places), *ADDED_COLUMNS]
+        self._width = len(header)
+        self._delimiter = delimiter
+        self._job_id = str(job_id)
+
+    def cells(self, record: Record, messages: Sequence[str]) -> list[str]:
+        """A failed row with its original cells, its row number, its messages, and its job.
+
+        Missing cells are empty ones, and extra cells follow the last column.
+        """
+        cells = lenient_cells(record.cells[0], self._delimiter) if record.fault else record.cells
+        original, own, surplus = self.parts(cells, record, messages)
+        return [*original, *own, *surplus]
+
+    def parts(
+        self, cells: Sequence[str], record: Record, messages: Sequence[str]
+    ) -> tuple[list[str], tuple[str, str, str], list[str]]:
+        """Of these cells the original ones and the surplus, and between the two what is added."""
+        padded = [*cells, *[""] * (self._width - len(cells))]
+        original = [padded[place] for place in self.places]
+        own = (str(record.row), BETWEEN_ERRORS.join(messages), self._job_id)
+        return original, own, padded[self._width :]
+
+
 class FailedRowsWriter:
-    """Writes the original columns, then `_row`, `_errors` and `_job`, with the original delimiter."""
+    """Writes failed rows as CSV, with the original delimiter."""
 
     def __init__(
         self, header: Sequence[str], delimiter: str, *, job_id: UUID, formula_safe: bool = False
     ) -> None:
-        self._header = header
-        self._original = _original(header)
+        self._rows = FailedRows(header, delimiter, job_id=job_id)
         self._delimiter = delimiter
-        self._job_id = str(job_id)
         self._writer = LineWriter(delimiter, formula_safe=formula_safe)
 
     def header(self) -> bytes:
         """The first line."""
-        return self._writer.line([*(self._header[place] for place in self._original), *ADDED_COLUMNS])
+        return self._writer.line(self._rows.header)
 
     def row(self, record: Record, messages: Sequence[str]) -> bytes:
-        """A failed row with its original cells, its row number, its messages, and its job.
-
-        Missing cells are written as empty ones, and extra cells follow the last column.
-        """
-        width = len(self._header)
-        cells = lenient_cells(record.cells[0], self._delimiter) if record.fault else record.cells
-        padded = [*cells, *[""] * (width - len(cells))]
-        original = [padded[place] for place in self._original]
-        own = (str(record.row), BETWEEN_ERRORS.join(messages), self._job_id)
-        return self._writer.line([*original, *own, *padded[width:]])
+        """A failed row, as a line; the cells of a faulty record are as they were, fault included."""
+        if not record.fault:
+            return self._writer.line(self._rows.cells(record, messages))
+        cells = unparsed_cells(record.cells[0], self._delimiter)
+        original, own, surplus = self._rows.parts(cells, record, messages)
+        return self._writer.line(own, before=original, after=surplus)
 
 
 def _original(header: Sequence[str]) -> list[int]:

@@ -2,11 +2,12 @@
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bulkimport.csvfile import encoding
-from bulkimport.csvfile.records import Record, lenient_cells
+from bulkimport.csvfile.records import Record
 from bulkimport.errors import Refusal
 
 # The fields of an asset that have a column of their own, in the order of the template.
@@ -27,8 +28,17 @@ ADDED_COLUMNS = ("_row", "_errors", "_job")
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 MAX_COLUMNS = 500
 MAX_COLUMN_NAME_CHARS = 255
+# Names in other systems' files that mean a field as surely as its own; closed, since a wrong guess is stored.
+ALIASES = {
+    "asset_id": "identifier",
+    "asset_tag": "identifier",
+    "external_key": "identifier",
+    "asset_name": "name",
+    "active": "is_active",
+}
 NEAR_MISS = 0.75  # difflib's ratio: "discription" is near "description", "colour" is near no field
 SEPARATORS = re.compile(r"[\s_-]+")
+LINE_BREAK = re.compile("\r\n|\r|\n")
 
 # For each column of the file, in its order: a field, "metadata.KEY", or None if it is ignored.
 Columns = tuple[str | None, ...]
@@ -61,31 +71,35 @@ def require_readable(record: Record) -> list[str]:
                 f'"{encoding.printable(name[:50])}" is not in the encoding it was read in; '
                 "say which it is with charset=, for example windows-1252 or utf-16"
             )
-        if len(name) > MAX_COLUMN_NAME_CHARS:
-            raise _unreadable(f'"{name[:50]}…" has more than {MAX_COLUMN_NAME_CHARS} characters')
+        if len(name.strip()) > MAX_COLUMN_NAME_CHARS:
+            raise _unreadable(f'"{_shown(name)}…" has more than {MAX_COLUMN_NAME_CHARS} characters')
     return names
 
 
-def map_columns(header: Sequence[str], mapping: Mapping[str, str], required: Sequence[str]) -> Columns:
-    """The field of each column; spaces, underscores, hyphens and case in names do not matter.
+def map_columns(
+    header: Sequence[str],
+    mapping: Mapping[str, str],
+    required: Sequence[str],
+    *,
+    below: Iterable[tuple[int, Sequence[str]]] = (),
+) -> Columns:
+    """The field of each column; white space, underscores, hyphens and case in names do not matter.
 
-    `mapping` maps headers of the file to fields. Raises Refusal if a required column or one of
-    `mapping` is missing, a column occurs twice, or a field has two columns.
+    `mapping` maps headers of the file to fields. An alias counts unless `mapping` has another column for its
+    field. Raises Refusal if a required column or one of `mapping` is missing, or several columns stand for
+    one field; it names the first row of `below` (number and cells) that would be a header.
     """
-    keys = [_key(name) for name in header]
-    if duplicates := _duplicates([key for key in keys if key]):
-        raise Refusal("duplicate-columns", f"The header has {_listed(duplicates)} more than once.")
-    if unused := [name for name in mapping if _key(name) not in keys]:
-        raise Refusal(
-            "missing-columns", f"columns= maps {_listed(unused)}; the header has {_listed(header)}."
-        )
-    foreign = {_key(name): target for name, target in mapping.items()}
-    columns = tuple(foreign.get(_key(name)) or _own(name) for name in header)
-    if duplicates := _duplicates([target for target in columns if target]):
-        raise Refusal("duplicate-columns", f"More than one column is mapped to {_listed(duplicates)}.")
+    by_key = {_key(name): target for name, target in mapping.items()}
+    if unused := by_key.keys() - map(_key, header):
+        names = [name for name in mapping if _key(name) in unused]
+        detail = f"columns= maps {_listed(names)}; the header has {_listed(header)}."
+        raise Refusal("missing-columns", detail + _better(below, by_key, required))
+    columns = _columns(header, by_key)
+    _require_distinct(header, columns)
     missing = [field for field in required if field not in columns]
     if missing:
-        raise Refusal("missing-columns", _missing(missing, header, columns))
+        detail = _missing(missing, header, columns) + _better(below, by_key, required)
+        raise Refusal("missing-columns", detail)
     return columns
 
 
@@ -99,16 +113,15 @@ def ignored_columns(header: Sequence[str], columns: Columns) -> list[IgnoredColu
     ]
 
 
-def find_delimiter(line: str, mapping: Mapping[str, str]) -> str:
-    """The delimiter that divides the header's first line into the most known names.
+def find_delimiter(cells: Mapping[str, Sequence[str]], mapping: Mapping[str, str]) -> str:
+    """The delimiter that divides the header into the most known names; `cells` has those of each delimiter.
 
     Raises Refusal if several do. If no name is known it is the one that makes the most columns.
     """
-    foreign = {_key(name) for name in mapping}
-    cells = {delimiter: lenient_cells(line, delimiter) for delimiter in DELIMITERS.values()}
+    by_key = {_key(name) for name in mapping}
     known = {
         delimiter: sum(
-            _key(cell) in foreign or _own(cell) is not None or cell.strip() in ADDED_COLUMNS
+            _key(cell) in by_key or _own(cell) is not None or cell.strip() in ADDED_COLUMNS
             for cell in divided
         )
         for delimiter, divided in cells.items()
@@ -134,16 +147,38 @@ def _key(name: str) -> str:
 
 
 def _own(name: str) -> str | None:
+    """The field that a column stands for by its name alone."""
     key = _key(name)
     if key in FIELDS:
         return key
     if key.startswith(METADATA_PREFIX) and len(key) > len(METADATA_PREFIX):
-        return METADATA_PREFIX + name.strip()[len(METADATA_PREFIX) :].strip()
-    return None
+        return METADATA_PREFIX + _on_one_line(name.strip()[len(METADATA_PREFIX) :]).strip()
+    return ALIASES.get(key)
 
 
-def _duplicates(names: Sequence[str]) -> list[str]:
-    return sorted({name for name in names if names.count(name) > 1})
+def _columns(header: Sequence[str], by_key: Mapping[str, str]) -> Columns:
+    decided = set(by_key.values())
+    return tuple(
+        by_key.get(key) or (None if ALIASES.get(key) in decided else _own(name))
+        for key, name in zip(map(_key, header), header, strict=True)
+    )
+
+
+def _require_distinct(header: Sequence[str], columns: Columns) -> None:
+    """Raise Refusal if two of the columns that are imported have the same field or the same name."""
+    by_target: dict[str, list[str]] = defaultdict(list)
+    by_key: dict[str, list[str]] = defaultdict(list)
+    for name, target in zip(header, columns, strict=True):
+        if target:
+            by_target[target].append(name)
+            by_key[_key(name)].append(name)
+    for wanted, names in (*by_target.items(), *by_key.items()):
+        if len(names) > 1:
+            raise Refusal(
+                "duplicate-columns",
+                f'More than one column stands for "{wanted}": {_listed(names)}. Remove or rename all but '
+                "one, or map the others elsewhere with columns=.",
+            )
 
 
 def _unreadable(fault: str) -> Refusal:
@@ -154,8 +189,18 @@ def _missing(missing: Sequence[str], header: Sequence[str], columns: Columns) ->
     detail = f"The header lacks {_listed(missing)}; it has {_listed(header)}."
     for ignored in ignored_columns(header, columns):
         if ignored.did_you_mean in missing:
-            detail += f' Is "{ignored.column}" meant to be "{ignored.did_you_mean}"?'
-    return detail
+            detail += f' Is "{_shown(ignored.column)}" meant to be "{ignored.did_you_mean}"?'
+    return detail + " Map other columns with columns=, or set a value for every row with defaults=."
+
+
+def _better(
+    below: Iterable[tuple[int, Sequence[str]]], by_key: Mapping[str, str], required: Sequence[str]
+) -> str:
+    """A sentence that names the first row with every column that the header needs; "" if there is none."""
+    for row, cells in below:
+        if by_key.keys() <= set(map(_key, cells)) and {*required} <= set(_columns(cells, by_key)):
+            return f" But row {row} looks like the header: header_row={row}."
+    return ""
 
 
 def _near_miss(name: str, fields: Sequence[str]) -> str | None:
@@ -163,5 +208,14 @@ def _near_miss(name: str, fields: Sequence[str]) -> str | None:
 
 
 def _listed(names: Sequence[str], limit: int = 20) -> str:
-    shown = ", ".join(f'"{name[:50]}"' for name in names[:limit])
+    shown = ", ".join(f'"{_shown(name)}"' for name in names[:limit])
     return shown + (f" and {len(names) - limit} more" if len(names) > limit else "")
+
+
+def _shown(name: str) -> str:
+    """A header as messages show it: as written, on one line and cut."""
+    return _on_one_line(name.strip())[:50]
+
+
+def _on_one_line(name: str) -> str:
+    return LINE_BREAK.sub(" ", name)

@@ -17,8 +17,9 @@ and once more as part of a record that would end in time. Where `read` lets csv 
 
 import csv
 import io
+import re
 from collections import deque
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -82,11 +83,18 @@ class RecordReader:
     """Reads records from lines. `taken_chars` is the length of the text that take() would return."""
 
     def __init__(
-        self, readline: Callable[[int], str], delimiter: str, *, row: int = 1, line: int = 1
+        self,
+        readline: Callable[[int], str],
+        delimiter: str,
+        *,
+        row: int = 1,
+        line: int = 1,
+        ahead: Iterable[str] = (),
     ) -> None:
+        """`ahead`: lines that were read already, as read_line returns them."""
         self._readline = readline
         self._delimiter = delimiter
-        self._ahead: deque[str] = deque()
+        self._ahead = deque(ahead)
         self._taken: list[str] = []
         self._begin = self._begin_chars = 0
         self.taken_chars = 0
@@ -130,7 +138,7 @@ class RecordReader:
         Needs everything to be taken. Without csv, which makes a list of each: several times as fast.
         """
         count = chars = 0
-        while line := self._ahead.popleft() if self._ahead else self._read_line():
+        while line := self._ahead.popleft() if self._ahead else read_line(self._readline):
             if line.strip("\r\n"):
                 self._ahead.appendleft(line)
                 break
@@ -156,7 +164,7 @@ class RecordReader:
     def _lines(self) -> Iterator[str]:
         """Lines for csv, as far as one record may go."""
         taken, ahead = self._taken, self._ahead
-        while line := ahead.popleft() if ahead else self._read_line():
+        while line := ahead.popleft() if ahead else read_line(self._readline):
             taken.append(line)
             self.taken_chars += len(line)
             if self.taken_chars - self._begin_chars > MAX_RECORD_CHARS:
@@ -164,15 +172,6 @@ class RecordReader:
             yield line
             if len(taken) - self._begin == 1 and not self._may_close():
                 return
-
-    def _read_line(self) -> str:
-        """The next line of the text. Of one that is too long the start; the rest is passed over."""
-        line = self._readline(MAX_RECORD_CHARS + 1)
-        if len(line) <= MAX_RECORD_CHARS or line.endswith(("\n", "\r")):
-            return line
-        while (rest := self._readline(MAX_RECORD_CHARS)) and not rest.endswith(("\n", "\r")):
-            pass
-        return line + "\n"
 
     def _may_close(self) -> bool:
         """Whether the quote that the record's first line leaves open may close in time."""
@@ -191,7 +190,7 @@ class RecordReader:
         except csv.Error as error:
             if not _is_open(error):
                 self._hopeless_until = self._open_until
-            elif line := self._read_line():
+            elif line := read_line(self._readline):
                 self._ahead.append(line)
                 self._open_until = end
             else:
@@ -231,6 +230,16 @@ class _RecordTooLongError(csv.Error):
     pass
 
 
+def read_line(readline: Callable[[int], str]) -> str:
+    """The next line of a text, "" at the end. Of one that is too long the start; the rest is passed over."""
+    line = readline(MAX_RECORD_CHARS + 1)
+    if len(line) <= MAX_RECORD_CHARS or line.endswith(("\n", "\r")):
+        return line
+    while (rest := readline(MAX_RECORD_CHARS)) and not rest.endswith(("\n", "\r")):
+        pass
+    return line + "\n"
+
+
 def _is_open(error: csv.Error) -> bool:
     """Whether the lines ended inside quotes."""
     return "unexpected end" in str(error)
@@ -263,12 +272,37 @@ def read(body: bytes, *, delimiter: str, first_row: int, first_line: int) -> Rec
     return records
 
 
+def fitted(cells: list[str], width: int) -> list[str] | None:
+    """The cells of a record without surplus blank ones at its end, or with those that it lacks there.
+
+    None if it has more cells than `width`, or if it lacks some and has a cell of several lines: a quote that
+    was never closed may have swallowed them.
+    """
+    missing = width - len(cells)
+    if missing > 0:
+        return None if any("\n" in cell or "\r" in cell for cell in cells) else [*cells, *[""] * missing]
+    return cells[:width] if is_blank(cells[width:]) else None
+
+
 def lenient_cells(line: str, delimiter: str) -> list[str]:
     """The cells of a faulty record's line, as far as they can be told apart."""
     try:
         return next(csv.reader([line], delimiter=delimiter), [])
     except csv.Error:
         return [line]
+
+
+def unparsed_cells(line: str, delimiter: str) -> list[str]:
+    """The cells of a faulty record's line as they are written, quotes included; an open one is closed."""
+    separator = re.escape(delimiter)
+    plain = f"[^{separator}]*+"
+    pattern = rf'(?P<cell>"[^"]*+(?:""[^"]*+)*+(?:"{plain}|(?P<open>\Z))|{plain})(?P<more>{separator}?)'
+    cells = []
+    for match in re.finditer(pattern, line):
+        cells.append(match["cell"] + '"' * (match["open"] is not None))
+        if not match["more"]:
+            break
+    return cells
 
 
 def is_blank(cells: Sequence[str]) -> bool:

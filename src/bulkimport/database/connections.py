@@ -273,14 +273,6 @@ def connect(url: str, application_name: str) -> "_Session":
     return connection
 
 
-def refuse_privileged(url: str, application_name: str) -> None:
-    """Raise PrivilegedRoleError if the login is privileged; only log it if the database cannot be reached."""
-    try:
-        connect(url, application_name).close()
-    except DatabaseUnavailableError as error:
-        log.warning("the database cannot be reached", extra={"reason": str(error)})
-
-
 def set_tenant(cursor: Cursor, account_id: int) -> None:
     """Restrict the rest of the transaction to the rows of one account."""
     cursor.execute(SET_TENANT, {"tenant_account_id": str(account_id)})

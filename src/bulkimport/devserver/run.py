@@ -1,6 +1,7 @@
 """make run, make demo and make psql: the whole service on one machine, with nothing to set up."""
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.resources import files
 from pathlib import Path
 from typing import IO
 
@@ -26,7 +28,8 @@ from bulkimport.settings import Settings
 from bulkimport.worker.processes import Command, keep_running
 
 CLUSTER = "postgres"  # below DATA_DIR
-EXAMPLES = (Path("examples/assets.csv"), Path("examples/assets-with-errors.csv"))
+EXAMPLES = Path(str(files("bulkimport"))) / "examples"
+DEMO_FILES = tuple(EXAMPLES / name for name in ("assets.csv", "assets.xlsx", "assets-with-errors.csv"))
 READY_TIMEOUT_S = 30
 PORT_TIMEOUT_S = 10
 LOOK_INTERVAL_S = 0.1
@@ -71,7 +74,7 @@ def run(settings: Settings, environ: Mapping[str, str]) -> None:
             f"\nbulkimport serves at {running.url} until Ctrl-C.\n\n"
             f"A token for account 1, valid for a day:\n\n  {token}\n\n"
             f"Upload a file:\n\n"
-            f'  curl -H "Authorization: Bearer {token}" -F file=@{EXAMPLES[0]}'
+            f'  curl -H "Authorization: Bearer {token}" -F file=@{_from_here(DEMO_FILES[0])}'
             f" {running.url}/api/v1/assets/bulk\n"
         )
         stopping.wait()
@@ -89,7 +92,7 @@ def demo(settings: Settings, environ: Mapping[str, str]) -> int:
         (settings.data_dir / "service.log").open("wb") as log,
         service(settings, environ, _stopping(), output=log, fresh=True) as running,
     ):
-        return max(_import_example(running, environ, example) for example in EXAMPLES)
+        return max(_import_example(running, environ, example) for example in DEMO_FILES)
 
 
 @contextmanager
@@ -157,11 +160,16 @@ def _development_url(
 
 
 def _import_example(running: Service, environ: Mapping[str, str], example: Path) -> int:
-    click.echo(f"\n$ bulkimport import {example}")
+    click.echo(f"\n$ bulkimport import {_from_here(example)}")
     client = {**environ, "BULKIMPORT_URL": running.url, "BULKIMPORT_TOKEN": running.token(1)}
     command = [sys.executable, "-m", "bulkimport", "import", str(example)]
     code = subprocess.run(command, env=client, check=False).returncode
     return 0 if code == EXIT_ROWS_FAILED else code
+
+
+def _from_here(example: Path) -> str:
+    """The path of an example from the current folder, to be shown and copied."""
+    return shlex.quote(os.path.relpath(example.resolve()))
 
 
 @contextmanager
@@ -171,7 +179,6 @@ def _prepared(settings: Settings, environ: Mapping[str, str], *, fresh: bool = F
     common = {
         "LOG_FORMAT": "text",  # unless the environment says otherwise
         **environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', os.defpath)}",
         "JWT_SECRET": settings.require_jwt_secret(),
         "PORT": str(settings.port),
     }
@@ -190,11 +197,9 @@ def _prepared(settings: Settings, environ: Mapping[str, str], *, fresh: bool = F
 
 @contextmanager
 def _serving(service: Service, stopping: threading.Event, *, output: IO[bytes] | None) -> Iterator[None]:
-    """Keep the Procfile's web and worker running; the context is entered once the service answers."""
+    """Keep web and worker running; the context is entered once the service answers."""
     commands = [
-        Command(name, _guarded(line), service.environments[name], output)
-        for name, line in _procfile().items()
-        if name in service.environments
+        Command(name, _guarded(name), variables, output) for name, variables in service.environments.items()
     ]
     keeper = threading.Thread(target=keep_running, args=(commands,), kwargs={"stopping": stopping})
     keeper.start()
@@ -206,15 +211,9 @@ def _serving(service: Service, stopping: threading.Event, *, output: IO[bytes] |
         keeper.join()
 
 
-def _guarded(line: str) -> list[str]:
-    """The command of a line of the Procfile, wrapped so that it ends with this process even by SIGKILL."""
-    return [sys.executable, "-I", guard.__file__, "SIGTERM", "/bin/sh", "-c", f"exec {line}"]
-
-
-def _procfile() -> dict[str, str]:
-    lines = Path("Procfile").read_text("utf-8").splitlines()
-    pairs = (line.partition(":") for line in lines if line.strip())
-    return {name.strip(): command.strip() for name, _, command in pairs}
+def _guarded(name: str) -> list[str]:
+    """The command of web or worker, wrapped so that it ends with this process even by SIGKILL."""
+    return [sys.executable, "-I", guard.__file__, "SIGTERM", sys.executable, "-m", "bulkimport", name]
 
 
 def _wait_until_live(url: str, stopping: threading.Event) -> None:

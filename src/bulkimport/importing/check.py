@@ -7,44 +7,100 @@ transaction, and is dropped if another job's chunk comes first.
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Self
 from uuid import UUID
 
-from bulkimport.assets.rows import CheckedRows, Occurrences, RowError, RowRules
+from bulkimport.assets.blank_cells import BlankCells, default_value
+from bulkimport.assets.row_errors import Occurrences, RowError, first_of_each_row, occurrences
+from bulkimport.assets.rows import NO_ROWS, CheckedRows, Identified, RowRules
 from bulkimport.csvfile import records
 from bulkimport.csvfile.header import Columns
-from bulkimport.jobs.options import UPDATE, Options
+from bulkimport.jobs.options import CLEAR, GENERATE, UPDATE, Options
 from bulkimport.store import row_errors, staging
 from bulkimport.store.chunks import StoredChunk
 from bulkimport.telemetry import metrics
+from bulkimport.workbook import marks
 
 
 @dataclass(frozen=True)
 class CheckedChunk:
     """The good rows and the kept errors of the others, each also in the form that the statements take.
 
-    `occurrences` has all errors.
+    `unnumbered` has the good rows whose identifiers are to be generated; they are not in `good`.
+    `occurrences` has all errors; `identified` are the others whose identifier is valid.
     """
 
     good: CheckedRows
     staged: staging.Staging
+    unnumbered: staging.Staging
+    unnumbered_rows: Sequence[int]
     errors: Sequence[RowError]
     stored_errors: row_errors.NewErrors
     occurrences: Occurrences
+    identified: Identified
+
+    def with_errors(self, errors: Sequence[RowError]) -> Self:
+        """This with further errors of rows that have some already, which come first in their rows."""
+        merged = first_of_each_row([*errors, *self.errors])
+        return replace(
+            self,
+            errors=merged,
+            stored_errors=row_errors.arrays(merged),
+            occurrences=occurrences(errors, self.occurrences),
+        )
+
+    def __len__(self) -> int:
+        """How many good rows there are, with an identifier or without."""
+        return len(self.good) + len(self.unnumbered_rows)
 
 
 @metrics.stage("check")
 def check(chunk: StoredChunk, columns: Columns, options: Options) -> CheckedChunk:
     """Check every row of a chunk of a file with these columns."""
-    rules = RowRules(columns, date_format=options.date_format, partial=options.on_conflict == UPDATE)
+    rules = RowRules(
+        columns,
+        date_formats=options.date_formats,
+        partial=options.on_conflict == UPDATE,
+        accept_numbers=options.accept_numbers,
+        blank_cells=_blank_cells(options),
+    )
     read = records.read(
         chunk.body, delimiter=options.delimiter, first_row=chunk.first_row, first_line=chunk.first_line
     )
+    if options.sheet is not None:
+        read = replace(read, lines=read.rows)  # the lines of the text that a workbook became mean nothing
     if chunk.only_rows is not None:
         read = read.only(set(chunk.only_rows))
-    good, errors, occurrences = rules.check(read)
-    staged = staging.arrays(good.rows, good.columns)
-    return CheckedChunk(good, staged, errors, row_errors.arrays(errors), occurrences)
+    good, errors, occurred, identified = rules.check(read, has_marks=marks.occur_in(chunk.body))
+    unnumbered = NO_ROWS
+    if options.identifiers == GENERATE:
+        good, unnumbered = good.divided()
+    return CheckedChunk(
+        good,
+        staging.arrays(good.rows, good.columns),
+        staging.arrays(unnumbered.rows, unnumbered.columns),
+        unnumbered.rows,
+        errors,
+        row_errors.arrays(errors),
+        occurred,
+        identified,
+    )
+
+
+def default_values(options: Options) -> dict[str, Any]:
+    """The values of the options' defaults."""
+    return {name: default_value(name, text) for name, text in options.defaults.items()}
+
+
+def _blank_cells(options: Options) -> BlankCells:
+    """What blank cells mean; which rows create assets and so have defaults may not be known yet."""
+    return BlankCells(
+        {} if options.on_conflict == UPDATE else default_values(options),
+        generate_identifiers=options.identifiers == GENERATE,
+        clear_empty=options.empty == CLEAR,
+        clear_value=options.clear_value,
+    )
 
 
 class Lookahead:

@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.assets.rows import RowError, row_error
-from bulkimport.importing.check import CheckedChunk
-from bulkimport.jobs.options import ERROR, SKIP, UPDATE
-from bulkimport.store import reverting, staged_assets, staging
+from bulkimport.assets.blank_cells import in_columns
+from bulkimport.assets.row_errors import RowError, row_error
+from bulkimport.importing.check import CheckedChunk, default_values
+from bulkimport.jobs.options import ERROR, UPDATE, Options
+from bulkimport.store import accounts, reverting, staged_assets, staging
 from bulkimport.store.queue import Claim
 
 DUPLICATE_IN_FILE, ALREADY_EXISTS = CODES = ("duplicate_in_file", "already_exists")
+ALREADY_TAKEN = (ALREADY_EXISTS, "must be unique; an asset already has it")
 
 
 class InterferenceError(Exception):
@@ -20,10 +22,11 @@ class InterferenceError(Exception):
 
 @dataclass(frozen=True)
 class Resolution:
-    """How many rows created an asset, changed one, or were skipped; each of the others has an error."""
+    """How many rows created an asset, changed one, changed nothing or were skipped; others have errors."""
 
     created: int = 0
     updated: int = 0
+    unchanged: int = 0
     skipped: int = 0
     errors: list[RowError] = field(default_factory=list)
 
@@ -43,7 +46,7 @@ def insert(cursor: Cursor, claim: Claim, checked: CheckedChunk, *, hopeful: bool
     if created == len(checked.good):
         return Resolution(created)
     refused = staged_assets.refused(cursor, account_id=account_id, job_id=job_id)
-    return Resolution(created, errors=[_refusal(row, claim, checked) for row in refused])
+    return Resolution(created, errors=[_refusal(row.row, checked, _reason(row, claim)) for row in refused])
 
 
 def insert_or_skip(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resolution:
@@ -54,48 +57,103 @@ def insert_or_skip(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resol
     return Resolution(created, skipped=len(checked.good) - len(errors) - created, errors=errors)
 
 
-def insert_or_update(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resolution:
-    """Create assets, and change the existing ones as their rows say."""
+def insert_or_update(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Options) -> Resolution:
+    """Create assets, and change the existing ones as their rows say; unless that changes nothing."""
     staging.stage(cursor, checked.staged)
     errors = _drop_repeated(cursor, claim, checked)
-    staged_assets.lock_held(cursor, account_id=claim.account_id)
-    errors += _drop_unfit(cursor, claim, checked)
+    unchanged = staged_assets.lock_held(cursor, account_id=claim.account_id, clears=options.clears)
+    staging.discard(cursor, unchanged)
+    errors += _drop_unfit(cursor, claim, checked, options)
     reverting.note(cursor, account_id=claim.account_id, job_id=claim.job_id)
-    updated = staged_assets.update_staged(cursor, account_id=claim.account_id)
+    updated = staged_assets.update_staged(cursor, account_id=claim.account_id, clears=options.clears)
     staging.discard(cursor, updated)
     created = staged_assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id)
-    if created + len(updated) + len({error.row for error in errors}) != len(checked.good):
+    failed = len({error.row for error in errors})
+    if created + len(updated) + len(unchanged) + failed != len(checked.good):
         raise InterferenceError("an asset was created or deleted between two statements")
-    return Resolution(created, len(updated), errors=errors)
+    return Resolution(created, len(updated), len(unchanged), errors=errors)
 
 
-def rehearse(cursor: Cursor, claim: Claim, checked: CheckedChunk, on_conflict: str) -> Resolution:
-    """What would become of the rows, without writing to the assets."""
+def number(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Options) -> int:
+    """Create assets with generated identifiers; return how many.
+
+    The counter is the last thing that a chunk locks, so that other imports of the account wait for no more
+    than this.
+    """
+    count = len(checked.unnumbered_rows)
+    if not count:
+        return 0
+    identifiers = accounts.take_numbers(
+        cursor, account_id=claim.account_id, count=count, above=options.numbers_above
+    )
+    rows = {**checked.unnumbered, "identifier": staging.array_of_texts(identifiers)}
+    if not staged_assets.insert_all(cursor, account_id=claim.account_id, job_id=claim.job_id, rows=rows):
+        raise InterferenceError("an asset was created with an identifier that was being generated")
+    return count
+
+
+def rehearse(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Options) -> Resolution:
+    """Find the rows that an import would refuse, without writing to the assets.
+
+    The other rows count as skipped; those that have an identifier are left in the staging table.
+    """
+    on_conflict = options.on_conflict
     staging.stage(cursor, checked.staged)
     errors: list[RowError] = []
     if on_conflict == ERROR:
         held = staged_assets.held(cursor, account_id=claim.account_id)
-        errors += _drop(cursor, [_already_exists(row, checked) for row in held])
+        errors += _drop(cursor, [_refusal(row, checked, ALREADY_TAKEN) for row in held])
     errors += _drop_repeated(cursor, claim, checked)
     if on_conflict == UPDATE:
-        errors += _drop_unfit(cursor, claim, checked)
-    held_rows = len(staged_assets.held(cursor, account_id=claim.account_id))
-    return Resolution(
-        created=len(checked.good) - len({error.row for error in errors}) - held_rows,
-        updated=held_rows if on_conflict == UPDATE else 0,
-        skipped=held_rows if on_conflict == SKIP else 0,
-        errors=errors,
-    )
+        errors += _drop_unfit(cursor, claim, checked, options)
+    return Resolution(skipped=len(checked) - len({error.row for error in errors}), errors=errors)
+
+
+def complete(cursor: Cursor, claim: Claim, options: Options) -> None:
+    """Give staged rows that match no asset their defaults, and nothing where their cells clear."""
+    if options.on_conflict == UPDATE and (options.defaults or options.clears):
+        defaults = in_columns(default_values(options))
+        staged_assets.complete(cursor, account_id=claim.account_id, defaults=defaults)
+
+
+def of_failed(cursor: Cursor, claim: Claim, checked: CheckedChunk, on_conflict: str) -> list[RowError]:
+    """The conflicts of rows that have failed already, so that all that is wrong with them is known at once.
+
+    Called after the good rows are resolved, since only these hold their identifiers.
+    """
+    rows, lines, identifiers = checked.identified
+    if not rows:
+        return []
+    cells = dict(zip(rows, zip(lines, identifiers, strict=True), strict=True))
+    errors = []
+    for taken in staging.taken(
+        cursor, account_id=claim.account_id, job_id=claim.job_id, rows=rows, identifiers=identifiers
+    ):
+        if reason := _conflict(taken, claim, on_conflict):
+            line, identifier = cells[taken.row]
+            errors.append(row_error(taken.row, line, "identifier", *reason, identifier))
+    return errors
+
+
+def _conflict(taken: staging.Taken, claim: Claim, on_conflict: str) -> tuple[str, str] | None:
+    """The code and the reason of a failed row's conflict, if it is one."""
+    first_row = taken.noted_row
+    if first_row is None and taken.holder_job_id == claim.job_id:
+        first_row = taken.holder_row
+    if first_row is not None:
+        return _duplicate(first_row) if first_row < taken.row else None
+    return ALREADY_TAKEN if on_conflict == ERROR else None
 
 
 def _drop_repeated(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> list[RowError]:
     """Drop rows whose identifier an earlier row of the file has, whatever became of that row."""
     repeated = staging.note_identifiers(cursor, account_id=claim.account_id, job_id=claim.job_id)
-    return _drop(cursor, [_duplicate(row.row, row.first_row, checked) for row in repeated])
+    return _drop(cursor, [_refusal(row.row, checked, _duplicate(row.first_row)) for row in repeated])
 
 
-def _drop_unfit(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> list[RowError]:
-    """Drop rows that lack what a new asset needs, or would make an asset end before it begins."""
+def _drop_unfit(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Options) -> list[RowError]:
+    """Complete rows for new assets; drop those that still lack something, or end before they begin."""
+    complete(cursor, claim, options)
     incomplete = staged_assets.incomplete(cursor, account_id=claim.account_id)
     misordered = staged_assets.misordered(cursor, account_id=claim.account_id)
     errors = [
@@ -114,20 +172,19 @@ def _drop(cursor: Cursor, errors: Iterable[RowError]) -> list[RowError]:
     return dropped
 
 
-def _refusal(refused: staged_assets.Refused, claim: Claim, checked: CheckedChunk) -> RowError:
+def _reason(refused: staged_assets.Refused, claim: Claim) -> tuple[str, str]:
     if refused.holder_job_id == claim.job_id and refused.holder_row is not None:
-        return _duplicate(refused.row, refused.holder_row, checked)
-    return _already_exists(refused.row, checked)
+        return _duplicate(refused.holder_row)
+    return ALREADY_TAKEN
 
 
-def _duplicate(row: int, first_row: int, checked: CheckedChunk) -> RowError:
-    reason = f"must be unique; it is already in row {first_row}"
-    return _error(row, checked, "identifier", DUPLICATE_IN_FILE, reason, checked.good.identifier(row))
+def _duplicate(first_row: int) -> tuple[str, str]:
+    return DUPLICATE_IN_FILE, f"must be unique; it is already in row {first_row}"
 
 
-def _already_exists(row: int, checked: CheckedChunk) -> RowError:
-    reason = "must be unique; an asset already has it"
-    return _error(row, checked, "identifier", ALREADY_EXISTS, reason, checked.good.identifier(row))
+def _refusal(row: int, checked: CheckedChunk, reason: tuple[str, str]) -> RowError:
+    """The error of a row whose identifier is taken; `reason` is the code and what the message says."""
+    return _error(row, checked, "identifier", *reason, checked.good.identifier(row))
 
 
 def _misorder(row: staged_assets.Misordered, checked: CheckedChunk) -> RowError:

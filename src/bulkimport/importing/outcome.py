@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bulkimport.assets.rows import Occurrences, RowError
+from bulkimport.assets.row_errors import Occurrences, RowError
 
 FIRST_ROWS = 5  # that the summary names of each code and field
 
@@ -14,7 +14,7 @@ Summary = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of some rows: how many were created, updated, skipped, failed or removed.
+    """What became of some rows: how many were created, updated, unchanged, skipped, failed or removed.
 
     `errors` are the kept errors of the failed rows, in file order; `occurrences` has all errors. `job_status`
     is the job's final status if it ended with these rows.
@@ -27,6 +27,7 @@ class Outcome:
     errors: Sequence[RowError] = ()
     occurrences: Occurrences = field(default_factory=dict)
     removed: int = 0
+    unchanged: int = 0
     job_status: str | None = None
 
 

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.assets.rows import RowError, occurrences, quoted
+from bulkimport.assets.row_errors import RowError, occurrences, quoted
 from bulkimport.importing.outcome import Outcome
 from bulkimport.store import chunks, reverting, row_errors
 from bulkimport.store.jobs import Job

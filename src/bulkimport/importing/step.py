@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.assets.rows import RowError
+from bulkimport.assets.row_errors import RowError
 from bulkimport.importing.check import Lookahead
 from bulkimport.importing.chunk import import_chunk
 from bulkimport.importing.outcome import Outcome, add_to_summary
@@ -53,14 +53,7 @@ def import_next(cursor: Cursor, claim: Claim, lookahead: Lookahead, stopping: Ca
         claim = replace(claim, next_chunk=claim.chunks - 1)
     else:
         outcome = import_chunk(cursor, job, claim, options, lookahead)
-        if claim.only_check:
-            outcome = replace(outcome, created=0, updated=0, skipped=_good(outcome))
-        elif outcome.failed:
-            chunks.set_handled(
-                cursor, account_id=claim.account_id, job_id=claim.job_id, number=claim.next_chunk
-            )
-        else:
-            _delete_chunk(cursor, claim)
+        _keep_or_delete_chunk(cursor, job, claim, options, outcome)
     return replace(outcome, job_status=_record(cursor, job, claim, options, outcome))
 
 
@@ -109,13 +102,31 @@ def _import_all(
             raise CancelledError
         staging.clear(cursor)
         total = Outcome(
-            total.created + outcome.created, total.updated + outcome.updated, total.skipped + outcome.skipped
+            created=total.created + outcome.created,
+            updated=total.updated + outcome.updated,
+            unchanged=total.unchanged + outcome.unchanged,
+            skipped=total.skipped + outcome.skipped,
         )
     return total
 
 
+def _keep_or_delete_chunk(cursor: Cursor, job: Job, claim: Claim, options: Options, outcome: Outcome) -> None:
+    """Keep a chunk that will be needed: for the download of failed rows, a retry, or to apply its plan."""
+    account_id, job_id, number = claim.account_id, claim.job_id, claim.next_chunk
+    if job.plan_id and outcome.failed:
+        chunks.copy_handled(
+            cursor, account_id=account_id, job_id=job_id, number=number, parent_id=job.plan_id
+        )
+    elif job.plan_id or claim.only_check:
+        return
+    elif outcome.failed or options.dry_run:
+        chunks.set_handled(cursor, account_id=account_id, job_id=job_id, number=number)
+    else:
+        _delete_chunk(cursor, claim)
+
+
 def _delete_chunk(cursor: Cursor, claim: Claim) -> None:
-    """Delete a chunk of which every row was imported; others are kept, for the download of failed rows."""
+    """Delete a chunk of which every row was imported."""
     chunks.delete(cursor, account_id=claim.account_id, job_id=claim.job_id, number=claim.next_chunk)
 
 
@@ -129,6 +140,7 @@ def _record(cursor: Cursor, job: Job, claim: Claim, options: Options, outcome: O
         job_id=job_id,
         created=outcome.created,
         updated=outcome.updated,
+        unchanged=outcome.unchanged,
         skipped=outcome.skipped,
         failed=outcome.failed,
         removed=outcome.removed,
@@ -161,10 +173,6 @@ def _nothing_imported(failed: int, total: int) -> str:
         "rows conflicted with assets that others changed meanwhile, and with on_error=abort nothing was "
         "imported; upload the file again"
     )
-
-
-def _good(outcome: Outcome) -> int:
-    return outcome.created + outcome.updated + outcome.skipped
 
 
 def _in_job(error: RowError) -> dict[str, object]:

@@ -130,11 +130,13 @@ def _require_undone(cursor: Cursor, account_id: int, job: Job) -> Undone:
     """How much a retry of a finished job would import; Refusal if that is nothing."""
     if job.kind == jobs.REVERT:
         raise Refusal("nothing-to-retry", "The job reverts another one; revert that one again.")
+    if job.applies_plan:
+        raise Refusal("nothing-to-retry", "The job applies a plan; make another dry run.")
     undone = chunks.undone(cursor, account_id=account_id, job_id=job.id, failed_rows=job.failed_rows)
     if job.processed_rows == 0 and undone.rows < job.total_rows:
         instead = f"retry job {job.parent_job_id} again" if job.parent_job_id else "upload the file again"
         raise Refusal("nothing-to-retry", f"The job ended before its rows were copied; {instead}.")
-    if not undone.chunks:
+    if not undone.rows:
         raise Refusal("nothing-to-retry", "No row failed, and every row was reached.")
     return undone
 

@@ -1,26 +1,33 @@
 """An upload becomes a job: first it is read and cut, then it is stored, in one transaction."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import BinaryIO
 from uuid import UUID
 
 from psycopg2.errors import ForeignKeyViolation
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.csvfile import dates, failed_rows, header
+from bulkimport.csvfile import dates, failed_rows, header, signatures
 from bulkimport.csvfile.chunks import CsvFile, OnRow
 from bulkimport.csvfile.dates import FormatEvidence
 from bulkimport.csvfile.failed_rows import JobColumn
 from bulkimport.csvfile.header import Columns
-from bulkimport.csvfile.records import Record
+from bulkimport.csvfile.records import Record, fitted
 from bulkimport.csvfile.spooled_chunks import SpooledChunks, spooled
 from bulkimport.database.connections import Database
 from bulkimport.errors import Refusal
-from bulkimport.jobs.options import Options, RequestedOptions
-from bulkimport.store import accounts, chunks, jobs, queue
+from bulkimport.jobs.options import GENERATE, DateFormat, Options, RequestedOptions, date_format
+from bulkimport.store import accounts, chunks, jobs, queue, server
+from bulkimport.store.accounts import HighestNumber
 from bulkimport.store.jobs import Receipt
+from bulkimport.workbook.as_csv import DELIMITER, csv_text
+from bulkimport.workbook.limits import Limits as WorkbookLimits
+from bulkimport.workbook.workbook import Workbook
+
+MAX_ROWS_ABOVE = 20  # titles and the header, which are not rows of assets
 
 
 @dataclass(frozen=True)
@@ -54,21 +61,62 @@ def cut(
     with database.tenant_read(account_id) as cursor:
         accounts.require_active(cursor, account_id=account_id)
         require_room(cursor, limits, account_id=account_id)
-    csv_file = CsvFile(
-        file, charset=requested.charset, delimiter=requested.delimiter, mapping=requested.columns or {}
-    )
+    with (
+        _csv_file(limits, requested, file) as (csv_file, sheet),
+        _cut(database, limits, requested, csv_file, sheet, account_id=account_id) as cut_file,
+    ):
+        yield cut_file
+
+
+@contextmanager
+def _csv_file(
+    limits: Limits, requested: RequestedOptions, file: BinaryIO
+) -> Iterator[tuple[CsvFile, str | None]]:
+    """The file as CSV; for a workbook also the name of the sheet that is read.
+
+    A workbook says itself how it is to be read, so the options `charset` and `delimiter` do not count.
+    """
+    open_file = partial(CsvFile, mapping=requested.columns or {}, header_row=requested.header_row)
+    if not signatures.is_zip(file):
+        yield open_file(file, charset=requested.charset, delimiter=requested.delimiter), None
+        return
+    workbook = Workbook(file, WorkbookLimits(rows=limits.max_rows + MAX_ROWS_ABOVE))
+    sheet = workbook.require_sheet(requested.sheet)
+    with csv_text(workbook, sheet, header_row=requested.header_row) as text:
+        yield open_file(text, charset=None, delimiter=DELIMITER, is_encoded_as_chunks=True), sheet
+
+
+@contextmanager
+def _cut(
+    database: Database,
+    limits: Limits,
+    requested: RequestedOptions,
+    csv_file: CsvFile,
+    sheet: str | None,
+    *,
+    account_id: int,
+) -> Iterator[CutFile]:
     job_column = None if requested.parent_job_id else failed_rows.job_column(csv_file)
     parent_id = requested.parent_job_id or _parent_id(database, account_id, csv_file, job_column)
     inherited = _options_of(database, account_id, parent_id) if parent_id else Options()
-    options = requested.in_force(inherited, charset=csv_file.charset, delimiter=csv_file.delimiter)
-    columns = header.map_columns(csv_file.header, options.columns, options.required_fields)
+    options = requested.in_force(
+        inherited,
+        charset=csv_file.charset,
+        delimiter=csv_file.delimiter,
+        sheet=sheet,
+        header_row=csv_file.header_row,
+    )
+    columns = csv_file.map_columns(options.columns, options.required_fields)
     on_row, decide_date_format = _date_format(options, columns)
+    highest = HighestNumber()
+    if options.identifiers == GENERATE and "identifier" in columns:
+        on_row.append(_adding_identifier(highest, columns))
     if job_column:
         on_row.append(job_column.require_same)
     with spooled(
         csv_file, chunk_rows=limits.chunk_rows, max_rows=limits.max_rows, on_row=on_row
     ) as spooled_chunks:
-        options = replace(options, date_format=decide_date_format())
+        options = replace(options, date_format=decide_date_format(), numbers_above=highest.number)
         yield CutFile(options, csv_file.header, columns, parent_id, spooled_chunks)
 
 
@@ -94,7 +142,7 @@ def store(
             job_id=job_id,
             total_rows=file.chunks.rows,
             blank_rows=file.chunks.blank_rows,
-            options=file.options.stored(),
+            options=file.options.dated(server.today(cursor)).stored(),
             header=file.header,
             columns=file.columns,
             ignored_columns=[asdict(column) for column in header.ignored_columns(file.header, file.columns)],
@@ -107,15 +155,32 @@ def store(
 
 
 def enqueue(
-    cursor: Cursor, limits: Limits, *, account_id: int, job_id: UUID, chunks: int, copies: int = 0
+    cursor: Cursor,
+    limits: Limits,
+    *,
+    account_id: int,
+    job_id: UUID,
+    chunks: int,
+    copies: int = 0,
+    next_chunk: int = 0,
 ) -> None:
     """Queue a job of `chunks` turns, of which the first `copies` copy its parent's chunks.
+
+    It begins with the turn `next_chunk`.
 
     Raises Refusal if the account has as many unfinished jobs as it may have.
     """
     queue.lock_account(cursor, account_id=account_id)
     ahead = require_room(cursor, limits, account_id=account_id)
-    queue.enqueue(cursor, account_id=account_id, job_id=job_id, chunks=chunks, copies=copies, ahead=ahead)
+    queue.enqueue(
+        cursor,
+        account_id=account_id,
+        job_id=job_id,
+        chunks=chunks,
+        copies=copies,
+        next_chunk=next_chunk,
+        ahead=ahead,
+    )
 
 
 def require_room(cursor: Cursor, limits: Limits, *, account_id: int) -> int:
@@ -169,23 +234,42 @@ def _unknown_parent(job_id: UUID | None) -> Refusal:
     return Refusal("unknown-parent", f'There is no job "{job_id}". {failed_rows.WAY_OUT}')
 
 
-def _date_format(options: Options, columns: Columns) -> tuple[list[OnRow], Callable[[], str]]:
-    """What to call with each row, and what returns the format once all rows were read.
+def _date_format(options: Options, columns: Columns) -> tuple[list[OnRow], Callable[[], DateFormat]]:
+    """What to call with each row, and what returns the date format once all rows were read.
 
-    That is the format of the options, or for `auto` the only one that all dates have.
+    That is the format of the options, or for `auto` the only one that all dates of the column have.
     """
-    if options.date_format != dates.AUTO:
+    formats = options.date_formats
+    evidence = {field: FormatEvidence() for field, name in formats.items() if name == dates.AUTO}
+    if not evidence:
         return [], lambda: options.date_format
-    evidence = FormatEvidence()
-    return [_adding_dates(evidence, columns)], evidence.decide
+    return [_adding_dates(evidence, columns, options)], lambda: date_format(
+        {**formats, **dates.decide(evidence)}
+    )
 
 
-def _adding_dates(evidence: FormatEvidence, columns: Columns) -> OnRow:
-    """Returns a function that adds the dates of a row, if it has as many cells as the header."""
-    places = [columns.index(field) for field in header.DATE_FIELDS if field in columns]
+def _adding_dates(evidence: Mapping[str, FormatEvidence], columns: Columns, options: Options) -> OnRow:
+    """Returns a function that adds the dates of a row, if its cells are in their columns."""
+    width = len(columns)
+    adds = [(columns.index(field), seen.add) for field, seen in evidence.items() if field in columns]
 
     def add(record: Record) -> None:
-        if len(record.cells) == len(columns):
-            evidence.add(record.cells[place] for place in places)
+        cells = record.cells if len(record.cells) == width else fitted(record.cells, width)
+        if cells and not record.fault:
+            for place, add_cell in adds:
+                if cells[place].strip() != options.clear_value:
+                    add_cell(record.row, cells[place])
+
+    return add
+
+
+def _adding_identifier(highest: HighestNumber, columns: Columns) -> OnRow:
+    """Returns a function that adds the identifier of a row, if its cells are in their columns."""
+    width, place = len(columns), columns.index("identifier")
+
+    def add(record: Record) -> None:
+        cells = record.cells if len(record.cells) == width else fitted(record.cells, width)
+        if cells and not record.fault:
+            highest.add(cells[place])
 
     return add

@@ -54,6 +54,7 @@ def _remove(cursor: Cursor, account_id: int, job_id: UUID) -> None:
     if not (
         finished.delete_errors(cursor, account_id=account_id, job_id=job_id, limit=BATCH_ERRORS)
         or finished.delete_chunks(cursor, account_id=account_id, job_id=job_id, limit=BATCH_CHUNKS)
+        or finished.delete_plans(cursor, account_id=account_id, job_id=job_id, limit=BATCH_CHUNKS)
         or finished.delete_changes(cursor, account_id=account_id, job_id=job_id, limit=BATCH_CHANGES)
         or finished.delete_identifiers(cursor, account_id=account_id, job_id=job_id, limit=BATCH_IDENTIFIERS)
     ):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from markdown_it import MarkdownIt
 
 FOLDER = Path(__file__).with_name("markdown")  # a link to docs/; setup.cfg packages these of its pages
-NAMES = ("api", "configuration", "files", "metrics", "states")
+NAMES = ("api", "configuration", "files", "states")
 MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 

@@ -198,6 +198,44 @@ def copy_undone(
         raise LookupError(f"job {parent_id} has no kept chunk {place} for job {job_id}")
 
 
+NUMBERS = """
+/* chunks.numbers */
+SELECT min(number), max(number)
+FROM trakrf.bulk_import_chunks
+WHERE account_id = %(account_id)s
+  AND job_id     = %(job_id)s
+"""
+
+
+def numbers(cursor: Cursor, *, account_id: int, job_id: UUID) -> range:
+    """The numbers of the job's chunks, of which none must have been deleted."""
+    cursor.execute(NUMBERS, {"account_id": account_id, "job_id": job_id})
+    first, last = cursor.fetchone() or (None, None)
+    return range(0) if first is None else range(first, last + 1)
+
+
+COPY_HANDLED = """
+/* chunks.copy_handled */
+INSERT INTO trakrf.bulk_import_chunks (account_id, job_id, number, first_row, first_line, rows, body,
+                                       only_rows, handled)
+SELECT account_id, %(job_id)s, number, first_row, first_line, rows, body, only_rows, true
+FROM trakrf.bulk_import_chunks
+WHERE account_id = %(account_id)s
+  AND job_id     = %(parent_id)s
+  AND number     = %(number)s
+"""
+
+
+def copy_handled(
+    cursor: Cursor, *, account_id: int, job_id: UUID, number: int, parent_id: UUID | None
+) -> None:
+    """Copy a chunk that was handled from a job's parent, for the download of its failed rows."""
+    cursor.execute(
+        COPY_HANDLED,
+        {"account_id": account_id, "job_id": job_id, "number": number, "parent_id": parent_id},
+    )
+
+
 DELETE = """
 /* chunks.delete */
 DELETE FROM trakrf.bulk_import_chunks

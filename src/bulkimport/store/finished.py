@@ -159,6 +159,24 @@ def delete_chunks(cursor: Cursor, *, account_id: int, job_id: UUID, limit: int) 
 
 
 # By ctid, as above.
+DELETE_PLANS = """
+/* finished.delete_plans */
+DELETE FROM trakrf.bulk_import_plans
+WHERE ctid = ANY (ARRAY(SELECT ctid
+                        FROM trakrf.bulk_import_plans
+                        WHERE account_id = %(account_id)s
+                          AND job_id     = %(job_id)s
+                        LIMIT %(limit)s))
+"""
+
+
+def delete_plans(cursor: Cursor, *, account_id: int, job_id: UUID, limit: int) -> int:
+    """Delete the plans of at most `limit` chunks of a job; return of how many they were deleted."""
+    cursor.execute(DELETE_PLANS, {"account_id": account_id, "job_id": job_id, "limit": limit})
+    return cursor.rowcount
+
+
+# By ctid, as above.
 DELETE_CHANGES = """
 /* finished.delete_changes */
 DELETE FROM trakrf.bulk_import_changes

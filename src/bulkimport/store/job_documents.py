@@ -4,9 +4,9 @@ Python would need a third of a request's processor time to parse the columns and
 describes the documents; a test compares them with it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
@@ -17,11 +17,12 @@ from bulkimport.store import pages
 class Document(NamedTuple):
     """A job as a JSON object, in `text`, and the columns that what web adds to it is computed from.
 
-    `version` differs after every change of the job.
+    `version` differs after every change of the job. `options` are those that it has stored.
     """
 
     text: str
     version: str
+    options: Mapping[str, Any]
     status: str
     total_rows: int
     processed_rows: int
@@ -45,7 +46,6 @@ class State(NamedTuple):
     version: str
 
 
-# Jobs that were inserted by hand lack options.
 OBJECT = """\
 json_build_object(
            'job_id',           id,
@@ -55,6 +55,7 @@ json_build_object(
            'processed_rows',   processed_rows,
            'created_rows',     created_rows,
            'updated_rows',     updated_rows,
+           'unchanged_rows',   unchanged_rows,
            'removed_rows',     removed_rows,
            'skipped_rows',     skipped_rows,
            'failed_rows',      failed_rows,
@@ -65,7 +66,6 @@ json_build_object(
            'started_at',       to_char(started_at   AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
            'completed_at',     to_char(completed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
            'failure',          failure,
-           'options',          %(default_options)s::jsonb || options,
            'ignored_columns',  ignored_columns,
            'parent_job_id',    parent_job_id,
            'created_by',       created_by,
@@ -88,7 +88,7 @@ ERRORS = """\
                                                                'error',   error -> 'error')),
                                          '[]')
                          FROM jsonb_array_elements(errors) AS error)"""
-COLUMNS = "status, total_rows, processed_rows, created_at, started_at, advanced_at, id"
+COLUMNS = "options, status, total_rows, processed_rows, created_at, started_at, advanced_at, id"
 
 # One statement for the job and its account, since most of its time is planning.
 GET = f"""
@@ -106,12 +106,9 @@ WHERE account_id = %(account_id)s
 """  # noqa: S608 - the columns are constants
 
 
-def get(cursor: Cursor, *, account_id: int, job_id: UUID, default_options: str) -> Document | None:
-    """The account's job with this id; None if it does not exist, is deleted, or the account is not active.
-
-    `default_options` is a JSON object of the options that the job has unless it has stored others.
-    """
-    cursor.execute(GET, {"account_id": account_id, "job_id": job_id, "default_options": default_options})
+def get(cursor: Cursor, *, account_id: int, job_id: UUID) -> Document | None:
+    """The account's job with this id; None if it does not exist, is deleted, or the account is not active."""
+    cursor.execute(GET, {"account_id": account_id, "job_id": job_id})
     document = cursor.fetchone()
     return Document(*document) if document else None
 
@@ -169,7 +166,6 @@ def page(
     cursor: Cursor,
     *,
     account_id: int,
-    default_options: str,
     before: tuple[datetime, UUID] | None,
     limit: int,
     status: str | None = None,
@@ -186,7 +182,6 @@ def page(
         PAGE,
         {
             "account_id": account_id,
-            "default_options": default_options,
             "before_time": before_time,
             "before_id": before_id,
             "limit": limit + 1,

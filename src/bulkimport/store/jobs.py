@@ -23,6 +23,8 @@ MAX_ERRORS = 100  # in the job itself; all stored ones are in bulk_import_errors
 class Job:
     """A job; its `version` differs after every change.
 
+    `applies_plan`: it is an import that does what its parent, a dry run, has planned.
+
     `errors` holds the first MAX_ERRORS row errors. Counts that are unknown, as in a job inserted by hand, are
     None.
     """
@@ -35,6 +37,7 @@ class Job:
     failed_rows: int
     created_rows: int | None
     updated_rows: int | None
+    unchanged_rows: int
     skipped_rows: int | None
     removed_rows: int | None
     blank_rows: int | None
@@ -46,6 +49,7 @@ class Job:
     columns: Sequence[str | None]
     ignored_columns: Sequence[Mapping[str, Any]]
     parent_job_id: UUID | None
+    applies_plan: bool
     created_by: str | None
     request_id: str | None
     traceparent: str | None
@@ -58,6 +62,11 @@ class Job:
     cancel_requested_at: datetime | None
     completed_at: datetime | None
     version: str
+
+    @property
+    def plan_id(self) -> UUID | None:
+        """The dry run whose chunks and plan this job reads; None if it does not apply a plan."""
+        return self.parent_job_id if self.applies_plan else None
 
 
 # What a statement selects for a Job, in the order of its fields; `version` is xmin, and comes after these.
@@ -80,12 +89,12 @@ CREATE = """
 /* jobs.create */
 INSERT INTO trakrf.bulk_import_jobs (account_id, id, kind, total_rows, blank_rows, created_rows,
                                      updated_rows, skipped_rows, removed_rows, options, header, columns,
-                                     ignored_columns, parent_job_id, created_by, request_id, traceparent,
-                                     file_name, file_bytes, file_sha256)
+                                     ignored_columns, parent_job_id, applies_plan, created_by, request_id,
+                                     traceparent, file_name, file_bytes, file_sha256)
 VALUES (%(account_id)s, %(job_id)s, %(kind)s, %(total_rows)s, %(blank_rows)s, 0,
         0, 0, CASE %(kind)s WHEN 'revert' THEN 0 END, %(options)s, %(header)s, %(columns)s,
-        %(ignored_columns)s, %(parent_job_id)s, %(created_by)s, %(request_id)s, %(traceparent)s,
-        %(file_name)s, %(file_bytes)s, %(file_sha256)s)
+        %(ignored_columns)s, %(parent_job_id)s, %(applies_plan)s, %(created_by)s, %(request_id)s,
+        %(traceparent)s, %(file_name)s, %(file_bytes)s, %(file_sha256)s)
 """
 
 
@@ -102,6 +111,7 @@ def create(
     columns: Sequence[str | None],
     ignored_columns: Sequence[Mapping[str, Any]] = (),
     parent_job_id: UUID | None = None,
+    applies_plan: bool = False,
     receipt: Receipt = Receipt(),
 ) -> None:
     """Create a pending job of `total_rows` rows."""
@@ -119,6 +129,7 @@ def create(
             "columns": list(columns),
             "ignored_columns": Json(list(ignored_columns)),
             "parent_job_id": parent_job_id,
+            "applies_plan": applies_plan,
         },
     )
 

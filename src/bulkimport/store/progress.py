@@ -29,10 +29,11 @@ def start(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
 ADVANCE = """
 /* progress.advance */
 UPDATE trakrf.bulk_import_jobs
-SET processed_rows = processed_rows + %(created)s + %(updated)s + %(skipped)s + %(failed)s
-                     + %(removed)s,
+SET processed_rows = processed_rows + %(created)s + %(updated)s + %(unchanged)s + %(skipped)s
+                     + %(failed)s + %(removed)s,
     created_rows   = created_rows + %(created)s,
     updated_rows   = updated_rows + %(updated)s,
+    unchanged_rows = unchanged_rows + %(unchanged)s,
     skipped_rows   = skipped_rows + %(skipped)s,
     failed_rows    = failed_rows + %(failed)s,
     errors         = jsonb_path_query_array(errors || %(errors)s::jsonb, '$[0 to 99]'),
@@ -53,6 +54,7 @@ def advance(
     job_id: UUID,
     created: int = 0,
     updated: int = 0,
+    unchanged: int = 0,
     skipped: int = 0,
     failed: int = 0,
     removed: int = 0,
@@ -70,6 +72,7 @@ def advance(
             "job_id": job_id,
             "created": created,
             "updated": updated,
+            "unchanged": unchanged,
             "skipped": skipped,
             "failed": failed,
             "removed": removed,
@@ -83,9 +86,10 @@ def advance(
 SKIP_ALL = """
 /* progress.skip_all */
 UPDATE trakrf.bulk_import_jobs
-SET skipped_rows = skipped_rows + created_rows + updated_rows,
-    created_rows = 0,
-    updated_rows = 0
+SET skipped_rows   = skipped_rows + created_rows + updated_rows + unchanged_rows,
+    created_rows   = 0,
+    updated_rows   = 0,
+    unchanged_rows = 0
 WHERE account_id = %(account_id)s
   AND id         = %(job_id)s
   AND status     IN ('pending', 'processing')
@@ -93,7 +97,7 @@ WHERE account_id = %(account_id)s
 
 
 def skip_all(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """Count created and updated rows as skipped instead, for a job of which nothing was imported."""
+    """Count all rows without errors as skipped instead, for a job of which nothing was imported."""
     cursor.execute(SKIP_ALL, {"account_id": account_id, "job_id": job_id})
 
 

@@ -99,7 +99,8 @@ def position(cursor: Cursor, *, account_id: int, job_id: UUID) -> int:
     return int(place)
 
 
-# A revert reads its parent's changes until it ends; a retry its parent's chunks until it has copied them.
+# Until it ends, a revert reads its parent's changes, and a job that applies a plan its parent's chunks. A
+# retry reads its parent's chunks until it has copied them.
 FIND_DEPENDENT = """
 /* queue.find_dependent */
 SELECT job.id
@@ -109,7 +110,7 @@ JOIN trakrf.bulk_import_queue AS queue
  AND queue.job_id     = job.id
 WHERE job.account_id    = %(account_id)s
   AND job.parent_job_id = %(parent_id)s
-  AND (job.kind = 'revert' OR queue.next_chunk < queue.copies)
+  AND (job.kind = 'revert' OR job.applies_plan OR queue.next_chunk < queue.copies)
 LIMIT 1
 """
 
@@ -183,8 +184,8 @@ def listen(cursor: Cursor) -> None:
 
 ENQUEUE = """
 /* queue.enqueue */
-INSERT INTO trakrf.bulk_import_queue (account_id, job_id, chunks, copies, ahead)
-VALUES (%(account_id)s, %(job_id)s, %(chunks)s, %(copies)s, %(ahead)s)
+INSERT INTO trakrf.bulk_import_queue (account_id, job_id, chunks, copies, next_chunk, ahead)
+VALUES (%(account_id)s, %(job_id)s, %(chunks)s, %(copies)s, %(next_chunk)s, %(ahead)s)
 """
 
 NOTIFY = """
@@ -194,15 +195,29 @@ SELECT pg_notify(%(channel)s, '')
 
 
 def enqueue(
-    cursor: Cursor, *, account_id: int, job_id: UUID, chunks: int, copies: int = 0, ahead: int = 0
+    cursor: Cursor,
+    *,
+    account_id: int,
+    job_id: UUID,
+    chunks: int,
+    copies: int = 0,
+    next_chunk: int = 0,
+    ahead: int = 0,
 ) -> None:
     """Queue a job, as if it had `ahead` chunks done already; idle workers are notified at the commit.
 
-    `chunks` counts its turns, and `copies` those of them that only copy.
+    `chunks` counts its turns, and `copies` those of them that only copy; the first turn is `next_chunk`.
     """
     cursor.execute(
         ENQUEUE,
-        {"account_id": account_id, "job_id": job_id, "chunks": chunks, "copies": copies, "ahead": ahead},
+        {
+            "account_id": account_id,
+            "job_id": job_id,
+            "chunks": chunks,
+            "copies": copies,
+            "next_chunk": next_chunk,
+            "ahead": ahead,
+        },
     )
     cursor.execute(NOTIFY, {"channel": CHANNEL})
 

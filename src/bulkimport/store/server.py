@@ -1,7 +1,8 @@
-"""What PostgreSQL knows about itself: which version of the schema it has, and which sessions are stuck."""
+"""What PostgreSQL knows of itself: the date, its schema's version, and which of its sessions are stuck."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from datetime import date
+from typing import NamedTuple, cast
 
 from psycopg2.extensions import cursor as Cursor
 
@@ -34,6 +35,19 @@ def schema_version(cursor: Cursor) -> SchemaVersion:
     """The version of the schema, as the migrations record it."""
     cursor.execute(SCHEMA_VERSION)
     return SchemaVersion(*(cursor.fetchone() or (0, False)))
+
+
+TODAY = """
+/* server.today */
+SELECT (now() AT TIME ZONE 'UTC')::date
+"""
+
+
+def today(cursor: Cursor) -> date:
+    """The date in UTC on which the transaction began."""
+    cursor.execute(TODAY)
+    (day,) = cursor.fetchone() or (None,)
+    return cast(date, day)
 
 
 # While PostgreSQL waits for a client to read (ClientWrite), none of its time-outs applies, and the session

@@ -1,13 +1,15 @@
 """The rows of a chunk become assets: all at once, or from the staging table."""
 
+import json
+from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg2.errors import UniqueViolation
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.store.asset_columns import NAMES, REQUIRED, sql_list
+from bulkimport.store.asset_columns import COLUMNS, NAMES, OPTIONAL, REQUIRED, sql_list
 from bulkimport.store.staging import ROWS, Staging
 
 
@@ -27,7 +29,7 @@ class Incomplete(NamedTuple):
 
 
 class Misordered(NamedTuple):
-    """A staged row that would make its asset end before it begins, and the two dates."""
+    """A staged row whose asset would end before it begins, and the two dates."""
 
     row: int
     valid_from: datetime
@@ -138,31 +140,93 @@ def held(cursor: Cursor, *, account_id: int) -> list[int]:
     return [row for (row,) in cursor]
 
 
+# What a column of `asset` becomes: None leaves the stored value as it is, and CLEARED removes it.
+MERGED = "coalesce(staged.{column}, asset.{column})"
+MERGED_OR_CLEARED = f"CASE WHEN staged.{{column}} = {{cleared}} THEN NULL ELSE {MERGED} END"
+# Metadata is merged into the stored metadata, and keys whose value is null are removed: not by
+# jsonb_strip_nulls, which would also remove nulls that other programs have stored. Looking for such keys
+# makes the statement a third slower, so it does so only if there may be some.
+MERGED_METADATA = (
+    "(asset.metadata || coalesce(staged.metadata, '{}'))"
+    " - CASE WHEN %(clears)s THEN ARRAY(SELECT key FROM jsonb_each(staged.metadata) WHERE value = 'null')"
+    " ELSE '{}' END"
+)
+
+
+def merged(template: str, separator: str = ", ") -> str:
+    """The template for each column; in it, `{merged}` stands for what the column of `asset` becomes."""
+    return separator.join(
+        sql_list(template.replace("{merged}", MERGED if name in REQUIRED else MERGED_OR_CLEARED), [name])
+        for name in COLUMNS
+    )
+
+
+IS_UNCHANGED = (
+    f"({sql_list('asset.{column}')}, asset.metadata)"
+    f" IS NOT DISTINCT FROM ({merged('{merged}')}, {MERGED_METADATA})"
+)
+
 # In order of the identifier, so that of two imports that change the same assets one waits for the other, and
-# they never deadlock. Until the assets are changed, the locks keep them as they were checked.
-LOCK_HELD = """
+# they never deadlock. Until the assets are changed, the locks keep them as they were checked. An asset that
+# another transaction changed while this one waited is compared as it is then.
+LOCK_HELD = f"""
 /* staged_assets.lock_held */
-SELECT count(*)
+SELECT staged.import_row
 FROM (
-    SELECT identifier
+    SELECT *
     FROM asset_staging
     ORDER BY identifier
 ) AS staged
 CROSS JOIN LATERAL (
-    SELECT 1
+    SELECT *
     FROM trakrf.assets
     WHERE account_id = %(account_id)s
       AND identifier = staged.identifier
       AND deleted_at IS NULL
     LIMIT 1
     FOR NO KEY UPDATE
-) AS held
+) AS asset
+WHERE {IS_UNCHANGED}
 """
 
 
-def lock_held(cursor: Cursor, *, account_id: int) -> None:
-    """Lock the assets that update_staged will change."""
-    cursor.execute(LOCK_HELD, {"account_id": account_id})
+def lock_held(cursor: Cursor, *, account_id: int, clears: bool = False) -> list[int]:
+    """Lock the assets whose identifiers are staged; return the rows that would not change theirs.
+
+    `clears`: whether rows may have CLEARED, or null in their metadata.
+    """
+    cursor.execute(LOCK_HELD, {"account_id": account_id, "clears": clears})
+    return [row for (row,) in cursor]
+
+
+SET_TO_DEFAULT = sql_list("{column} = coalesce(staged.{column}, %({column})s::{type})", REQUIRED)
+SET_OR_CLEAR = sql_list(
+    "{column} = nullif(coalesce(staged.{column}, %({column})s::{type}), {cleared})", OPTIONAL
+)
+COMPLETE = f"""
+/* staged_assets.complete */
+UPDATE asset_staging AS staged
+SET {SET_TO_DEFAULT},
+    {SET_OR_CLEAR},
+    metadata = jsonb_strip_nulls(%(metadata)s::jsonb || coalesce(staged.metadata, '{{}}'))
+WHERE (
+    SELECT true
+    FROM trakrf.assets
+    WHERE account_id = %(account_id)s
+      AND identifier = staged.identifier
+      AND deleted_at IS NULL
+    LIMIT 1
+) IS NULL
+"""
+
+
+def complete(cursor: Cursor, *, account_id: int, defaults: Mapping[str, Any]) -> None:
+    """Complete the staged rows that match no asset: a default for an empty cell, nothing for a cleared one.
+
+    `defaults` has the values of columns by their names, and those of metadata as a mapping.
+    """
+    values = {**dict.fromkeys(COLUMNS), **defaults, "metadata": json.dumps(defaults.get("metadata", {}))}
+    cursor.execute(COMPLETE, {**values, "account_id": account_id})
 
 
 MISSING = sql_list("CASE WHEN staged.{column} IS NULL THEN '{column}' END", REQUIRED)
@@ -192,38 +256,38 @@ def incomplete(cursor: Cursor, *, account_id: int) -> list[Incomplete]:
     return [Incomplete(*row) for row in cursor]
 
 
+# A row that creates an asset can be among them only if `complete` has filled in a date.
 MISORDERED = """
 /* staged_assets.misordered */
 SELECT staged.import_row, coalesce(staged.valid_from, holder.valid_from),
        coalesce(staged.valid_to, holder.valid_to)
 FROM asset_staging AS staged
-CROSS JOIN LATERAL (
+LEFT JOIN LATERAL (
     SELECT valid_from, valid_to
     FROM trakrf.assets
     WHERE account_id = %(account_id)s
       AND identifier = staged.identifier
       AND deleted_at IS NULL
     LIMIT 1
-) AS holder
+) AS holder ON true
 WHERE coalesce(staged.valid_to, holder.valid_to) < coalesce(staged.valid_from, holder.valid_from)
 ORDER BY staged.import_row
 """
 
 
 def misordered(cursor: Cursor, *, account_id: int) -> list[Misordered]:
-    """The staged rows that would make their asset end before it begins, in file order."""
+    """The staged rows whose asset would end before it begins, in file order."""
     cursor.execute(MISORDERED, {"account_id": account_id})
     return [Misordered(*row) for row in cursor]
 
 
-# An empty cell leaves the stored value as it is; metadata is merged into the stored metadata. The rows of the
-# table are named by ctid, which cannot change: the assets are locked.
-SET_TO_STAGED = sql_list("{column} = coalesce(staged.{column}, asset.{column})")
+# The rows of the table are named by ctid, which cannot change: the assets are locked.
+SET_TO_STAGED = merged("{column} = {merged}")
 UPDATE_STAGED = f"""
 /* staged_assets.update_staged */
 UPDATE trakrf.assets AS asset
 SET {SET_TO_STAGED},
-    metadata   = asset.metadata || coalesce(staged.metadata, '{{}}'),
+    metadata   = {MERGED_METADATA},
     updated_at = now(),
     version    = asset.version + 1
 FROM asset_staging AS staged
@@ -241,7 +305,10 @@ RETURNING staged.import_row
 """
 
 
-def update_staged(cursor: Cursor, *, account_id: int) -> list[int]:
-    """Change the assets whose identifiers are staged, which must be locked; return the rows that did so."""
-    cursor.execute(UPDATE_STAGED, {"account_id": account_id})
+def update_staged(cursor: Cursor, *, account_id: int, clears: bool) -> list[int]:
+    """Change the assets whose identifiers are staged, which must be locked; return the rows that did so.
+
+    `clears` says whether rows may remove keys of metadata.
+    """
+    cursor.execute(UPDATE_STAGED, {"account_id": account_id, "clears": clears})
     return [row for (row,) in cursor]

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.store.asset_columns import DISTINCT, NAMES, RECURRING, sql_list
+from bulkimport.store.asset_columns import COLUMNS, DISTINCT, NAMES, RECURRING, sql_list
 
 # Used by array_of_texts; neither occurs in a text that PostgreSQL can store.
 SEPARATOR = "\0"
@@ -25,6 +25,20 @@ class Repeated(NamedTuple):
 
     row: int
     first_row: int
+
+
+class Taken(NamedTuple):
+    """A row whose identifier a live asset or an earlier row has.
+
+    `holder_job_id` and `holder_row` say from where the asset came, if there is one (`exists`); `noted_row` is
+    the row that the job has noted with the identifier.
+    """
+
+    row: int
+    exists: bool
+    holder_job_id: UUID | None
+    holder_row: int | None
+    noted_row: int | None
 
 
 ARRAY = "%({column})s::{type}[]"
@@ -127,12 +141,56 @@ def note_identifiers(cursor: Cursor, *, account_id: int, job_id: UUID) -> list[R
     return [Repeated(*row) for row in cursor]
 
 
+# For rows that are not staged, since they have errors already.
+TAKEN = """
+/* staging.taken */
+SELECT failed.import_row, holder.id IS NOT NULL, holder.import_job_id, holder.import_row, noted.row_number
+FROM unnest(%(rows)s::int[], %(identifiers)s::text[]) AS failed (import_row, identifier)
+LEFT JOIN LATERAL (
+    SELECT id, import_job_id, import_row
+    FROM trakrf.assets
+    WHERE account_id = %(account_id)s
+      AND identifier = failed.identifier
+      AND deleted_at IS NULL
+    LIMIT 1
+) AS holder ON true
+LEFT JOIN LATERAL (
+    SELECT row_number
+    FROM trakrf.bulk_import_identifiers
+    WHERE account_id = %(account_id)s
+      AND job_id     = %(job_id)s
+      AND identifier = failed.identifier
+    LIMIT 1
+) AS noted ON true
+WHERE holder.id IS NOT NULL
+   OR noted.row_number IS NOT NULL
+ORDER BY failed.import_row
+"""
+
+
+def taken(
+    cursor: Cursor, *, account_id: int, job_id: UUID, rows: Sequence[int], identifiers: Sequence[str]
+) -> list[Taken]:
+    """Those of these rows, in file order, whose identifier a live asset has or the job has noted."""
+    cursor.execute(
+        TAKEN,
+        {
+            "account_id": account_id,
+            "job_id": job_id,
+            "rows": array_of_numbers(rows),
+            "identifiers": array_of_texts(identifiers),
+        },
+    )
+    return [Taken(*row) for row in cursor]
+
+
 def arrays(rows: Sequence[int], columns: Mapping[str, Sequence[Any]]) -> Staging:
     """The columns of rows as array literals; `rows` are the numbers of the rows in the file.
 
     `columns` has a sequence for each column of NewAsset, with an element per row. Metadata is a mapping in
-    each row; in the other columns None stands for an empty cell. The literals are made here, ahead of time,
-    and not by the driver, which would make them while a transaction waits.
+    each row, in which None stands for a key to remove; in the other columns None stands for an empty cell,
+    and CLEARED for a value to remove. The literals are made here, ahead of time, and not by the driver, which
+    would make them while a transaction waits.
     """
     documents = [json.dumps(metadata) if metadata else None for metadata in columns["metadata"]]
     places: dict[tuple[Any, ...], int] = {}
@@ -140,13 +198,16 @@ def arrays(rows: Sequence[int], columns: Mapping[str, Sequence[Any]]) -> Staging
         places.setdefault(combination, len(places) + 1)
         for combination in zip(*(columns[name] for name in RECURRING), documents, strict=True)
     ]
-    names = (*RECURRING, "metadata")
-    recurring = list(zip(*places, strict=True)) or [()] * len(names)
+    *recurring, metadata = list(zip(*places, strict=True)) or [()] * (len(RECURRING) + 1)
     return {
         "import_row": array_of_numbers(rows),
         "alike": array_of_numbers(alike),
         **{name: array_of_texts(columns[name]) for name in ("identifier", *DISTINCT)},
-        **{name: array_of_recurring(values) for name, values in zip(names, recurring, strict=True)},
+        **{
+            name: array_of_recurring(values, empty=COLUMNS[name].cleared)
+            for name, values in zip(RECURRING, recurring, strict=True)
+        },
+        "metadata": array_of_recurring(metadata),
     }
 
 
@@ -155,9 +216,12 @@ def array_of_numbers(numbers: Iterable[int]) -> str:
     return _array(map(str, numbers))
 
 
-def array_of_recurring(values: Sequence[str | datetime | bool | None]) -> str:
-    """The literal of an array with few different values, such as dates: each is converted once."""
-    written = {value: _quoted(None if value is None else str(value)) for value in set(values)}
+def array_of_recurring(values: Sequence[str | datetime | bool | None], *, empty: str = "") -> str:
+    """The literal of an array with few different values, such as dates: each is converted once.
+
+    `empty` is written in place of an empty text.
+    """
+    written = {value: _quoted(None if value is None else str(value) or empty) for value in set(values)}
     return _array(map(written.__getitem__, values))
 
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 
-from bulkimport.telemetry import redaction
-
 ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 STANDARD_ATTRIBUTES = set(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
@@ -27,6 +25,9 @@ def configure(level: str, form: str) -> None:
 class _RedactingFormatter(logging.Formatter):
     def formatException(self, ei: ExceptionInfo) -> str:  # noqa: N802 - logging's name
         """The exception and its traceback, without anything that a tenant sent."""
+        # Imported when needed: gunicorn's master logs, too, and its workers would inherit psycopg2 from it.
+        from bulkimport.telemetry import redaction
+
         return redaction.report(ei[1]) if ei[1] else ""
 
 

@@ -125,7 +125,7 @@ CLOSED_LABELS = (
     (WORKER_CLAIMS, ("first", "repeated")),
     (WORKER_CLAIMS_RELEASED, ("database", "interference", "stopping")),
     (WORKER_CHUNKS, ("imported", "copied", "rolled_back", "lost", "interrupted", "failed")),
-    (WORKER_ROWS, ("created", "updated", "skipped", "failed", "removed")),
+    (WORKER_ROWS, ("created", "updated", "unchanged", "skipped", "failed", "removed")),
     (WORKER_JOBS_FINISHED, ("completed", "failed", "cancelled")),
 )
 for _metric, _values in CLOSED_LABELS:

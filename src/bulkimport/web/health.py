@@ -5,6 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from bulkimport.database.readiness import NotReadyError, Readiness
 from bulkimport.telemetry import metrics
+from bulkimport.telemetry.build import BuildInfo
 from bulkimport.web import access
 from bulkimport.web.operations import Success, operation
 from bulkimport.web.problems import Problem
@@ -38,5 +39,6 @@ def exposition() -> Response:
     """Get the metrics of all web processes of this server, for Prometheus."""
     access.database().report()
     registry = CollectorRegistry()
+    registry.register(BuildInfo())
     registry.register(metrics.Summed(metrics.OF_WEB, access.settings().metrics_folder))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -75,9 +75,11 @@ def answer_once(
 def to_response(answer: Answer) -> Response:
     """The answer as Flask sends it."""
     replayed = {"Idempotency-Replayed": "true"} if answer.replayed else {}
-    return Response(
-        answer.body, answer.status, {**answer.headers, **replayed}, content_type="application/json"
-    )
+    headers = {**answer.headers, **replayed}
+    response = Response(answer.body, answer.status, headers, content_type="application/json")
+    if not answer.body:
+        del response.headers["Content-Type"]
+    return response
 
 
 def request_key(body: bytes) -> IdempotencyKey | None:

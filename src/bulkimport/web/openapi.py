@@ -4,7 +4,6 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from http import HTTPStatus
-from importlib.metadata import version
 from typing import Any
 
 from apispec import APISpec
@@ -15,6 +14,7 @@ from flask import Flask
 from marshmallow import Schema, fields
 from werkzeug.routing import Rule
 
+from bulkimport.telemetry import build
 from bulkimport.web import idempotency, operations
 from bulkimport.web.operations import Operation, Success
 from bulkimport.web.problem_types import PROBLEM_TYPES
@@ -29,6 +29,7 @@ INFO = {
 TAGS = {
     "uploads": "Upload a file of assets, which creates a job.",
     "jobs": "Follow, cancel, retry, revert and delete jobs.",
+    "plans": "What an import would do with each row, as a dry run has found, and doing it.",
     "row errors": "What is wrong with the rows that a job did not import, and those rows to be fixed.",
     "assets": "Read and change single assets.",
     "health": "For those who operate the service.",
@@ -47,6 +48,7 @@ TOKEN = {
     "bearerFormat": "JWT",
     "description": "If the service requires scopes: assets:read to read, assets:write for everything else.",
 }
+SCHEMALESS = {operations.JSON: {"type": "object"}, operations.XLSX: {"type": "string", "format": "binary"}}
 WITHOUT_BODY = (204, 304)
 MAX_NAMED = 2  # types of problems in the name of a response
 PATH_PARAMETER = re.compile(r"<(?:([a-z_]+):)?([a-z_]+)>")
@@ -57,7 +59,7 @@ REQUEST_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
         {"type": "string", "pattern": f"^{idempotency.KEY_PATTERN.pattern}$"},
     ),
     "If-None-Match": ("ETags that the caller has; 304 if one of them is current", ETAGS),
-    "If-Match": ("The ETag that the caller has read; 412 if the asset has changed since", ETAGS),
+    "If-Match": ("The ETag that the caller has read; 412 if the asset or plan has changed since", ETAGS),
     "Prefer": (
         "wait=N: answer when the job changes, or after N seconds (at most 30)",
         {"type": "string", "examples": ["wait=30"]},
@@ -85,6 +87,15 @@ ANSWER_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "WWW-Authenticate": ("What is wrong with the token", {"type": "string"}),
     "Content-Disposition": ("The file name", {"type": "string"}),
 }
+EXAMPLE_FIELD_ERRORS = {
+    "invalid-parameters": {"field": "on_error", "message": "Must be one of: continue, abort."},
+    "invalid-asset": {
+        "field": "valid_from",
+        "code": "invalid_date",
+        "message": 'valid_from "31/02/2024" is not a date (expected YYYY-MM-DD)',
+        "value": "31/02/2024",
+    },
+}
 ALWAYS_PRESENT = ("ETag", "Location", "X-Request-ID")  # in each answer that may have them
 
 
@@ -93,7 +104,7 @@ def description(app: Flask) -> dict[str, Any]:
     plugin = MarshmallowPlugin(schema_name_resolver=_schema_name)
     spec = APISpec(
         title="bulkimport",
-        version=version("bulkimport"),
+        version=build.VERSION,
         openapi_version="3.1.0",
         info=INFO,
         servers=[{"url": "/"}],
@@ -225,8 +236,8 @@ def _success(status: int, success: Success) -> dict[str, Any]:
     if success.schema:
         response["content"] = {success.media_type: {"schema": success.schema()}}
     elif status not in WITHOUT_BODY:
-        type_ = "object" if success.media_type == operations.JSON else "string"
-        response["content"] = {success.media_type: {"schema": {"type": type_}}}
+        schema = SCHEMALESS.get(success.media_type, {"type": "string"})
+        response["content"] = {success.media_type: {"schema": schema}}
     for media_type in success.or_as:
         response["content"][media_type] = {"schema": {"type": "string"}}
     return response
@@ -266,7 +277,7 @@ def _response_name(names: Sequence[str]) -> str | None:
 def example_problem(name: str) -> dict[str, Any]:
     """The document of a problem of this type, with its cause as the detail."""
     problem_type = PROBLEM_TYPES[name]
-    return {
+    document = {
         "type": f"/problems/{name}",
         "code": name,
         "title": problem_type.title,
@@ -275,6 +286,9 @@ def example_problem(name: str) -> dict[str, Any]:
         "instance": "/api/v1/assets/bulk",
         "request_id": "1d0e6f9c-55f0-4c46-8f0c-0a9f0f4a0d55",
     }
+    if name in EXAMPLE_FIELD_ERRORS:
+        document["errors"] = [EXAMPLE_FIELD_ERRORS[name]]
+    return document
 
 
 def _headers(names: Sequence[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from marshmallow import Schema
 View = TypeVar("View", bound=Callable[..., Any])
 
 JSON, CSV, HTML = "application/json", "text/csv", "text/html"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MERGE_PATCH = "application/merge-patch+json"
 
 

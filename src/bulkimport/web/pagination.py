@@ -1,7 +1,6 @@
 """Pages, and keyset cursors: the key of the last row of a page, opaque to callers."""
 
 import base64
-import json as plain_json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,7 +72,7 @@ class CursorField(TextField[PageKey]):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> PageKey:
         try:
-            texts = plain_json.loads(base64.b64decode(str(value).encode(), altchars=b"-_", validate=True))
+            texts = json.loads(base64.b64decode(str(value).encode(), altchars=b"-_", validate=True))
             key = tuple(part.read(text) for part, text in zip(self._parts, texts, strict=True))
             # Only the canonical form: base64, JSON and numbers can write the same value in several ways.
             if _encoded(self._parts, key) == value:
@@ -85,4 +84,4 @@ class CursorField(TextField[PageKey]):
 
 def _encoded(parts: Sequence[Part], key: PageKey) -> str:
     texts = [part.write(value) for part, value in zip(parts, key, strict=True)]
-    return base64.urlsafe_b64encode(plain_json.dumps(texts, separators=(",", ":")).encode()).decode()
+    return base64.urlsafe_b64encode(json.dumps(texts, separators=(",", ":")).encode()).decode()

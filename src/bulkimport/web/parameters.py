@@ -17,7 +17,7 @@ def of_request(schema: Schema) -> Any:
 def load(schema: Schema, parameters: Mapping[str, Sequence[str]]) -> Any:
     """The parameters, loaded by the schema; a problem if one is invalid, unknown or given more than once."""
     errors = [
-        {"field": name, "error": "was given more than once."}
+        {"field": name, "message": "was given more than once."}
         for name, values in parameters.items()
         if len(values) > 1
     ]
@@ -25,7 +25,7 @@ def load(schema: Schema, parameters: Mapping[str, Sequence[str]]) -> Any:
         loaded = schema.load({name: values[0] for name, values in parameters.items()})
     except ValidationError as error:
         messages = error.messages_dict.items()
-        errors += [{"field": field, "error": " ".join(texts)} for field, texts in messages]
+        errors += [{"field": field, "message": " ".join(texts)} for field, texts in messages]
     if errors:
         raise Problem("invalid-parameters", "Parameters are not valid; see errors.", errors=errors)
     return loaded

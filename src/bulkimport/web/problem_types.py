@@ -32,6 +32,8 @@ FAILED_ROWS = "files.md#fix-failed-rows-and-upload-them-again"
 SAVE_AS_CSV = (
     "Choose File, Save As, and the file type *CSV UTF-8 (Comma delimited) (\\*.csv)*. Upload that file."
 )
+WORKBOOKS = "files.md#workbooks"
+SAVE_AS_XLSX = "Choose File, Save As, and the file type *Excel Workbook (\\*.xlsx)*. Upload that file."
 SHEET_ON_TOP = "A CSV file contains one sheet: select the sheet with the rows, then save it as CSV again."
 SPLIT = "Move some of the rows to a new workbook, copy the header to it, and save both as CSV UTF-8."
 IN_THE_FIRST_ROW = "The header is row 1, with a name in each cell."
@@ -103,15 +105,16 @@ PROBLEM_TYPES = {
         400,
         "Columns are missing",
         "The header lacks required columns, or columns that `columns=` maps.",
-        "`detail` names them: add them, or map other columns to them with `columns=`.",
+        "`detail` names them: add them, map other columns to them with `columns=`, set a value for every row "
+        "with `defaults=`, or name the row of the header with `header_row=`.",
         "files.md#the-rules-of-a-row",
         f"{IN_THE_FIRST_ROW} If the rows begin there, insert a row above them and type the names.",
     ),
     "duplicate-columns": ProblemType(
         400,
         "Columns are duplicated",
-        "The header names a column twice, or two columns are mapped to the same field.",
-        "Remove or rename one of them, or change `columns=`.",
+        "Two columns that are imported have the same name, or are for the same field.",
+        "Remove or rename one of them, or map it elsewhere with `columns=`.",
         KINDS_OF_FILES,
         f"{IN_THE_FIRST_ROW} Rename one of the two, or right-click its column's letter and choose Delete.",
     ),
@@ -143,19 +146,35 @@ PROBLEM_TYPES = {
     "ambiguous-dates": ProblemType(
         400,
         "The date format is ambiguous",
-        "With `date_format=auto`, the dates fit more than one format or have none in common.",
+        "With `date_format=auto`, the dates of a column fit more than one format or have none in common.",
         "Name the format with `date_format=`; `detail` has two examples.",
         KINDS_OF_FILES,
         "A CSV file contains dates as Excel shows them. Select the columns with dates, choose Format Cells, "
         "Custom, type `yyyy-mm-dd`, and save as CSV again. With that format, leave `date_format` out.",
     ),
+    "ambiguous-sheet": ProblemType(
+        400,
+        "The sheet is ambiguous",
+        "More than one visible sheet of the workbook has content.",
+        "Name the right one with `sheet=`; `detail` has their names.",
+        WORKBOOKS,
+        "Or right-click the tab of each other sheet, choose Hide, and save the workbook.",
+    ),
+    "unknown-sheet": ProblemType(
+        400,
+        "The sheet does not exist",
+        "The workbook has no sheet of the name or the number in `sheet=`.",
+        "Name another; `detail` has the names of the visible sheets.",
+        WORKBOOKS,
+        "The names are on the tabs at the bottom of the window.",
+    ),
     "not-csv": ProblemType(
         400,
-        "The file is not a CSV file",
-        "The file has another format.",
-        "Make a CSV file of it. `detail` says which format it is, and how.",
+        "The file is neither a CSV file nor a workbook",
+        "The file has another format, or is a damaged or encrypted workbook.",
+        "Make an Excel workbook (.xlsx) or a CSV file of it. `detail` says what it is, and how.",
         KINDS_OF_FILES,
-        SAVE_AS_CSV,
+        SAVE_AS_XLSX,
     ),
     "unknown-charset": ProblemType(
         400,
@@ -270,6 +289,42 @@ PROBLEM_TYPES = {
         "Follow that job instead; `detail` names it.",
         "api.md#revert-a-job",
     ),
+    "not-a-plan": ProblemType(
+        409,
+        "The job has no plan",
+        "Only a dry run that is completed has a plan of what an import would do.",
+        "Upload the file with `dry_run=true`.",
+        "api.md#apply-a-plan",
+    ),
+    "plan-expired": ProblemType(
+        409,
+        "The plan is no longer stored",
+        "The dry run's plan or its file has been removed.",
+        "Upload the file again.",
+        "api.md#apply-a-plan",
+    ),
+    "plan-applied": ProblemType(
+        409,
+        "The plan has already been applied",
+        "Another job is applying the plan of this dry run or has applied it.",
+        "Follow that job instead; `detail` names it.",
+        "api.md#apply-a-plan",
+    ),
+    "plan-empty": ProblemType(
+        409,
+        "The plan changes nothing",
+        "No row of the plan would create or change an asset.",
+        "There is nothing to do.",
+        "api.md#apply-a-plan",
+    ),
+    "csv-only": ProblemType(
+        409,
+        "The failed rows are available as CSV only",
+        "A workbook cannot hold the failed rows of the job as they are: there are too many, a cell is too "
+        "long, or bytes could not be decoded.",
+        "Download `failed-rows.csv`.",
+        FAILED_ROWS,
+    ),
     "identifier-taken": ProblemType(
         409,
         "The identifier is taken",
@@ -288,17 +343,17 @@ PROBLEM_TYPES = {
     "length-required": ProblemType(
         411,
         "Content-Length is required",
-        "The body was sent in chunks, where one that was cut off looks complete.",
-        "Send a Content-Length: build the whole body in memory or in a file first, which clients that send a "
-        "stream of unknown length do not do by themselves. Or go through a proxy that buffers requests, such "
-        "as nginx with the configuration that comes with the service.",
+        "The body was sent in chunks, so the service could not tell whether it is complete.",
+        "Send a Content-Length, for which most clients need the whole body in memory or in a file. Or go "
+        "through a proxy that buffers requests, such as nginx with the configuration that comes with the "
+        "service.",
         "api.md#limits",
     ),
     "precondition-failed": ProblemType(
         412,
-        "The asset has changed",
-        "The asset was changed after it was read: its ETag is not the one in If-Match.",
-        "Read the asset again, and decide whether your change still applies.",
+        "The asset or plan has changed",
+        "The asset or plan was changed after it was read: its ETag is not the one in If-Match.",
+        "Read it again, and decide whether your request still applies.",
         "api.md#conditional-requests",
     ),
     "too-large": ProblemType(

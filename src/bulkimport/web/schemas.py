@@ -159,7 +159,7 @@ class FieldErrorSchema(Schema):
         unknown = EXCLUDE
 
     field = fields.String(required=True, metadata=about("The parameter or field at fault."))
-    error = fields.String(required=True, metadata=about("What is wrong with it."))
+    message = fields.String(required=True, metadata=about("What is wrong with it, for people."))
     code = Choice(FIELD_ERROR_CODE, metadata=about("The kind of error. Only for fields of an asset."))
     value = fields.String(
         metadata=about("The value, cut at 200 characters; empty for null. Only for fields of an asset.")

@@ -15,9 +15,10 @@ from werkzeug.http import parse_options_header
 from bulkimport.web import body, content
 from bulkimport.web.body import ReceivedBody
 from bulkimport.web.content import BLOCK_BYTES, SPOOL_BYTES
+from bulkimport.web.operations import XLSX
 from bulkimport.web.problems import Problem
 
-CSV_TYPES = ("text/csv", "application/csv", "application/vnd.ms-excel", "application/octet-stream")
+FILE_TYPES = ("text/csv", "application/csv", "application/vnd.ms-excel", XLSX, "application/octet-stream")
 MAX_FILE_NAME_CHARS = 255
 
 
@@ -54,13 +55,13 @@ def uploaded(request: Request, *, max_bytes: int) -> Iterator[Upload]:
     request.environ["wsgi.input"] = received
     if request.mimetype == "multipart/form-data":
         opened = _part(request, received)
-    elif request.mimetype in CSV_TYPES:
+    elif request.mimetype in FILE_TYPES:
         opened = _raw_body(request, received)
     else:
         raise Problem(
             "unsupported-media-type",
             f'The body is "{request.mimetype[:80]}"; '
-            'send multipart/form-data with a field "file", or text/csv.',
+            f'send multipart/form-data with a field "file", or text/csv, or {XLSX}.',
         )
     with opened as sent, _decompressed(sent, max_bytes) as upload:
         count = upload.file.seek(0, 2)

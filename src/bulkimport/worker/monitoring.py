@@ -21,6 +21,7 @@ from bulkimport.database.connections import Database
 from bulkimport.database.readiness import NotReadyError, Readiness
 from bulkimport.errors import OperatorError
 from bulkimport.telemetry import metrics
+from bulkimport.telemetry.build import BuildInfo
 from bulkimport.worker.queue_monitor import QueueMonitor
 from bulkimport.worker.registry import WorkerRegistry
 
@@ -42,6 +43,7 @@ def monitored(url: str, desired: int, *, host: str, port: int | None) -> Iterato
         queue = QueueMonitor(database)
         readiness = Readiness(database, needed_version=migrations.latest_version())
         collectors = CollectorRegistry()
+        collectors.register(BuildInfo())
         collectors.register(metrics.Summed(metrics.OF_WORKER, Path(name)))
         collectors.register(Supervised(workers, queue))
         with _serving(host, port, application(workers, readiness, collectors)):

@@ -10,7 +10,7 @@ from bulkimport.store.queue import Claim
 from bulkimport.telemetry import metrics, redaction
 from bulkimport.telemetry.trace_context import trace_id
 
-OUTCOMES = ("created", "updated", "skipped", "failed", "removed")
+OUTCOMES = ("created", "updated", "unchanged", "skipped", "failed", "removed")
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ import sys
 import threading
 from collections.abc import Mapping
 
-from bulkimport.database.connections import refuse_privileged
+from bulkimport.database import startup
 from bulkimport.worker import monitoring, processes
 
 
@@ -15,7 +15,7 @@ def supervise(url: str, count: int, environ: Mapping[str, str], *, host: str, po
     Their health and metrics are served on `port`, unless that is None. Raises PrivilegedRoleError before any
     worker starts, and OperatorError if the port is in use; waits for a database that cannot be reached yet.
     """
-    refuse_privileged(url, "bulkimport-worker")
+    startup.begin(url, "worker", processes=count)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

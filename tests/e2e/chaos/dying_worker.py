@@ -9,7 +9,7 @@ from typing import Any
 from bulkimport import settings
 from bulkimport.database import connections
 from bulkimport.importing import chunk
-from bulkimport.store import chunks, progress, queue, staged_assets
+from bulkimport.store import chunks, plans, progress, queue, staged_assets
 from bulkimport.worker import loop
 
 # Point → the function before or after whose call the process dies.
@@ -26,6 +26,12 @@ POINTS: dict[str, tuple[Any, str, bool]] = {
     "before finish": (progress, "finish", False),
     "after finish": (progress, "finish", True),
 }
+POINTS_OF_A_PLAN: dict[str, tuple[Any, str, bool]] = {
+    "before lock": (plans, "lock_planned", False),
+    "after lock": (plans, "lock_planned", True),
+    "after update": (staged_assets, "update_staged", True),
+    "after create": (staged_assets, "insert_staged", True),
+}
 POINTS_OF_A_RETRY: dict[str, tuple[Any, str, bool]] = {
     "before copy": (chunks, "copy_undone", False),
     "after copy": (chunks, "copy_undone", True),
@@ -34,7 +40,7 @@ POINTS_OF_A_RETRY: dict[str, tuple[Any, str, bool]] = {
 
 def main(point: str, nth: int) -> None:
     """Run a worker until the point is reached for the nth time."""
-    module, name, after = (POINTS | POINTS_OF_A_RETRY)[point]
+    module, name, after = (POINTS | POINTS_OF_A_PLAN | POINTS_OF_A_RETRY)[point]
     setattr(module, name, dying(getattr(module, name), nth, after=after))
     worker_settings = settings.load()
     loop.serve(worker_settings.require_database_url(), retention_days=worker_settings.retention_days)

@@ -15,7 +15,7 @@ from functools import partial
 import pytest
 
 from tests.conftest import FOREIGN, OWN
-from tests.e2e.chaos.dying_worker import POINTS, POINTS_OF_A_RETRY
+from tests.e2e.chaos.dying_worker import POINTS, POINTS_OF_A_PLAN, POINTS_OF_A_RETRY
 from tests.e2e.chaos.workload import Watch, has_progressed, require_all, uploading
 from tests.e2e.conftest import FINAL_STATUSES, Service, csv_file, require_every_row_once, wait_until
 from tests.support.proxy import CommitCutter, Proxy, Staller, running
@@ -92,6 +92,41 @@ def test_kill_9_while_a_retry_is_copied(service: Service, times: Times, record: 
         healthy.terminate()
         assert healthy.wait(10) == 0
     record(f"kill -9 {point} of a retry", count, "every row once")
+
+
+def test_kill_9_while_a_plan_is_applied(service: Service, times: Times, record: Record) -> None:
+    points = [*POINTS_OF_A_PLAN, *(point for point in POINTS if not point.endswith("insert"))]
+    points = points[: times(len(POINTS_OF_A_PLAN), len(points))] * times(1, 20)
+    chance = random.Random(SEED)
+    service.start_web(CHUNK_ROWS="100")
+    planner = service.start_worker()
+    dry_runs = [_dry_run(service, number) for number in range(len(points))]
+    planner.terminate()
+    assert planner.wait(10) == 0
+    for number, point in enumerate(points):
+        job_id = service.apply(dry_runs[number])
+        nth = 1 if "finish" in point else chance.randint(1, 5)
+        dying = service.start(["-m", "tests.e2e.chaos.dying_worker", point, str(nth)])
+        assert dying.wait(30) == -signal.SIGKILL
+        healthy = service.start_worker()
+        job = service.wait_for(job_id)
+        assert (job["created_rows"], job["updated_rows"], job["failed_rows"]) == (300, 300, 0)
+        assert service.db.rows(
+            "SELECT count(*), sum(version) FROM trakrf.assets WHERE identifier LIKE %s AND name LIKE %s",
+            *(f"P{number}-%", "Laptop%"),
+        ) == [(600, 900)]
+        healthy.terminate()
+        assert healthy.wait(10) == 0
+    record("kill -9 at named points of an applied plan", len(points), "every row once, as planned")
+
+
+def _dry_run(service: Service, number: int) -> str:
+    """A finished dry run that would update 300 assets and create as many."""
+    prefix = f"P{number}"
+    service.wait_for(service.upload(csv_file(300, prefix=prefix).replace(b"Laptop", b"Desktop")))
+    job_id = service.upload(csv_file(600, prefix=prefix), options="?dry_run=true&on_conflict=update")
+    assert service.wait_for(job_id)["updated_rows"] == 300
+    return job_id
 
 
 def test_stopped_workers(service: Service, times: Times, record: Record) -> None:

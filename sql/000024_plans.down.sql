@@ -1,0 +1,1 @@
+DROP TABLE trakrf.bulk_import_plans;
