@@ -11,7 +11,7 @@ from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.store import pages
+from bulkimport.store import assets
 
 
 class Document(NamedTuple):
@@ -175,7 +175,7 @@ def page(
 ) -> Page:
     """The account's jobs that match, newest first, from the first one older than `before`.
 
-    At most pages.SCAN_ROWS jobs are scanned for a page, which is shorter than `limit` if fewer of them match.
+    At most assets.SCAN_ROWS jobs are scanned for a page; it is shorter than `limit` if fewer of them match.
     """
     before_time, before_id = before or (None, None)
     cursor.execute(
@@ -185,14 +185,14 @@ def page(
             "before_time": before_time,
             "before_id": before_id,
             "limit": limit + 1,
-            "scan_rows": pages.SCAN_ROWS,
+            "scan_rows": assets.SCAN_ROWS,
             "status": status,
             "created_by": created_by,
             "created_after": created_after,
             "created_before": created_before,
         },
     )
-    rows, last = pages.cut(cursor.fetchall(), limit)
+    rows, last = assets.cut_page(cursor.fetchall(), limit)
     last_job = Document(*last) if last else None
     next_key = (last_job.created_at, last_job.id) if last_job else None
     return Page([Document(*row) for row in rows], next_key)
