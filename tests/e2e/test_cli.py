@@ -73,6 +73,7 @@ def test_a_file_is_checked_imported_corrected_and_reverted(
     checked = run(client, "import", str(workbook), "--on-conflict", "update", "--dry-run")
     assert (checked.exit_code, "1 of 1 rows would be imported, 0 failed" in checked.stdout) == (0, True)
 
+    failed.write_text(failed.read_text().replace("Laptop", "Notebook"))
     corrected = run(client, "import", str(failed), "--on-conflict", "update")
     assert (corrected.exit_code, "1 of 1 rows imported, 0 failed" in corrected.stdout) == (0, True)
 

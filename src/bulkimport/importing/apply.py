@@ -53,7 +53,7 @@ def apply_chunk(
 
 
 def conflicts_of_failed(cursor: Cursor, claim: Claim, plan_id: UUID, checked: CheckedChunk) -> list[RowError]:
-    """The conflicts that rows with other errors had in the dry run."""
+    """The conflicts of rows with other errors, as the dry run reported them."""
     errors = _errors_of_dry_run(cursor, claim.account_id, plan_id, checked.identified.rows)
     return [error for error in errors if error.code in conflicts.CODES]
 
