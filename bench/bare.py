@@ -2,7 +2,11 @@
 
 from flask import Flask, Response
 
+from bulkimport.database.connections import Database
+
 app = Flask("bare")
+# gunicorn.conf.py watches its sessions; it has none.
+app.extensions["database"] = Database("", size=0, application_name="bare")
 
 
 @app.get("/")

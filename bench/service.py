@@ -76,14 +76,35 @@ def forget_everything(service: Service) -> None:
 
 
 def peak_memory(word: str) -> int:
-    """The highest peak memory, in bytes, of the running processes with this word in their command line."""
-    peaks = [0]
+    """The highest peak memory, in bytes, of the service's processes with this word in their command line."""
+    statuses = [text for text in _of_processes(word, "status") if "VmHWM" in text]
+    return max((int(text.partition("VmHWM:")[2].split()[0]) * 1024 for text in statuses), default=0)
+
+
+def cpu_seconds(word: str) -> float:
+    """The processor time so far of the service's processes with this word in their command line."""
+    ticks = [_fields(stat)[11:13] for stat in _of_processes(word, "stat")]
+    return sum(int(user) + int(system) for user, system in ticks) / os.sysconf("SC_CLK_TCK")
+
+
+def _of_processes(word: str, file: str) -> Iterator[str]:
+    """A file of /proc of each process below this one that has the word in its command line."""
+    parents, texts = {}, {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            status = (process / "status").read_text()
+            parents[process.name] = _fields((process / "stat").read_text())[1]
+            if word in command:
+                texts[process.name] = (process / file).read_text()
         except OSError:
             continue
-        if word in command and "VmHWM" in status:
-            peaks.append(int(status.partition("VmHWM:")[2].split()[0]) * 1024)
-    return max(peaks)
+    for pid, text in texts.items():
+        while pid in parents and pid != str(os.getpid()):
+            pid = parents[pid]
+        if pid == str(os.getpid()):
+            yield text
+
+
+def _fields(stat: str) -> list[str]:
+    """The fields of /proc/PID/stat behind the command, which may contain spaces; see proc(5)."""
+    return stat.rpartition(")")[2].split()

@@ -99,7 +99,7 @@ def processes() -> None:
 def status_rate(service: Service) -> float:
     job = psql(service, "SELECT id FROM trakrf.bulk_import_jobs LIMIT 1")
     url = f"{service.url}/api/v1/assets/bulk/{job}"
-    return rate(url, {"Authorization": f"Bearer {service.token(1)}"}, b"200")
+    return rate(url, {"Authorization": f"Bearer {service.token(1)}"})
 
 
 @dataclass

@@ -1,5 +1,9 @@
 """The web application: what it is made of, in the order in which a request meets it."""
 
+import threading
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask
 
 from bulkimport import settings
@@ -27,7 +31,7 @@ def create_app(config: settings.Settings | None = None) -> Flask:
     tokens cannot be used.
     """
     config = config or settings.load()
-    app = Flask("bulkimport", static_folder=None)
+    app = _Application("bulkimport", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = config.max_upload_bytes + MULTIPART_ALLOWANCE_BYTES
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM_MEMORY_BYTES
     app.config["MAX_FORM_PARTS"] = MAX_FORM_PARTS
@@ -44,13 +48,14 @@ def create_app(config: settings.Settings | None = None) -> Flask:
         )
     )
     app.extensions["database"] = Database(
-        config.require_database_url(), size=settings.WEB_THREADS, application_name="bulkimport-web"
+        config.require_database_url(), size=settings.WEB_CONNECTIONS, application_name="bulkimport-web"
     )
     app.extensions["readiness"] = Readiness(
         app.extensions["database"], needed_version=migrations.latest_version()
     )
-    app.extensions["waiting_places"] = long_polling.new_places()
+    app.extensions["upload_places"] = threading.BoundedSemaphore(settings.WEB_CONNECTIONS)
 
+    long_polling.register(app)
     request_log.register(app)
     responses.register(app)
     body.register(app)
@@ -64,6 +69,14 @@ def create_app(config: settings.Settings | None = None) -> Flask:
     app.register_blueprint(plans.blueprint)
     app.register_blueprint(assets.blueprint)
     return app
+
+
+class _Application(Flask):
+    """Flask, but with synchronous views only."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself, which Flask would inspect for each request."""
+        return func
 
 
 def _keys(config: settings.Settings) -> KeySource:

@@ -11,7 +11,9 @@ from bulkimport.errors import OperatorError
 
 MIN_SECRET_BYTES = 32  # RFC 7518, section 3.2: an HS256 key is at least as long as its hash
 JWT_KEYS = ("JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL")  # one family: RFC 8725, section 3.1
-WEB_THREADS = 8  # per web process; each needs at most one database connection
+WEB_CONNECTIONS = 8  # to the database, per web process; also how many uploads it receives at a time
+WAITING_PLACES = 128  # for requests with `Prefer: wait`, per web process; each needs only a thread
+WEB_THREADS = WEB_CONNECTIONS + WAITING_PLACES
 BOOLEANS = ("true", "false")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("json", "text")

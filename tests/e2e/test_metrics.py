@@ -93,7 +93,7 @@ def test_requests_are_summed_over_processes_and_survive_hup_and_a_kill(
     wait_until(lambda: len(pids := web_pids(web.pid)) == 2 and not pids & before, "two new processes")
     ask(10)
     assert total(scrape(service.port), REQUESTS, **STATUS) == 40
-    assert total(scrape(service.port), "bulkimport_database_pool_in_use") == 0
+    wait_until(lambda: total(scrape(service.port), "bulkimport_database_pool_in_use") == 0, "idle pools")
     # The pools of the old processes are gone, and the new processes may not have opened theirs yet.
     wait_until(lambda: total(scrape(service.port), "bulkimport_database_pool_size") == 16, "two pools")
     assert not [name for name, _, _ in scrape(service.port) if name.startswith("bulkimport_worker_")]

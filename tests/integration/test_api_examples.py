@@ -143,5 +143,5 @@ def _comparable(shown: str) -> tuple[str, object]:
 
 
 def _members(pairs: list[tuple[str, object]]) -> list[tuple[str, object]]:
-    """The members of a JSON object in their order."""
-    return [(name, type(value) if name in COMPARED_BY_TYPE else value) for name, value in pairs]
+    """The members of a JSON object, whose order means nothing (RFC 8259, section 4)."""
+    return sorted((name, type(value) if name in COMPARED_BY_TYPE else value) for name, value in pairs)

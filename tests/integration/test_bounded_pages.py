@@ -11,7 +11,7 @@ from werkzeug.serving import make_server
 
 from bulkimport.client import Client
 from bulkimport.database.connections import Database
-from bulkimport.store import assets, pages
+from bulkimport.store import assets
 from tests.conftest import FOREIGN, OWN, TestDatabase, bearer
 from tests.integration.conftest import URL
 
@@ -89,7 +89,7 @@ def test_each_asset_is_listed_once_wherever_the_scans_end(
         f"identifier={rows[4][1]}": [rows[4][0]],
     }
     for scan_rows, limit, query in itertools.product((1, 5, 24, 25, 26), (1, 7, 100), lists):
-        monkeypatch.setattr(pages, "SCAN_ROWS", scan_rows)
+        monkeypatch.setattr(assets, "SCAN_ROWS", scan_rows)
         listing = listed(client, f"{ASSETS}?sort={sort}&limit={limit}&{query}", "assets", "id")
         case = scan_rows, limit, query
         assert list(itertools.chain(*listing)) == lists[query], case
@@ -127,7 +127,7 @@ def test_each_job_is_listed_once_wherever_the_scans_end(
         "status=failed": [],
     }
     for scan_rows, limit, query in itertools.product((1, 5, 19, 20, 21), (1, 3, 100), lists):
-        monkeypatch.setattr(pages, "SCAN_ROWS", scan_rows)
+        monkeypatch.setattr(assets, "SCAN_ROWS", scan_rows)
         listing = listed(client, f"{URL}?limit={limit}&{query}", "jobs", "job_id")
         assert list(itertools.chain(*listing)) == lists[query], (scan_rows, limit, query)
 
@@ -144,7 +144,7 @@ def test_a_filter_that_matches_no_job_does_not_read_all_of_them(
 def test_the_client_continues_after_a_short_page(
     app: Flask, db: TestDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "SCAN_ROWS", 3)
+    monkeypatch.setattr(assets, "SCAN_ROWS", 3)
     db.rows(FILL_JOBS, 20)
     db.rows("UPDATE trakrf.bulk_import_jobs SET status = 'failed' WHERE created_by = 'ann'")
     server = make_server("127.0.0.1", 0, app, threaded=True)

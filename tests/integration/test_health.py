@@ -74,7 +74,7 @@ def test_a_statement_that_does_not_return_is_503_within_a_second(
 def test_an_exhausted_pool_is_503_in_a_second(app: Flask, client: FlaskClient) -> None:
     pool: Database = app.extensions["database"]
     with ExitStack() as busy:
-        for _ in range(settings.WEB_THREADS):
+        for _ in range(settings.WEB_CONNECTIONS):
             busy.enter_context(pool.transaction())
         started = time.monotonic()
         require_unready(client.get("/readyz"), "every connection of this process is in use")

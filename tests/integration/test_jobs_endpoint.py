@@ -3,14 +3,21 @@
 import hashlib
 import threading
 import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
+from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.api import long_polling
 from bulkimport.auth.tokens import issue_token
+from bulkimport.settings import WAITING_PLACES
+from bulkimport.store import job_documents
+from bulkimport.store.job_documents import State
 from tests.conftest import FOREIGN, OWN, SECRET, TestDatabase, bearer, csv_of
+from tests.e2e.conftest import wait_until
 from tests.integration.conftest import URL, Importer
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -117,10 +124,14 @@ def test_a_job_during_which_the_clock_was_set_back_has_no_speed(importer: Import
     assert response.headers["Retry-After"] == "1"
 
 
-def waited(importer: Importer, job_id: str, seconds: int, **headers: str) -> tuple[Any, float]:
+def waited(
+    importer: Importer, job_id: str, seconds: int, account_id: int = OWN, /, **headers: str
+) -> tuple[Any, float]:
     started = time.monotonic()
     client = importer.client.application.test_client()
-    response = client.get(f"{URL}/{job_id}", headers={**bearer(), "Prefer": f"wait={seconds}", **headers})
+    response = client.get(
+        f"{URL}/{job_id}", headers={**bearer(account_id), "Prefer": f"wait={seconds}", **headers}
+    )
     return response, time.monotonic() - started
 
 
@@ -177,21 +188,83 @@ def test_an_outdated_etag_is_not_waited_with(importer: Importer) -> None:
     assert seconds < 10
 
 
-def test_waiting_requests_leave_threads_for_others_and_hold_no_connection(importer: Importer) -> None:
-    job_id = upload(importer, csv_of("A"))
+@contextmanager
+def waiting(importer: Importer, job_ids: Sequence[str], account_id: int = OWN) -> Iterator[list[Any]]:
+    """One request for each job waits while the block runs; then the list has their responses."""
     places = importer.client.application.extensions["waiting_places"]
-    answers: list[tuple[Any, float]] = []
+    free = places._value
+    responses: list[Any] = []
     threads = [
-        threading.Thread(target=lambda: answers.append(waited(importer, job_id, 4)))
-        for _ in range(long_polling.PLACES)
+        threading.Thread(
+            target=lambda job_id=job_id: responses.append(waited(importer, job_id, 30, account_id)[0])
+        )
+        for job_id in job_ids
     ]
     for thread in threads:
         thread.start()
-    while places._value:
-        time.sleep(0.01)
-    response, seconds = waited(importer, job_id, 30)
-    assert seconds < 2
-    assert (response.status_code, "Preference-Applied" in response.headers) == (200, False)
+    wait_until(lambda: places._value == free - len(job_ids), "all requests wait")
+    yield responses
     for thread in threads:
         thread.join()
-    assert {response.headers["Preference-Applied"] for response, _ in answers} == {"wait=4"}
+
+
+def test_waiting_requests_hold_no_connection_and_leave_none_out(importer: Importer) -> None:
+    job_id = upload(importer, csv_of("A"))
+    with waiting(importer, [job_id] * WAITING_PLACES) as responses:
+        assert importer.get(job_id).status_code == 200
+        response, seconds = waited(importer, job_id, 30)
+        assert seconds < 5
+        assert (response.status_code, "Preference-Applied" in response.headers) == (200, False)
+        importer.work()
+    assert {response.headers["Preference-Applied"] for response in responses} == {"wait=30"}
+
+
+def test_jobs_that_are_waited_for_are_looked_at_in_one_statement_per_account(
+    importer: Importer, db: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[tuple[int, int]] = []
+    get_states = job_documents.get_states
+
+    def counted(cursor: Cursor, *, account_id: int, job_ids: Collection[UUID]) -> dict[UUID, State]:
+        looks.append((account_id, len(job_ids)))
+        return get_states(cursor, account_id=account_id, job_ids=job_ids)
+
+    own, foreign = [upload(importer, csv_of(name)) for name in "AB"], upload(importer, csv_of("F"), FOREIGN)
+    with waiting(importer, own) as responses, waiting(importer, [foreign], FOREIGN) as foreign_responses:
+        monkeypatch.setattr(job_documents, "get_states", counted)
+        wait_until(lambda: {(OWN, 2), (FOREIGN, 1)} <= set(looks), "both accounts are looked at")
+        looks.clear()
+        wait_until(lambda: len(looks) >= 4, "they are looked at again")
+        assert set(looks) == {(OWN, 2), (FOREIGN, 1)}
+        importer.work()
+    ids = sorted(response.get_json()["job_id"] for response in responses + foreign_responses)
+    assert ids == sorted([*own, foreign])
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["UPDATE trakrf.bulk_import_jobs SET deleted_at = now()", "UPDATE trakrf.accounts SET is_active = false"],
+    ids=["deleted", "inactive"],
+)
+def test_waiting_ends_when_the_job_may_not_be_seen_any_more(
+    importer: Importer, db: TestDatabase, change: str
+) -> None:
+    started = time.monotonic()
+    with waiting(importer, [upload(importer, csv_of("A"))]) as responses:
+        db.rows(change)
+    assert responses[0].status_code in (403, 404)
+    assert time.monotonic() - started < 15
+
+
+def test_waiting_ends_with_503_when_the_database_is_gone(importer: Importer, db: TestDatabase) -> None:
+    with waiting(importer, [upload(importer, csv_of("A"))]) as responses:
+        db.rows("ALTER ROLE bulkimport_web_login NOLOGIN")
+        try:
+            db.rows(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE usename = 'bulkimport_web_login' AND datname = current_database()"
+            )
+            wait_until(lambda: responses, "the request is answered", 20)
+        finally:
+            db.rows("ALTER ROLE bulkimport_web_login LOGIN")
+    assert responses[0].status_code == 503

@@ -125,10 +125,12 @@ def test_the_pool_counts_connections_in_use_and_waits(
     with ExitStack() as busy:
         for _ in range(2):
             busy.enter_context(pool.transaction())
+        pool.report()
         assert counted("bulkimport_database_pool_in_use") == 2
         with pytest.raises(DatabaseUnavailableError), pool.transaction():
             pass
     assert metrics.OWN.get_sample_value("bulkimport_database_pool_size") == 2
+    pool.report()
     assert counted("bulkimport_database_pool_in_use") == 0
     assert counted("bulkimport_database_pool_timeouts_total") == 1
     assert counted("bulkimport_database_pool_wait_seconds_count") == 1

@@ -71,7 +71,7 @@ def statements() -> dict[str, str]:
     for module in pkgutil.iter_modules(store.__path__):
         constants = vars(importlib.import_module(f"bulkimport.store.{module.name}"))
         for constant, text in constants.items():
-            if constant.isupper() and isinstance(text, str) and "\n" in text:
+            if constant.isupper() and isinstance(text, str) and text.startswith("\n"):
                 name = re.match(r"\s*/\* ([a-z_.]+) \*/", text)
                 assert name, f"{module.name}.{constant} does not name itself"
                 assert name[1] == f"{module.name}.{constant.lower()}"

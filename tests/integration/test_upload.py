@@ -1,12 +1,14 @@
 """POST /api/v1/assets/bulk."""
 
 import io
+import threading
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from bulkimport.settings import WEB_CONNECTIONS
 from tests.conftest import ABSENT, HEADER, INACTIVE, OWN, TestDatabase, bearer, csv_of
 from tests.support.workbooks import archive
 
@@ -267,3 +269,17 @@ def test_options_that_cannot_be_applied_are_refused(
     db: TestDatabase, client: FlaskClient, options: dict[str, str], type_: str
 ) -> None:
     require_problem(db, upload(client, GOOD, query_string=options), 400, type_)
+
+
+def test_an_upload_waits_while_as_many_others_are_received_as_may_be(client: FlaskClient) -> None:
+    places: threading.BoundedSemaphore = client.application.extensions["upload_places"]
+    for _ in range(WEB_CONNECTIONS):
+        places.acquire()
+    responses: list[TestResponse] = []
+    other = threading.Thread(target=lambda: responses.append(upload(client.application.test_client(), GOOD)))
+    other.start()
+    other.join(0.5)
+    assert not responses
+    places.release()
+    other.join()
+    assert responses[0].status_code == 202

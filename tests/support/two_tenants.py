@@ -96,6 +96,7 @@ VALUES (%(account)s, 'k', sha256('request'), 202, '{}', '', '2020-01-01');
 PARAMETERS: dict[str, Any] = {
     "account_id": OWN,
     "job_id": JOB,
+    "job_ids": [JOB],
     "parent_id": PARENT,
     **dict.fromkeys(("after_id", "after_identifier", "before_id", "before_time"), None),
     "after_position": 0,

@@ -4,7 +4,6 @@ from marshmallow import Schema, fields, validate
 
 from bulkimport.api.row_error_schemas import JobRowErrorSchema, SummaryEntrySchema
 from bulkimport.api.upload_schemas import JobOptionsSchema
-from bulkimport.jobs import estimates
 from bulkimport.store import jobs
 from bulkimport.web.pagination import INSTANT, UNIQUE_ID, CursorField
 from bulkimport.web.schemas import (
@@ -16,7 +15,6 @@ from bulkimport.web.schemas import (
     Instant,
     InstantParameter,
     about,
-    rfc3339,
 )
 
 JOB_KIND = Enumeration(
@@ -45,17 +43,16 @@ class JobFileSchema(AnswerSchema):
     """The uploaded file."""
 
     name = fields.String(allow_none=True, metadata=about("Its name; null if the upload did not name it."))
-    bytes = fields.Integer(attribute="size", metadata=about("Its size.", format="int64", minimum=0))
-    sha256 = fields.Function(
-        lambda file: file.sha256.hex(),
-        metadata=about("Its SHA-256 in hexadecimal digits.", type="string", pattern="^[0-9a-f]{64}$"),
-    )
+    bytes = fields.Integer(metadata=about("Its size.", format="int64", minimum=0))
+    sha256 = fields.String(metadata=about("Its SHA-256 in hexadecimal digits.", pattern="^[0-9a-f]{64}$"))
 
 
 class JobSchema(AnswerSchema):
     """A job's status."""
 
-    job_id = fields.UUID(attribute="id", metadata=about("The job's id."))
+    # store.job_documents renders it, except for the options in force.
+
+    job_id = fields.UUID(metadata=about("The job's id."))
     kind = Choice(JOB_KIND, metadata=about("Whether it imports a file or undoes another job."))
     status = Choice(JOB_STATUS, metadata=about("Its state."))
     total_rows = fields.Integer(metadata=about("How many rows there are to process.", minimum=0))
@@ -91,42 +88,30 @@ class JobSchema(AnswerSchema):
         ),
     )
     failed_rows = fields.Integer(metadata=about("How many rows have errors.", minimum=0))
-    successful_rows = fields.Method(
-        "_successful_rows",
-        allow_none=True,
-        metadata=about("How many rows have no errors; null unless the job is completed.", type="integer"),
+    successful_rows = fields.Integer(
+        allow_none=True, metadata=about("How many rows have no errors; null unless the job is completed.")
     )
     blank_rows = fields.Integer(
         allow_none=True,
         metadata=about(f"How many blank lines the file has, which are not rows; {BY_HAND}."),
     )
-    progress = fields.Function(
-        estimates.progress,
-        metadata=about(
-            "The share of the rows that are processed.", type="number", format="double", minimum=0, maximum=1
-        ),
+    progress = fields.Float(
+        metadata=about("The share of the rows that are processed.", format="double", minimum=0, maximum=1)
     )
-    rows_per_second = fields.Function(
-        estimates.rows_per_second,
+    rows_per_second = fields.Float(
         allow_none=True,
         metadata=about(
-            "The average since `started_at`; null before the first chunk is finished.",
-            type="number",
-            format="double",
+            "The average since `started_at`; null before the first chunk is finished.", format="double"
         ),
     )
-    estimated_completion = fields.Method(
-        "_estimated_completion",
+    estimated_completion = Instant(
         allow_none=True,
         metadata=about(
             "When the job will finish at that rate; null before the first chunk is finished, and once the "
-            "job is.",
-            type="string",
-            format="date-time",
+            "job is."
         ),
     )
     queue_position = fields.Integer(
-        dump_default=None,
         allow_none=True,
         metadata=about(
             "Its position among the account's unfinished jobs, in the order of their next chunks; 1 is next; "
@@ -134,10 +119,7 @@ class JobSchema(AnswerSchema):
             minimum=1,
         ),
     )
-    cancel_requested = fields.Function(
-        lambda job: job.cancel_requested_at is not None,
-        metadata=about("Whether the worker has been asked to cancel the job.", type="boolean"),
-    )
+    cancel_requested = fields.Boolean(metadata=about("Whether the worker has been asked to cancel the job."))
     created_at = Instant(metadata=about("When the job was accepted."))
     started_at = Instant(allow_none=True, metadata=about("When its import began; null before that."))
     completed_at = Instant(
@@ -181,12 +163,6 @@ class JobSchema(AnswerSchema):
         fields.Nested(JobRowErrorSchema),
         metadata=about("The first 100 row errors, at most 20 per row, in the order of the rows."),
     )
-
-    def _successful_rows(self, job: jobs.Job) -> int | None:
-        return job.processed_rows - job.failed_rows if job.status == jobs.COMPLETED else None
-
-    def _estimated_completion(self, job: jobs.Job) -> str | None:
-        return rfc3339(estimates.estimated_completion(job))
 
 
 class ListedJobSchema(JobSchema):

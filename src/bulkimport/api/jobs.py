@@ -1,27 +1,31 @@
 """Bulk import jobs over HTTP."""
 
+import json
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from flask import Blueprint, Response, json, request, url_for
+from flask import Blueprint, Response, request, url_for
 from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.api import ids, long_polling
 from bulkimport.api.job_schemas import JobPageSchema, JobQuerySchema, JobSchema
 from bulkimport.api.new_job import ACCEPTED, accepted, limits, receipt
+from bulkimport.api.upload_schemas import JobOptionsSchema
 from bulkimport.jobs import actions, estimates
-from bulkimport.store import jobs, queue
+from bulkimport.store import accounts, job_documents, jobs, queue
+from bulkimport.store.job_documents import Document, State
 from bulkimport.web import access, parameters
 from bulkimport.web.idempotency import KEY_PROBLEMS, Answer, answer_once
 from bulkimport.web.operations import Success, operation
 from bulkimport.web.pagination import page_answer
 from bulkimport.web.problems import Problem
+from bulkimport.web.schemas import rfc3339
 
-JOB_SCHEMA = JobSchema()
 JOB_PAGE_SCHEMA = JobPageSchema()
 JOB_QUERY_SCHEMA = JobQuerySchema()
+JOB_OPTIONS_SCHEMA = JobOptionsSchema()
 JOB_PROBLEMS = ("invalid-id", "not-found")
 CACHING = {"Cache-Control": "private, no-cache", "Vary": "Prefer"}
 OUTDATED = ""  # a version that no job has
@@ -47,8 +51,15 @@ def list_jobs() -> Response:
     query: dict[str, Any] = parameters.of_request(JOB_QUERY_SCHEMA)
     before: tuple[datetime, UUID] | None = query.pop("cursor")
     with access.reading() as cursor:
-        page = jobs.page(cursor, account_id=access.principal().account_id, before=before, **query)
-    return page_answer(JOB_PAGE_SCHEMA.dump({"jobs": page.jobs, "next_cursor": page.next_key}))
+        page = job_documents.page(
+            cursor,
+            account_id=access.principal().account_id,
+            before=before,
+            **query,
+        )
+    answer: dict[str, Any] = JOB_PAGE_SCHEMA.dump({"jobs": [], "next_cursor": page.next_key})
+    answer["jobs"] = [json.loads(one.text) | _computed(one) for one in page.documents]
+    return page_answer(answer)
 
 
 @blueprint.get("/<job:job_id>")
@@ -72,11 +83,11 @@ def status(job_id: str) -> Response:
         known_etag = _known_etag(parsed_id)
     if known_etag:
         return Response(status=304, headers={**headers, "ETag": known_etag})
-    job, position = _job_and_position(parsed_id)
-    headers["ETag"] = etag(job.version, position)
-    if job.status not in jobs.FINAL_STATUSES:
-        headers["Retry-After"] = str(estimates.poll_after(job))
-    return Response(json.dumps(_document(job, position)), 200, headers, content_type="application/json")
+    document, position = _document_and_position(parsed_id)
+    headers["ETag"] = etag(document.version, position)
+    if document.status not in jobs.FINAL_STATUSES:
+        headers["Retry-After"] = str(estimates.poll_after(document))
+    return Response(_text(document, position), 200, headers, content_type="application/json")
 
 
 @blueprint.delete("/<job:job_id>")
@@ -111,10 +122,13 @@ def cancel(job_id: str) -> Response:
     parsed_id = ids.job_id(job_id)
 
     def act(cursor: Cursor) -> Answer:
-        job = actions.cancel(cursor, account_id=access.principal().account_id, job_id=parsed_id)
-        done = job.status == jobs.CANCELLED
+        actions.cancel(cursor, account_id=access.principal().account_id, job_id=parsed_id)
+        document = _get_document(cursor, parsed_id)
+        if document is None:
+            raise _not_found(parsed_id)
+        done = document.status == jobs.CANCELLED
         headers = {} if done else {"Retry-After": "1", "Location": url_for(".status", job_id=parsed_id)}
-        return Answer(200 if done else 202, headers, json.dumps(_document(job, None)))
+        return Answer(200 if done else 202, headers, _text(document, None))
 
     return answer_once(act, subject=f"Job {parsed_id}")
 
@@ -166,30 +180,52 @@ def _begin(action: Callable[..., None], job_id: str, message: str) -> Response:
 
 def require_job(job_id: str) -> jobs.Job:
     """The principal's job with this id; an invalid-id or not-found problem if there is none."""
-    return _job_and_position(ids.job_id(job_id))[0]
-
-
-def _job_and_position(job_id: UUID) -> tuple[jobs.Job, int | None]:
-    """The job, and its position among the account's unfinished jobs, from 1; None if it is not pending."""
-    account_id = access.principal().account_id
+    parsed_id = ids.job_id(job_id)
     with access.reading() as cursor:
-        job = jobs.get(cursor, account_id=account_id, job_id=job_id)
-        position = _position(cursor, job_id, job)
+        job = jobs.get(cursor, account_id=access.principal().account_id, job_id=parsed_id)
     if job is None:
-        raise Problem("not-found", f"There is no job {job_id}.")
-    return job, position
+        raise _not_found(parsed_id)
+    return job
 
 
-def _position(cursor: Cursor, job_id: UUID, job: jobs.Job | jobs.State | None) -> int | None:
+def _document_and_position(job_id: UUID) -> tuple[Document, int | None]:
+    """The job, and its position among the account's unfinished jobs, from 1; None if it is not pending."""
+    with access.reading_as_active() as cursor:
+        document = _get_document(cursor, job_id)
+        if document is None:
+            accounts.require_active(cursor, account_id=access.principal().account_id)
+            raise _not_found(job_id)
+        return document, _position(cursor, job_id, document)
+
+
+def _get_document(cursor: Cursor, job_id: UUID) -> Document | None:
+    account_id = access.principal().account_id
+    return job_documents.get(cursor, account_id=account_id, job_id=job_id)
+
+
+def _position(cursor: Cursor, job_id: UUID, job: Document | State | None) -> int | None:
     if job is None or job.status != jobs.PENDING:
         return None
     return queue.position(cursor, account_id=access.principal().account_id, job_id=job_id)
 
 
-def _document(job: jobs.Job, position: int | None) -> dict[str, Any]:
-    document: dict[str, Any] = JOB_SCHEMA.dump(job)
-    document["queue_position"] = position
-    return document
+def _text(document: Document, position: int | None) -> str:
+    """The job as JSON, with what is computed from its columns."""
+    computed = json.dumps({**_computed(document), "queue_position": position}, ensure_ascii=False)
+    return f"{document.text[:-1]}, {computed[1:]}"
+
+
+def _computed(document: Document) -> dict[str, Any]:
+    return {
+        "options": JOB_OPTIONS_SCHEMA.dump(document.options),
+        "progress": estimates.progress(document),
+        "rows_per_second": estimates.rows_per_second(document),
+        "estimated_completion": rfc3339(estimates.estimated_completion(document)),
+    }
+
+
+def _not_found(job_id: UUID) -> Problem:
+    return Problem("not-found", f"There is no job {job_id}.")
 
 
 def _known_etag(job_id: UUID) -> str | None:
@@ -197,8 +233,8 @@ def _known_etag(job_id: UUID) -> str | None:
     if not request.if_none_match:
         return None
     account_id = access.principal().account_id
-    with access.reading() as cursor:
-        state = jobs.get_state(cursor, account_id=account_id, job_id=job_id)
+    with access.reading_as_active() as cursor:
+        state = job_documents.get_states(cursor, account_id=account_id, job_ids=[job_id]).get(job_id)
         position = _position(cursor, job_id, state)
     current = etag(state.version, position) if state else None
     return current if current and request.if_none_match.contains_weak(current.strip('"')) else None

@@ -2,25 +2,24 @@
 
 import re
 import threading
-import time
 from uuid import UUID
 
-from flask import current_app, request
+from flask import Flask, current_app, request
 
-from bulkimport.settings import WEB_THREADS
-from bulkimport.store import jobs
-from bulkimport.store.jobs import State
+from bulkimport.jobs.watch import JobWatch, Wait
+from bulkimport.settings import WAITING_PLACES
+from bulkimport.store import job_documents
+from bulkimport.store.job_documents import State
 from bulkimport.web import access
 
 MAX_WAIT_S = 30
-LOOK_INTERVAL_S = 0.25
-PLACES = WEB_THREADS // 2  # for requests that wait; the other threads stay free for all others
 WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?(\d{1,6})\"?\s*(?=$|[,;])", re.IGNORECASE)
 
 
-def new_places() -> threading.BoundedSemaphore:
-    """A semaphore that limits how many requests of a web process wait at the same time."""
-    return threading.BoundedSemaphore(PLACES)
+def register(app: Flask) -> None:
+    """Let WAITING_PLACES requests of the process wait at the same time."""
+    app.extensions["waiting_places"] = threading.BoundedSemaphore(WAITING_PLACES)
+    app.extensions["job_watch"] = JobWatch(app.extensions["database"])
 
 
 def wait_for_change(job_id: UUID, *, known_version: str | None) -> int | None:
@@ -28,33 +27,29 @@ def wait_for_change(job_id: UUID, *, known_version: str | None) -> int | None:
     place is free.
 
     Returns immediately if the job is finished, does not exist or differs from `known_version`; without a
-    version, waits until the status changes. Holds no database connection while it sleeps.
+    version, waits until the status changes.
     """
     match = WAIT.search(request.headers.get("Prefer", ""))
+    if match is None:
+        return None
     places: threading.BoundedSemaphore = current_app.extensions["waiting_places"]
-    if match is None or not places.acquire(blocking=False):
+    if not places.acquire(blocking=False):
         return None
     try:
         seconds = min(int(match[1]), MAX_WAIT_S)
-        deadline = time.monotonic() + seconds
-        first = state = _state(job_id)
-        while first and state and not _is_news(first, state, known_version):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                break
-            time.sleep(min(LOOK_INTERVAL_S, left))
-            state = _state(job_id)
+        state = _state(job_id)
+        if state and known_version in (None, state.version):
+            watch: JobWatch = current_app.extensions["job_watch"]
+            watch.wait(
+                Wait(access.principal().account_id, job_id, state, for_any_change=known_version is not None),
+                timeout_s=seconds,
+            )
         return seconds
     finally:
         places.release()
 
 
-def _is_news(first: State, state: State, known_version: str | None) -> bool:
-    if state.status in jobs.FINAL_STATUSES or state.status != first.status:
-        return True
-    return known_version is not None and state.version != known_version
-
-
 def _state(job_id: UUID) -> State | None:
-    with access.reading() as cursor:
-        return jobs.get_state(cursor, account_id=access.principal().account_id, job_id=job_id)
+    account_id = access.principal().account_id
+    with access.reading_as_active() as cursor:
+        return job_documents.get_states(cursor, account_id=account_id, job_ids=[job_id]).get(job_id)

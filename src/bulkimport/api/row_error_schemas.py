@@ -1,8 +1,5 @@
 """The schemas of row errors: within a job, and in pages of their own."""
 
-from operator import itemgetter
-from typing import Any
-
 from marshmallow import Schema, fields, validate
 
 from bulkimport.api.upload_schemas import TemplateQuerySchema
@@ -22,8 +19,6 @@ ROW_ERROR_CODE = Enumeration(
     "RowErrorCode", "What is wrong with a row. Further codes may be added.", ROW_ERROR_CODES
 )
 
-MESSAGE = "What is wrong, with the value, for people."
-
 
 class RowErrorSchema(AnswerSchema):
     """An error in a row."""
@@ -37,7 +32,7 @@ class RowErrorSchema(AnswerSchema):
     code = Choice(
         ROW_ERROR_CODE, dump_default=UNSPECIFIED, metadata=about("The kind of error, for programs.")
     )
-    message: fields.Field[Any] = fields.String(metadata=about(MESSAGE))
+    message = fields.String(metadata=about("What is wrong, with the value, for people."))
     value = fields.String(
         allow_none=True,
         dump_default=None,
@@ -48,7 +43,6 @@ class RowErrorSchema(AnswerSchema):
 class JobRowErrorSchema(RowErrorSchema):
     """An error in a row, within its job."""
 
-    message = fields.Function(itemgetter("error"), metadata=about(MESSAGE, type="string"))
     error = fields.String(metadata=about("The same as `message`."))
 
 

@@ -2,10 +2,11 @@
 
 import hashlib
 import json
+import threading
 from dataclasses import replace
 from uuid import uuid4
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.api.new_job import ACCEPTED, accepted, limits, receipt
@@ -61,7 +62,8 @@ blueprint.before_request(access.authenticate)
 )
 def upload() -> Response:
     """Upload a file of assets: 202 and the job that will import it, or a problem and nothing was stored."""
-    with uploaded(request, max_bytes=access.settings().max_upload_bytes) as received:
+    places: threading.BoundedSemaphore = current_app.extensions["upload_places"]
+    with places, uploaded(request, max_bytes=access.settings().max_upload_bytes) as received:
         requested: RequestedOptions = parameters.load(UPLOAD_OPTIONS_SCHEMA, received.fields)
         key = request_key(_fingerprint(received))
         account_id = access.principal().account_id

@@ -7,9 +7,9 @@ transaction and for it alone, so that nothing leaks when a pooler passes the ses
 import logging
 import math
 import os
+import queue
 import select
 import socket
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -25,6 +25,7 @@ from bulkimport.telemetry import metrics, redaction
 
 CONNECT_TIMEOUT_S = 5
 CHECKOUT_TIMEOUT_S = 5
+TRUSTED_S = 0.05  # after its last use, a connection is taken without a look at whether its session has ended
 # Without these, a client that is stopped or has vanished would keep its row locks forever.
 LIMITS = {
     "statement_timeout": "10s",
@@ -106,9 +107,12 @@ class Database:
     def __init__(self, url: str, *, size: int, application_name: str) -> None:
         self._url = url
         self._application_name = application_name
-        self._places = threading.BoundedSemaphore(size)
+        self._places: queue.SimpleQueue[None] = queue.SimpleQueue()  # quicker than a semaphore
+        for _ in range(size):
+            self._places.put(None)
         self._idle: list[_Session] = []
         self._busy: set[_Session] = set()
+        self._size = size
         metrics.DATABASE_POOL_SIZE.set(size)
 
     @contextmanager
@@ -127,6 +131,7 @@ class Database:
     @contextmanager
     def _transaction(self, beginning: str, parameters: Mapping[str, str]) -> Iterator[Cursor]:
         with self._connection() as connection:
+            connection.set_autocommit(False)
             try:
                 with connection.cursor() as cursor:
                     cursor.execute(beginning, parameters)
@@ -138,23 +143,13 @@ class Database:
                     connection.rollback()
                 raise
 
-    @contextmanager
-    def tenant_read(self, account_id: int, preamble: str = "") -> Iterator[Cursor]:
+    def tenant_read(self, account_id: int, preamble: str = "") -> "_TenantRead":
         """A cursor for reading the rows of one account; each statement is one transaction and one round trip.
 
         A statement may take READ_TIMEOUT. `preamble` is a statement that runs before each of them, once the
         tenant is set.
         """
-        with self._connection() as connection:
-            connection.autocommit = True
-            try:
-                with connection.cursor(cursor_factory=_TenantReadCursor) as cursor:
-                    cursor.account_id = account_id
-                    cursor.preamble = preamble
-                    yield cursor
-            finally:
-                if not connection.closed:
-                    connection.autocommit = False
+        return _TenantRead(self, account_id, preamble)
 
     def cancel(self) -> None:
         """Make PostgreSQL cancel the statements that are running; may be called from any thread."""
@@ -171,6 +166,10 @@ class Database:
                 log.warning("closed a connection: the reply of the database was lost")
                 _shut_down(connection)
 
+    def report(self) -> None:
+        """Set the metric of the connections in use, which would cost a read too much to keep up to date."""
+        metrics.DATABASE_POOL_IN_USE.set(self._size - self._places.qsize())
+
     def close(self) -> None:
         """Close the idle connections."""
         while self._idle:
@@ -178,35 +177,50 @@ class Database:
 
     @contextmanager
     def _connection(self) -> Iterator["_Session"]:
+        connection = self.take()
+        try:
+            yield connection
+        except BaseException as error:
+            self.give_back(connection, error)
+            raise
+        self.give_back(connection, None)
+
+    def take(self) -> "_Session":
+        """A connection, which must be given back; raises DatabaseUnavailableError if none becomes free."""
         self._take_place()
         try:
             connection = self._checkout()
-            self._busy.add(connection)
-            try:
-                yield connection
-            except BaseException as error:
-                self._take_back(connection, error)
-                if is_unavailable(error):
-                    raise DatabaseUnavailableError(redaction.message(error)) from error
-                raise
-            self._take_back(connection, None)
-        finally:
-            metrics.DATABASE_POOL_IN_USE.dec()
-            self._places.release()
+        except BaseException:
+            self._places.put(None)
+            raise
+        self._busy.add(connection)
+        return connection
+
+    def give_back(self, connection: "_Session", error: BaseException | None) -> None:
+        """End the use of a connection; raises DatabaseUnavailableError if that is what the `error` means."""
+        self._take_back(connection, error)
+        self._places.put(None)
+        if error is not None and is_unavailable(error):
+            raise DatabaseUnavailableError(redaction.message(error)) from error
 
     def _take_place(self) -> None:
-        if not self._places.acquire(blocking=False):
+        try:
+            self._places.get_nowait()
+        except queue.Empty:
+            self._wait_for_place()
+
+    def _wait_for_place(self) -> None:
+        try:
             with metrics.DATABASE_POOL_WAIT_SECONDS.time():
-                acquired = self._places.acquire(timeout=CHECKOUT_TIMEOUT_S)
-            if not acquired:
-                metrics.DATABASE_POOL_TIMEOUTS.inc()
-                raise DatabaseUnavailableError(f"no connection became free in {CHECKOUT_TIMEOUT_S} s")
-        metrics.DATABASE_POOL_IN_USE.inc()
+                self._places.get(timeout=CHECKOUT_TIMEOUT_S)
+        except queue.Empty:
+            metrics.DATABASE_POOL_TIMEOUTS.inc()
+            raise DatabaseUnavailableError(f"no connection became free in {CHECKOUT_TIMEOUT_S} s") from None
 
     def _checkout(self) -> "_Session":
         while self._idle:
             connection = self._idle.pop()
-            if _is_silent(connection):
+            if time.monotonic() - connection.idle_since < TRUSTED_S or _is_silent(connection):
                 return connection
             _discard(connection)
         started = time.perf_counter()
@@ -223,6 +237,7 @@ class Database:
         if broken or connection.closed or connection.info.transaction_status:
             _discard(connection)
         else:
+            connection.idle_since = time.monotonic()
             self._idle.append(connection)
 
 
@@ -307,9 +322,15 @@ def _commit(connection: Connection) -> None:
 
 
 class _Session(Connection):
-    """A connection that knows when it sent the statement whose reply it is waiting for."""
+    """A connection that knows when it sent the statement whose reply it is waiting for, and its last use."""
 
     sent_at = math.inf
+    idle_since = -math.inf
+
+    def set_autocommit(self, value: bool) -> None:
+        """Set it if it differs; setting it lets other threads take the interpreter."""
+        if self.autocommit != value:
+            self.autocommit = value
 
 
 class _Cursor(Cursor):
@@ -328,12 +349,35 @@ class _Cursor(Cursor):
 class _TenantReadCursor(_Cursor):
     """Sends the settings and the statement as one string: one round trip, and one transaction."""
 
-    account_id: int
-    preamble: str
+    settings: Mapping[str, str]
+    beginning: str
 
     def execute(self, query: Any, vars: Any = None) -> None:
-        settings = {"tenant_account_id": str(self.account_id), "read_timeout": READ_TIMEOUT}
-        super().execute(f"{BEGIN_READ};{self.preamble};{query}", {**(vars or {}), **settings})
+        super().execute(f"{self.beginning};{query}", {**(vars or {}), **self.settings})
+
+
+class _TenantRead:
+    """The context of Database.tenant_read; generators would cost a read twice as much."""
+
+    def __init__(self, database: Database, account_id: int, preamble: str) -> None:
+        self._database = database
+        self._settings = {"tenant_account_id": str(account_id), "read_timeout": READ_TIMEOUT}
+        self._beginning = f"{BEGIN_READ};{preamble}" if preamble else BEGIN_READ
+
+    def __enter__(self) -> Cursor:
+        self._connection = self._database.take()
+        try:
+            self._connection.set_autocommit(True)
+            cursor = self._connection.cursor(cursor_factory=_TenantReadCursor)
+        except BaseException as error:
+            self._database.give_back(self._connection, error)
+            raise
+        cursor.settings = self._settings
+        cursor.beginning = self._beginning
+        return cursor
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        self._database.give_back(self._connection, error)
 
 
 def _discard(connection: Connection) -> None:

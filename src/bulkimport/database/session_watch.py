@@ -31,6 +31,7 @@ def start(url: str, database: Database) -> None:
 
 def look(cursor: Cursor, database: Database) -> None:
     """End the sessions that are stuck now, and the waits of this process for replies that were lost."""
+    database.report()
     database.abort_lost_replies()
     for session in server.end_stuck_sessions(cursor, after_s=STUCK_AFTER_S):
         metrics.DATABASE_SESSIONS_ENDED.inc()

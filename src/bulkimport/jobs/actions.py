@@ -18,8 +18,8 @@ from bulkimport.store.chunks import Undone
 from bulkimport.store.jobs import Job, Receipt
 
 
-def cancel(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
-    """Cancel the job: at once, or by the worker processing it, after the current chunk. Returns the job.
+def cancel(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
+    """Cancel the job: at once, or by the worker processing it, after the current chunk.
 
     Rows that were imported stay imported.
     """
@@ -32,7 +32,6 @@ def cancel(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:
     job = _require(cursor, account_id, job_id)
     if job.status in (jobs.COMPLETED, jobs.FAILED):
         raise Refusal("job-finished", f"The job is {job.status}; there is nothing left to cancel.")
-    return job
 
 
 def delete(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:

@@ -1,5 +1,6 @@
 """Assets: read one by one or in pages, created, changed and deleted."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -10,10 +11,13 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
 from bulkimport.errors import Refusal
-from bulkimport.store import pages
 from bulkimport.store.asset_columns import NAMES, NewAsset, sql_list
 
 BY_ID, NEWEST_FIRST, BY_IDENTIFIER = SORTS = ("id", "-id", "identifier")
+
+SCAN_ROWS = 10_000  # scanned for one page, so that its cost does not grow with the account
+
+Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -200,7 +204,7 @@ def page(
 ) -> Page:
     """At most `limit` live assets after `after`, ordered by `sort`, one of SORTS.
 
-    `q` is a text that the identifier, name or description contains. A page looks at pages.SCAN_ROWS assets at
+    `q` is a text that the identifier, name or description contains. A page looks at SCAN_ROWS assets at
     most, and is shorter than `limit` if fewer of those match. Assets that `identifier` or `import_job_id`
     selects are found wherever they are.
     """
@@ -209,7 +213,7 @@ def page(
         "after_id": after.id if after else None,
         "after_identifier": after.identifier if after else None,
         "limit": limit + 1,
-        "scan_rows": pages.SCAN_ROWS,
+        "scan_rows": SCAN_ROWS,
         "sort": sort,
         "identifier": identifier,
         "type": type,
@@ -291,9 +295,20 @@ def delete(cursor: Cursor, *, account_id: int, asset_id: int) -> None:
 
 
 def _page(cursor: Cursor, limit: int) -> Page:
-    rows, last_row = pages.cut(cursor.fetchall(), limit)
+    rows, last_row = cut_page(cursor.fetchall(), limit)
     last = Asset(*last_row) if last_row else None
     return Page([Asset(*row) for row in rows], PageKey(last.identifier, last.id) if last else None)
+
+
+def cut_page(rows: Sequence[Row], limit: int) -> tuple[list[Row], Row | None]:
+    """The rows of a page of any table, and the row after which the next page begins: None at the end.
+
+    `rows` are the first `limit` + 1 that match, each with two more columns: whether it matches, and whether
+    the scan ended at it. The row at which the scan ended is the last of them even if it does not match.
+    """
+    page = rows[:limit]
+    has_more = len(rows) > limit or (rows and rows[-1][-1])
+    return [row[:-2] for row in page if row[-2]], page[-1][:-2] if has_more else None
 
 
 def _taken(identifier: str) -> Refusal:

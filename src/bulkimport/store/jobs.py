@@ -9,8 +9,6 @@ from uuid import UUID
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
-from bulkimport.store import pages
-
 PENDING, PROCESSING = "pending", "processing"
 COMPLETED, FAILED, CANCELLED = "completed", "failed", "cancelled"
 FINAL_STATUSES = (COMPLETED, FAILED, CANCELLED)
@@ -19,14 +17,6 @@ STATUSES = (PENDING, PROCESSING, *FINAL_STATUSES)
 IMPORT, REVERT = "import", "revert"
 
 MAX_ERRORS = 100  # in the job itself; all stored ones are in bulk_import_errors
-
-
-class UploadedFile(NamedTuple):
-    """The file that a job was made from; `size` in bytes."""
-
-    name: str | None
-    size: int | None
-    sha256: bytes
 
 
 @dataclass(frozen=True)
@@ -78,30 +68,9 @@ class Job:
         """The dry run whose chunks and plan this job reads; None if it does not apply a plan."""
         return self.parent_job_id if self.applies_plan else None
 
-    @property
-    def file(self) -> UploadedFile | None:
-        """The file that the job was made from; None for a retry, a revert, or a job inserted by hand."""
-        if self.file_sha256 is None:
-            return None
-        return UploadedFile(self.file_name, self.file_bytes, bytes(self.file_sha256))
-
 
 # What a statement selects for a Job, in the order of its fields; `version` is xmin, and comes after these.
 COLUMNS = ", ".join(field.name for field in fields(Job) if field.name != "version")
-
-
-class Page(NamedTuple):
-    """Some jobs, and the key after which the next page begins: None at the end."""
-
-    jobs: list[Job]
-    next_key: tuple[datetime, UUID] | None
-
-
-class State(NamedTuple):
-    """The status of a job, and the version that Job has."""
-
-    status: str
-    version: str
 
 
 @dataclass(frozen=True)
@@ -180,87 +149,6 @@ def get(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job | None:
     cursor.execute(GET, {"account_id": account_id, "job_id": job_id})
     job = cursor.fetchone()
     return Job(*job) if job else None
-
-
-# xmin is the transaction that wrote the row last: another one after every change, whoever makes it.
-GET_STATE = """
-/* jobs.get_state */
-SELECT status, xmin::text
-FROM trakrf.bulk_import_jobs
-WHERE account_id = %(account_id)s
-  AND id         = %(job_id)s
-  AND deleted_at IS NULL
-"""
-
-
-def get_state(cursor: Cursor, *, account_id: int, job_id: UUID) -> State | None:
-    """The status and version of a job, or None if it does not exist, is deleted, or is another account's."""
-    cursor.execute(GET_STATE, {"account_id": account_id, "job_id": job_id})
-    state = cursor.fetchone()
-    return State(*state) if state else None
-
-
-# A filter that is NULL does not apply. The order walks bulk_import_jobs_newest_idx, as far as in
-# assets.PAGE_BY_ID.
-PAGE = f"""
-/* jobs.page */
-SELECT {COLUMNS}, version, matches, is_end_of_scan
-FROM (
-    SELECT *,
-           (%(status)s IS NULL OR status = %(status)s)
-           AND (%(created_by)s IS NULL OR created_by = %(created_by)s) AS matches,
-           row_number() OVER (ORDER BY created_at DESC, id DESC) = %(scan_rows)s AS is_end_of_scan
-    FROM (
-        SELECT *, xmin::text AS version
-        FROM trakrf.bulk_import_jobs
-        WHERE account_id = %(account_id)s
-          AND deleted_at IS NULL
-          AND (%(created_after)s  IS NULL OR created_at >  %(created_after)s)
-          AND (%(created_before)s IS NULL OR created_at <  %(created_before)s)
-          AND (%(before_time)s    IS NULL OR (created_at, id) < (%(before_time)s, %(before_id)s))
-        ORDER BY created_at DESC, id DESC
-        LIMIT %(scan_rows)s
-    ) AS scanned
-) AS looked_at
-WHERE matches OR is_end_of_scan
-ORDER BY created_at DESC, id DESC
-LIMIT %(limit)s
-"""  # noqa: S608 - the columns are a constant
-
-
-def page(
-    cursor: Cursor,
-    *,
-    account_id: int,
-    before: tuple[datetime, UUID] | None,
-    limit: int,
-    status: str | None = None,
-    created_by: str | None = None,
-    created_after: datetime | None = None,
-    created_before: datetime | None = None,
-) -> Page:
-    """The account's jobs that match, newest first, from the first one older than `before`.
-
-    At most pages.SCAN_ROWS jobs are scanned for a page, which is shorter than `limit` if fewer of them match.
-    """
-    before_time, before_id = before or (None, None)
-    cursor.execute(
-        PAGE,
-        {
-            "account_id": account_id,
-            "before_time": before_time,
-            "before_id": before_id,
-            "limit": limit + 1,
-            "scan_rows": pages.SCAN_ROWS,
-            "status": status,
-            "created_by": created_by,
-            "created_after": created_after,
-            "created_before": created_before,
-        },
-    )
-    rows, last = pages.cut(cursor.fetchall(), limit)
-    last_job = Job(*last) if last else None
-    return Page([Job(*row) for row in rows], (last_job.created_at, last_job.id) if last_job else None)
 
 
 def require(cursor: Cursor, *, account_id: int, job_id: UUID) -> Job:

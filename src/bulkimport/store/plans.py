@@ -7,7 +7,7 @@ from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.store import pages
+from bulkimport.store import assets
 from bulkimport.store.asset_columns import COLUMNS
 from bulkimport.store.staged_assets import IS_UNCHANGED, MERGED_METADATA, merged
 
@@ -261,9 +261,9 @@ def page(
 ) -> Page:
     """The planned rows with this action, or any, in file order, from the first one after a row.
 
-    At most pages.SCAN_ROWS rows are searched for a page; it is shorter than `limit` if fewer of them match.
+    At most assets.SCAN_ROWS rows are searched for a page; it is shorter than `limit` if fewer of them match.
     """
-    until_row = after_row + pages.SCAN_ROWS
+    until_row = after_row + assets.SCAN_ROWS
     parameters = {"account_id": account_id, "job_id": job_id, "after_row": after_row, "until_row": until_row}
     cursor.execute(PAGE, {**parameters, "action": action, "limit": limit + 1})
     rows = [

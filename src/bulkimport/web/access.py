@@ -1,7 +1,7 @@
 """Who sends the request, and a cursor that sees only the rows of their account."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from flask import current_app, g, request
 from psycopg2.extensions import cursor as Cursor
@@ -18,9 +18,9 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110, section 9.2.1
 def authenticate() -> None:
     """Run before each request of a protected blueprint: raise unless its token is valid and has the scope."""
     tokens: TokenCache = current_app.extensions["token_cache"]
-    g.principal = tokens.verify(request.headers.get("Authorization"))
+    g.principal = identified = tokens.verify(request.headers.get("Authorization"))
     if settings().jwt_require_scopes:
-        g.principal.require(READ_SCOPE if request.method in SAFE_METHODS else WRITE_SCOPE)
+        identified.require(READ_SCOPE if request.method in SAFE_METHODS else WRITE_SCOPE)
 
 
 def principal() -> Principal:
@@ -52,3 +52,8 @@ def reading() -> Iterator[Cursor]:
         yield cursor
         if cursor.rowcount == 0:
             accounts.require_active(cursor, account_id=account_id)
+
+
+def reading_as_active() -> AbstractContextManager[Cursor]:
+    """A cursor that reads as the principal's account, for statements that check whether it is active."""
+    return database().tenant_read(principal().account_id)

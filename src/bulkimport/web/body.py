@@ -108,9 +108,8 @@ def register(app: Flask) -> None:
 
 
 def _discard_rest(response: Response) -> Response:
-    largest: int | None = request.max_content_length
     refused = response.status_code >= 400 and response.status_code != SLOW
-    if refused and 0 < (request.content_length or 0) <= (largest or 0):
+    if refused and 0 < (request.content_length or 0) <= (request.max_content_length or 0):
         body = of_request(REFUSED_TIMEOUT_S)
         # A client that does not send the rest may miss the answer.
         with contextlib.suppress(Problem, OSError):

@@ -37,6 +37,7 @@ def ready() -> dict[str, str]:
 @operation("getMetrics", {200: Success("The metrics", media_type="text/plain")}, public=True)
 def exposition() -> Response:
     """Get the metrics of all web processes of this server, for Prometheus."""
+    access.database().report()
     registry = CollectorRegistry()
     registry.register(BuildInfo())
     registry.register(metrics.Summed(metrics.OF_WEB, access.settings().metrics_folder))

@@ -231,7 +231,7 @@ def _was_done(
             with database.tenant_transaction(account_id) as cursor:
                 jobs.lock_id(cursor, transaction_id)
                 if creates_job:
-                    return jobs.get_state(cursor, account_id=account_id, job_id=creates_job) is not None
+                    return jobs.get(cursor, account_id=account_id, job_id=creates_job) is not None
                 if key:
                     return idempotency_keys.get(cursor, account_id=account_id, key=key.text) is not None
         except DatabaseUnavailableError:

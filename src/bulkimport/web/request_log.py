@@ -1,9 +1,10 @@
 """An id for each request; a log line and an observation of its duration when it is answered."""
 
 import logging
+import random
 import re
 import time
-from uuid import uuid4
+from uuid import UUID
 
 from flask import Flask, Response, g, request
 
@@ -24,16 +25,28 @@ def register(app: Flask) -> None:
 
 
 def _begin() -> None:
-    callers_id = request.headers.get("X-Request-ID", "")
-    g.request_id = callers_id if REQUEST_ID.fullmatch(callers_id) else str(uuid4())
-    g.trace_id = trace_id(request.headers.get("traceparent"))
+    headers = request.headers
+    callers_id = headers.get("X-Request-ID", "")
+    g.request_id = callers_id if REQUEST_ID.fullmatch(callers_id) else _new_id()
+    g.trace_id = trace_id(headers.get("traceparent"))
     g.started = time.monotonic()
+
+
+def _new_id() -> str:
+    """A random UUID; uuid4() would let other threads take the interpreter."""
+    return str(UUID(int=random.getrandbits(128), version=4))
 
 
 def _end(response: Response) -> Response:
     seconds = time.monotonic() - g.started
     response.headers["X-Request-ID"] = g.request_id
     _count(response, seconds)
+    if log.isEnabledFor(logging.INFO):
+        _log(response, seconds)
+    return response
+
+
+def _log(response: Response, seconds: float) -> None:
     log.info(
         "request",
         extra={
@@ -46,16 +59,16 @@ def _end(response: Response) -> Response:
             "account_id": g.principal.account_id if "principal" in g else None,
         },
     )
-    return response
 
 
 def _count(response: Response, seconds: float) -> None:
     """Labelled by the template of the route, never by a path or a method that a caller invents."""
+    rule = request.url_rule
     metrics.HTTP_REQUEST_SECONDS.labels(
         request.method if request.method in METHODS else "other",
-        request.url_rule.rule if request.url_rule else "unmatched",
+        rule.rule if rule else "unmatched",
         response.status_code,
         "yes" if "Preference-Applied" in response.headers else "no",
     ).observe(seconds)
-    if request.endpoint == UPLOAD and "problem_type" in g:
+    if rule and rule.endpoint == UPLOAD and "problem_type" in g:
         metrics.UPLOADS_REFUSED.labels(g.problem_type).inc()

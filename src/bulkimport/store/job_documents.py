@@ -1,0 +1,198 @@
+"""Jobs as the JSON documents that web answers with, rendered by PostgreSQL.
+
+Python would need a third of a request's processor time to parse the columns and write them again. JobSchema
+describes the documents; a test compares them with it.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg2.extensions import cursor as Cursor
+
+from bulkimport.store import assets
+
+
+class Document(NamedTuple):
+    """A job as a JSON object, in `text`, and the columns that what web adds to it is computed from.
+
+    `version` differs after every change of the job. `options` are those that it has stored.
+    """
+
+    text: str
+    version: str
+    options: Mapping[str, Any]
+    status: str
+    total_rows: int
+    processed_rows: int
+    created_at: datetime
+    started_at: datetime | None
+    advanced_at: datetime | None
+    id: UUID
+
+
+class Page(NamedTuple):
+    """Some jobs without their row errors, and the key after which the next page begins: None at the end."""
+
+    documents: list[Document]
+    next_key: tuple[datetime, UUID] | None
+
+
+class State(NamedTuple):
+    """The status of a job, and the version that Document has."""
+
+    status: str
+    version: str
+
+
+OBJECT = """\
+json_build_object(
+           'job_id',           id,
+           'kind',             kind,
+           'status',           status,
+           'total_rows',       total_rows,
+           'processed_rows',   processed_rows,
+           'created_rows',     created_rows,
+           'updated_rows',     updated_rows,
+           'unchanged_rows',   unchanged_rows,
+           'removed_rows',     removed_rows,
+           'skipped_rows',     skipped_rows,
+           'failed_rows',      failed_rows,
+           'successful_rows',  CASE status WHEN 'completed' THEN processed_rows - failed_rows END,
+           'blank_rows',       blank_rows,
+           'cancel_requested', cancel_requested_at IS NOT NULL,
+           'created_at',       to_char(created_at   AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+           'started_at',       to_char(started_at   AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+           'completed_at',     to_char(completed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+           'failure',          failure,
+           'ignored_columns',  ignored_columns,
+           'parent_job_id',    parent_job_id,
+           'created_by',       created_by,
+           'file',             CASE WHEN file_sha256 IS NOT NULL
+                                    THEN json_build_object('name',   file_name,
+                                                           'bytes',  file_bytes,
+                                                           'sha256', encode(file_sha256, 'hex')) END,
+           'request_id',       request_id,
+           'traceparent',      traceparent,
+           'error_summary',    error_summary"""
+# Those of jobs that were inserted by hand have only row, field and error.
+ERRORS = """\
+(SELECT coalesce(json_agg(json_build_object('row',     error -> 'row',
+                                                               'line',    coalesce(error -> 'line', '0'),
+                                                               'field',   error -> 'field',
+                                                               'code',    coalesce(error -> 'code',
+                                                                                   '"unspecified"'),
+                                                               'message', error -> 'error',
+                                                               'value',   error -> 'value',
+                                                               'error',   error -> 'error')),
+                                         '[]')
+                         FROM jsonb_array_elements(errors) AS error)"""
+COLUMNS = "options, status, total_rows, processed_rows, created_at, started_at, advanced_at, id"
+
+# One statement for the job and its account, since most of its time is planning.
+GET = f"""
+/* job_documents.get */
+SELECT {OBJECT},
+           'errors', {ERRORS})::text,
+       xmin::text, {COLUMNS}
+FROM trakrf.bulk_import_jobs
+WHERE account_id = %(account_id)s
+  AND id         = %(job_id)s
+  AND deleted_at IS NULL
+  AND EXISTS (SELECT FROM trakrf.accounts
+              WHERE id = %(account_id)s
+                AND is_active)
+"""  # noqa: S608 - the columns are constants
+
+
+def get(cursor: Cursor, *, account_id: int, job_id: UUID) -> Document | None:
+    """The account's job with this id; None if it does not exist, is deleted, or the account is not active."""
+    cursor.execute(GET, {"account_id": account_id, "job_id": job_id})
+    document = cursor.fetchone()
+    return Document(*document) if document else None
+
+
+# xmin is the transaction that wrote the row last: another one after every change, whoever makes it.
+GET_STATES = """
+/* job_documents.get_states */
+SELECT id, status, xmin::text
+FROM trakrf.bulk_import_jobs
+WHERE account_id = %(account_id)s
+  AND id         = ANY (%(job_ids)s::uuid[])
+  AND deleted_at IS NULL
+  AND EXISTS (SELECT FROM trakrf.accounts
+              WHERE id = %(account_id)s
+                AND is_active)
+"""
+
+
+def get_states(cursor: Cursor, *, account_id: int, job_ids: Collection[UUID]) -> dict[UUID, State]:
+    """The status and version of each of these jobs that `get` would return, by its id."""
+    cursor.execute(GET_STATES, {"account_id": account_id, "job_ids": list(job_ids)})
+    return {job_id: State(status, version) for job_id, status, version in cursor.fetchall()}
+
+
+# A filter that is NULL does not apply. The order walks bulk_import_jobs_newest_idx, as far as in
+# assets.PAGE_BY_ID.
+PAGE = f"""
+/* job_documents.page */
+SELECT {OBJECT})::text,
+       version, {COLUMNS}, matches, is_end_of_scan
+FROM (
+    SELECT *,
+           (%(status)s IS NULL OR status = %(status)s)
+           AND (%(created_by)s IS NULL OR created_by = %(created_by)s) AS matches,
+           row_number() OVER (ORDER BY created_at DESC, id DESC) = %(scan_rows)s AS is_end_of_scan
+    FROM (
+        SELECT *, xmin::text AS version
+        FROM trakrf.bulk_import_jobs
+        WHERE account_id = %(account_id)s
+          AND deleted_at IS NULL
+          AND (%(created_after)s  IS NULL OR created_at >  %(created_after)s)
+          AND (%(created_before)s IS NULL OR created_at <  %(created_before)s)
+          AND (%(before_time)s    IS NULL OR (created_at, id) < (%(before_time)s, %(before_id)s))
+        ORDER BY created_at DESC, id DESC
+        LIMIT %(scan_rows)s
+    ) AS scanned
+) AS looked_at
+WHERE matches OR is_end_of_scan
+ORDER BY created_at DESC, id DESC
+LIMIT %(limit)s
+"""  # noqa: S608 - the columns are constants
+
+
+def page(
+    cursor: Cursor,
+    *,
+    account_id: int,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
+    status: str | None = None,
+    created_by: str | None = None,
+    created_after: datetime | None = None,
+    created_before: datetime | None = None,
+) -> Page:
+    """The account's jobs that match, newest first, from the first one older than `before`.
+
+    At most assets.SCAN_ROWS jobs are scanned for a page; it is shorter than `limit` if fewer of them match.
+    """
+    before_time, before_id = before or (None, None)
+    cursor.execute(
+        PAGE,
+        {
+            "account_id": account_id,
+            "before_time": before_time,
+            "before_id": before_id,
+            "limit": limit + 1,
+            "scan_rows": assets.SCAN_ROWS,
+            "status": status,
+            "created_by": created_by,
+            "created_after": created_after,
+            "created_before": created_before,
+        },
+    )
+    rows, last = assets.cut_page(cursor.fetchall(), limit)
+    last_job = Document(*last) if last else None
+    next_key = (last_job.created_at, last_job.id) if last_job else None
+    return Page([Document(*row) for row in rows], next_key)
