@@ -250,10 +250,12 @@ def test_an_error_that_is_the_text_to_clear_a_value_clears_it(importer: Importer
     importer.run(csv_of("A"))
     importer.run((HEADER + "A,n,device,old,2024-01-15,,yes\n").encode(), on_conflict="update")
     file = made_by_hand(
-        ("A", "n", "device", ERROR, DAY, "", "yes"), ("B", "n", "device", UNCALCULATED, DAY, "", "yes")
+        ("A", "n", "device", ERROR, DAY, "", "yes"),
+        ("B", "n", "device", UNCALCULATED, DAY, "", "yes"),
+        ("C", ERROR, "device", "", DAY, "", "yes"),
     )
     job = importer.run(file, on_conflict="update", clear_value="#REF!", empty="clear")
-    assert importer.errors(job) == [(3, "description", "spreadsheet_error")]
+    assert importer.errors(job) == [(3, "description", "spreadsheet_error"), (4, "name", "required")]
     assert importer.assets("identifier", "description") == [("A", None)]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bulkimport.assets import fields
+from bulkimport.assets.blank_cells import REQUIRED
 from bulkimport.assets.fields import REENTER, CheckedColumn, ColumnRule
 from bulkimport.csvfile.header import DATE_FIELDS, METADATA_PREFIX
 from bulkimport.store.asset_columns import CLEARED
@@ -43,8 +44,9 @@ class Marked:
         distrusted = {
             place: self._codes[mark]
             for place, mark in self._marks.items()
-            # An error such as #N/A may be the text that clears a value.
-            if mark in self._codes and not (mark == ERROR and values[place] is CLEARED)
+            # An error such as #N/A may be the text that clears a value, or must not because it is required.
+            if mark in self._codes
+            and not (mark == ERROR and (values[place] is CLEARED or codes.get(place) == REQUIRED))
         }
         return values, {**codes, **distrusted}
 

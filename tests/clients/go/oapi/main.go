@@ -71,7 +71,7 @@ func upload(ctx context.Context, client *api.ClientWithResponses, name string, c
 	answer, err := client.UploadAssetsWithBodyWithResponse(ctx, &api.UploadAssetsParams{
 		Columns:        new(`{"Label": "name"}`),
 		DateFormat:     new(api.DayMonthYearSlashes),
-		OnConflict:     new(api.Update),
+		OnConflict:     new(api.OnConflictUpdate),
 		DryRun:         new(false),
 		IdempotencyKey: new(uuid.NewString()),
 	}, contentType, form)
