@@ -254,8 +254,7 @@ def _adding_dates(evidence: Mapping[str, FormatEvidence], columns: Columns, opti
     adds = [(columns.index(field), seen.add) for field, seen in evidence.items() if field in columns]
 
     def add(record: Record) -> None:
-        cells = record.cells if len(record.cells) == width else fitted(record.cells, width)
-        if cells and not record.fault:
+        if cells := _cells(record, width):
             for place, add_cell in adds:
                 if cells[place].strip() != options.clear_value:
                     add_cell(record.row, cells[place])
@@ -268,8 +267,14 @@ def _adding_identifier(highest: HighestNumber, columns: Columns) -> OnRow:
     width, place = len(columns), columns.index("identifier")
 
     def add(record: Record) -> None:
-        cells = record.cells if len(record.cells) == width else fitted(record.cells, width)
-        if cells and not record.fault:
+        if cells := _cells(record, width):
             highest.add(cells[place])
 
     return add
+
+
+def _cells(record: Record, width: int) -> Sequence[str] | None:
+    """The cells of a row, as many as the header has; None if they are not in their columns."""
+    if record.fault:
+        return None
+    return record.cells if len(record.cells) == width else fitted(record.cells, width)
