@@ -90,12 +90,24 @@ class Client:
             query["cursor"] = page["next_cursor"]
         return newest[:limit]
 
+    def changes(self, job_id: str, action: str, limit: int) -> list[Document]:
+        """The first rows, at most `limit`, for which a dry run's plan has this action."""
+        rows: list[Document] = []
+        query = {"action": action, "limit": str(limit)}
+        while len(rows) < limit:
+            page = self._json("GET", f"{_path(job_id)}/changes?{urllib.parse.urlencode(query)}")[1]
+            rows += page["changes"]
+            if not page["next_cursor"]:
+                break
+            query["cursor"] = page["next_cursor"]
+        return rows[:limit]
+
     def cancel(self, job_id: str) -> Document:
         """Cancel the job and return its status document."""
         return self._json("POST", f"{_path(job_id)}/cancel", b"")[1]
 
     def begin(self, job_id: str, action: str) -> str:
-        """Retry or revert the job (`action`) and return the id of the new job that does so."""
+        """Retry, revert or apply the job (`action`) and return the id of the new job that does so."""
         headers = {"Idempotency-Key": str(uuid.uuid4())}
         return str(self._json("POST", f"{_path(job_id)}/{action}", b"", headers)[1]["job_id"])
 

@@ -86,6 +86,41 @@ def test_a_file_is_checked_imported_corrected_and_reverted(
     assert (refused.exit_code, "The job has already been reverted (409)" in refused.stderr) == (2, True)
 
 
+def test_a_plan_is_shown_and_applied_only_if_it_is_approved(
+    service: Service, client: dict[str, str], tmp_path: Path
+) -> None:
+    service.start_worker()
+    file = tmp_path / "june.csv"
+    file.write_bytes(csv_of("A", "B"))
+    assert run(client, "import", str(file)).exit_code == 0
+    file.write_text(csv_of("A", "B", "C").decode().replace("A,Laptop", "A,Tablet") + "D,,device,,,,\n")
+    command = ("import", str(file), "--on-conflict", "update", "--plan")
+
+    declined = run_in_terminal(command, client, columns=80, typed=b"n\n")
+    assert declined.code == 2
+    assert re.search(r"3 of 4 rows would be imported, 1 failed", declined.shown)
+    assert "assets: 1 to create, 1 to update, 1 unchanged" in declined.shown
+    assert re.search(r'  2  A +update +name: "Laptop" → "Tablet"\n +4  C +create', declined.shown), (
+        declined.shown
+    )
+    assert service.db.value("SELECT count(*) FROM trakrf.assets") == 2
+
+    approved = run_in_terminal(command, client, columns=80, typed=b"y\n")
+    assert (approved.code, "3 of 4 rows imported, 1 failed" in approved.shown) == (1, True), approved.shown
+    assert service.db.value("SELECT name FROM trakrf.assets WHERE identifier = 'A'") == "Tablet"
+
+    again = run(client, *command, "--yes")
+    assert (again.exit_code, again.stdout.endswith("nothing to apply\n")) == (1, True), again.stdout
+    file.write_bytes(csv_of("E"))
+    applied = json.loads(run(client, "import", str(file), "--plan", "--yes", "--json").stdout)
+    assert (applied["created_rows"], applied["options"]["dry_run"]) == (1, False)
+    for nobody_answers in ((), ("--json",)):
+        refused = run(client, *command, *nobody_answers)
+        assert (refused.exit_code, "it needs --yes" in refused.stderr) == (2, True)
+    for nothing_to_plan in (("--no-wait",), ("--dry-run",)):
+        assert "--plan needs a FILE" in run(client, *command, "--yes", *nothing_to_plan).stderr
+
+
 def test_jobs_are_listed_shown_cancelled_and_retried(
     service: Service, client: dict[str, str], tmp_path: Path
 ) -> None:
