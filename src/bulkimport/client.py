@@ -18,7 +18,8 @@ WAIT_S = 20  # for a job to change; below TIMEOUT_S
 POLL_INTERVAL_S = 0.2  # while the service lets no further request wait
 ATTEMPTS, RETRY_DELAY_S = 4, 0.5
 BLOCK_BYTES = 64 * 1024
-JOBS = "/api/v1/assets/bulk"
+ASSETS = "/api/v1/assets"
+JOBS = f"{ASSETS}/bulk"
 FINAL_STATUSES = ("completed", "failed", "cancelled")
 # Exit codes of `bulkimport import` other than 0.
 EXIT_ROWS_FAILED = 1  # the job is completed
@@ -44,22 +45,12 @@ class Client:
         If the connection is lost the upload is sent again, with the same Idempotency-Key, so that nothing is
         imported twice.
         """
-        query = f"?{urllib.parse.urlencode(options)}" if options else ""
-        headers = {
-            "Content-Type": "text/csv",
-            "Content-Length": str(file.stat().st_size),
-            "Content-Disposition": f"attachment; filename*=UTF-8''{_percent_encoded(file.name)}",
-            "Idempotency-Key": str(uuid.uuid4()),
-        }
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                with file.open("rb") as body:
-                    return str(self._json("POST", f"{JOBS}{query}", body, headers)[1]["job_id"])
-            except ConnectionError:
-                if attempt == ATTEMPTS:
-                    raise
-                time.sleep(RETRY_DELAY_S)
-        raise AssertionError("unreachable")
+        key = {"Idempotency-Key": str(uuid.uuid4())}
+        return str(self._send(JOBS, file, options or {}, key)["job_id"])
+
+    def preview(self, file: Path, options: Mapping[str, str] | None = None) -> Document:
+        """How an upload of the file with the options would read it."""
+        return self._send(f"{JOBS}/preview", file, options or {}, {})
 
     def job(self, job_id: str) -> Document:
         """The job's status document."""
@@ -113,13 +104,40 @@ class Client:
 
     def save_failed_rows(self, job_id: str, file: Path) -> None:
         """Write the failed rows to the file, to be fixed and uploaded again; .xlsx makes it a workbook."""
-        form = "xlsx" if file.suffix.lower() == ".xlsx" else "csv"
-        with self._open("GET", f"{_path(job_id)}/failed-rows.{form}") as response:
+        self._save(f"{_path(job_id)}/failed-rows.{_form(file)}", file, "the failed rows")
+
+    def save_assets(self, file: Path) -> None:
+        """Write all assets to the file, so that it can be imported again; .xlsx makes it a workbook."""
+        self._save(f"{ASSETS}.{_form(file)}", file, "the assets")
+
+    def _save(self, path: str, file: Path, what: str) -> None:
+        with self._open("GET", path) as response:
             try:
                 with file.open("wb") as out:
                     shutil.copyfileobj(response, out, BLOCK_BYTES)
             except (OSError, http.client.HTTPException) as error:
-                raise RefusedError(f"the failed rows could not be saved in {file}: {error}") from error
+                raise RefusedError(f"{what} could not be saved in {file}: {error}") from error
+
+    def _send(
+        self, path: str, file: Path, options: Mapping[str, str], headers: Mapping[str, str]
+    ) -> Document:
+        """The answer to a file, which is streamed, and sent again if the connection is lost."""
+        query = f"?{urllib.parse.urlencode(options)}" if options else ""
+        headers = {
+            **headers,
+            "Content-Type": "text/csv",
+            "Content-Length": str(file.stat().st_size),
+            "Content-Disposition": f"attachment; filename*=UTF-8''{_percent_encoded(file.name)}",
+        }
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with file.open("rb") as body:
+                    return self._json("POST", f"{path}{query}", body, headers)[1]
+            except ConnectionError:
+                if attempt == ATTEMPTS:
+                    raise
+                time.sleep(RETRY_DELAY_S)
+        raise AssertionError("unreachable")
 
     def _json(
         self,
@@ -168,6 +186,11 @@ class _NoAnswerError(RefusedError, ConnectionError):
 
 def _path(job_id: str) -> str:
     return f"{JOBS}/{_percent_encoded(job_id)}"
+
+
+def _form(file: Path) -> str:
+    """The form in which the service is asked for a file of this name."""
+    return "xlsx" if file.suffix.lower() == ".xlsx" else "csv"
 
 
 def _percent_encoded(text: str) -> str:

@@ -86,6 +86,45 @@ def test_a_file_is_checked_imported_corrected_and_reverted(
     assert (refused.exit_code, "The job has already been reverted (409)" in refused.stderr) == (2, True)
 
 
+def test_a_preview_shows_how_a_file_is_read(service: Service, client: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "june.csv"
+    file.write_bytes(csv_of("A").replace(b"description", b"Discription").replace(b"Laptop", b"Lap\x1btop"))
+    shown = run(client, "preview", str(file))
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert r"Lap\x1btop" in shown.stdout
+    assert 'utf-8 (default), cells separated by "," (header)' in shown.stdout
+    assert "header in row 1, 1 rows read" in shown.stdout
+    assert re.search(r"identifier +identifier +exact +A *\n", shown.stdout), shown.stdout
+    assert re.search(r"Discription +description +similar", shown.stdout), shown.stdout
+
+    file.write_bytes(csv_of("A", "").replace(b"yes", b"perhaps").replace(b"name,", b"label,"))
+    refused = run(client, "preview", str(file))
+    assert (refused.exit_code, "no column for: name" in refused.stdout) == (2, True)
+    wrong = run(client, "preview", str(file), "--columns", json.dumps({"label": "name"}))
+    assert (wrong.exit_code, 'is_active "perhaps" is not true or false' in wrong.stdout) == (1, True), (
+        wrong.stdout
+    )
+    document = json.loads(run(client, "preview", str(file), "--json").stdout)
+    assert document["missing_fields"] == ["name"]
+    assert service.db.value("SELECT count(*) FROM trakrf.bulk_import_jobs") == 0
+
+
+def test_an_export_is_imported_again(service: Service, client: dict[str, str], tmp_path: Path) -> None:
+    service.start_worker()
+    file = tmp_path / "june.csv"
+    file.write_bytes(csv_of("A", "B"))
+    run(client, "import", str(file))
+    for name in ("assets.csv", "assets.XLSX"):
+        exported = run(client, "export", str(tmp_path / name))
+        assert (exported.exit_code, exported.stdout) == (0, f"assets: {tmp_path / name}\n"), exported.stderr
+        job = json.loads(
+            run(client, "import", str(tmp_path / name), "--on-conflict", "update", "--json").stdout
+        )
+        assert job["unchanged_rows"] == 2
+    assert "neither .csv nor .xlsx" in run(client, "export", str(tmp_path / "assets.txt")).stderr
+    assert "there is no folder" in run(client, "export", str(tmp_path / "no" / "a.csv")).stderr
+
+
 def test_a_plan_is_shown_and_applied_only_if_it_is_approved(
     service: Service, client: dict[str, str], tmp_path: Path
 ) -> None:

@@ -16,7 +16,7 @@ from bulkimport.cli.upload_options import parameters, upload_options
 from bulkimport.client import Client
 
 
-def _require_folder(_context: click.Context, _parameter: click.Parameter, file: Path | None) -> Path | None:
+def require_folder(_context: click.Context, _parameter: click.Parameter, file: Path | None) -> Path | None:
     """Refuse a file that cannot be created, before anything is uploaded."""
     if file and not file.exists():
         folder = file.parent
@@ -37,7 +37,7 @@ def _require_folder(_context: click.Context, _parameter: click.Parameter, file: 
 @click.option(
     "--failed-rows",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    callback=_require_folder,
+    callback=require_folder,
     metavar="OUT.csv",
     help="Where to save the failed rows, to be corrected and imported again; OUT.xlsx is an Excel workbook.",
 )
