@@ -122,22 +122,27 @@ class CsvFile:
             return None
         records = self._records
         first_row, first_line, rows, cells = records.next_row, records.next_line, 0, 0
+        widest = len(self.header)
         while (
             rows < chunk_rows
             and cells < MAX_CHUNK_CELLS
             and records.taken_chars < MAX_CHUNK_CHARS
-            and records.next_line - first_line < MAX_CHUNK_LINES
+            and (lines := records.next_line - first_line) < MAX_CHUNK_LINES
         ):
-            record = records.next()
-            if record is None:
-                break
-            if is_blank(record.cells):
-                self.blank_rows += 1
-            else:
-                rows += 1
-                cells += len(record.cells)
-                for call in on_row:
+            likely_rows = (MAX_CHUNK_CELLS - cells) // widest
+            batch = records.next_batch(min(chunk_rows - rows, MAX_CHUNK_LINES - lines, likely_rows))
+            if not batch.rows:
+                record = records.next()
+                if record is None:
+                    break
+                if not is_blank(record.cells):
+                    batch.append(record)
+            widths = list(map(len, batch.cells))
+            rows, cells, widest = rows + len(widths), cells + sum(widths), max(widest, *widths, 0)
+            for call in on_row:
+                for record in batch:
                     call(record)
+        self.blank_rows += records.next_row - first_row - rows
         return Chunk(number, first_row, first_line, rows, records.take().encode(CHUNK_ENCODING, CHUNK_ERRORS))
 
     def _skip_blank(self) -> Record | None:
