@@ -59,7 +59,7 @@ def test_the_reader_agrees_with_the_reference(
 
 def cut(text: str, take_each: int) -> tuple[list[Record], list[tuple[str, int, int]]]:
     """The records, as intake reads them, and chunks of `take_each`, each with its first row and line."""
-    reader = RecordReader(io.StringIO(text, newline="").readline, ",")
+    reader = RecordReader(io.StringIO(text, newline=""), ",")
     cut_records, chunks = [], []
     first_row, first_line = 1, 1
     while record := reader.next():

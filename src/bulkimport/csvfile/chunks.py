@@ -74,7 +74,7 @@ class CsvFile:
         self._heading = read_heading(text.readline, header_row)
         self._declared_delimiter = delimiter or self._heading.separator
         self.delimiter = delimiter or self._heading.find_delimiter(mapping)
-        self._records = self._heading.reader(text.readline, self.delimiter)
+        self._records = self._heading.reader(text, self.delimiter)
         self.header_row, self.header = self._read_header()
         self.blank_rows = 0
 

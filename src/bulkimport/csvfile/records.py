@@ -21,11 +21,12 @@ import re
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from itertools import islice
+from typing import NamedTuple, TextIO
 
 MAX_RECORD_CHARS = 1024**2  # of the longest record: more is an unclosed quote, or not CSV
 MAX_CELL_CHARS = csv.field_size_limit()  # 131072; the reader enforces it
-BATCH_CHARS = 64 * 1024  # that csv alone tries to read at a time
+BLOCK_CHARS = 16 * 1024  # that csv alone tries to read at a time, and the rest of a line
 CHUNK_ENCODING = "utf-8"
 CHUNK_ERRORS = "surrogatepass"  # bytes that did not decode are lone surrogates
 
@@ -85,7 +86,7 @@ class RecordReader:
 
     def __init__(
         self,
-        readline: Callable[[int], str],
+        text: TextIO,
         delimiter: str,
         *,
         row: int = 1,
@@ -93,7 +94,9 @@ class RecordReader:
         ahead: Iterable[str] = (),
     ) -> None:
         """`ahead`: lines that were read already, as read_line returns them."""
-        self._readline = readline
+        self._text = text
+        self._block, self._block_chars = io.StringIO(), 0
+        self._is_block_well_formed = True
         self._delimiter = delimiter
         self._ahead = deque(ahead)
         self._taken: list[str] = []
@@ -127,23 +130,21 @@ class RecordReader:
         self.next_line = line + len(self._taken) - begin
         return Record(row, line, cells, fault)
 
-    def next_batch(self, max_lines: int) -> Records:
-        """The next records that are not blank, of at most `max_lines` lines; empty if next() must read on.
+    def next_batch(self, max_records: int) -> Records:
+        """Some of the next `max_records` records, without blank ones; if there are none, next() must read on.
 
-        They are read by csv alone, which takes half of the time. What csv refuses is left to next().
+        They are read by csv alone, in half of the time. What it refuses is left to next().
         """
-        if self._ahead:  # where csv refused a line, or may have read it already
+        if self._ahead or not self._has_well_formed_block():
             return Records()
-        lines, chars = self._read_lines(max_lines)
-        if chars > MAX_RECORD_CHARS:
-            self._ahead.extend(lines)
-            return Records()
-        records, row, line = _read_well_formed(lines, self._delimiter, self.next_row, self.next_line)
-        read_lines = line - self.next_line
-        self._taken += lines[:read_lines]
-        self._ahead.extend(lines[read_lines:])
-        self.taken_chars += chars - sum(map(len, self._ahead))
-        self.next_row, self.next_line = row, line
+        start = self._block.tell()
+        records, self.next_row, self.next_line, self._is_block_well_formed = _read_well_formed(
+            self._block, self._delimiter, self.next_row, self.next_line, max_records
+        )
+        chars = self._block.tell() - start
+        self._block.seek(start)
+        self._taken.append(self._block.read(chars))
+        self.taken_chars += chars
         return records
 
     def unread(self) -> None:
@@ -178,14 +179,16 @@ class RecordReader:
         self.taken_chars = 0
         return lines
 
-    def _read_lines(self, max_lines: int) -> tuple[list[str], int]:
-        """At most `max_lines` lines of about BATCH_CHARS, and how many characters they have."""
-        lines: list[str] = []
-        chars = 0
-        while len(lines) < max_lines and chars < BATCH_CHARS and (line := read_line(self._readline)):
-            lines.append(line)
-            chars += len(line)
-        return lines, chars
+    def _has_well_formed_block(self) -> bool:
+        """Whether there are whole lines that csv has not refused; if all were read, more are fetched."""
+        if self._block.tell() == self._block_chars:
+            text = self._text.read(BLOCK_CHARS) + self._text.readline(MAX_RECORD_CHARS + 1)
+            self._block, self._block_chars = io.StringIO(text, newline=""), len(text)
+            self._is_block_well_formed = len(text) <= MAX_RECORD_CHARS  # so that no record is too long
+        return self._is_block_well_formed
+
+    def _readline(self, size: int) -> str:
+        return self._block.readline(size) or self._text.readline(size)
 
     def _reader(self) -> Iterator[list[str]]:
         return csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
@@ -279,33 +282,37 @@ def read(body: bytes, *, delimiter: str, first_row: int, first_line: int) -> Rec
     text = io.StringIO(body.decode(CHUNK_ENCODING, CHUNK_ERRORS), newline="")
     records, row, line = Records(), first_row, first_line
     if len(body) <= MAX_RECORD_CHARS:
-        lines = text.readlines()
-        records, row, line = _read_well_formed(lines, delimiter, row, line)
-        text = io.StringIO("".join(lines[line - first_line :]), newline="")
-    careful = RecordReader(text.readline, delimiter, row=row, line=line)
+        records, row, line, _ = _read_well_formed(text, delimiter, row, line)
+    careful = RecordReader(text, delimiter, row=row, line=line)
     while record := careful.next():
         if not is_blank(record.cells):
             records.append(record)
     return records
 
 
-def _read_well_formed(lines: list[str], delimiter: str, row: int, line: int) -> tuple[Records, int, int]:
-    """The records of these lines that are not blank, up to one with a fault; and the next row and line.
+def _read_well_formed(
+    text: io.StringIO, delimiter: str, row: int, line: int, max_records: int | None = None
+) -> tuple[Records, int, int, bool]:
+    """The next records up to one with a fault, without blank ones; the row and the line of the next record.
 
-    No record may be too long. Then, as long as no quote is wrong, csv alone reads the same as a RecordReader.
+    And whether all were well-formed. No record may be too long: then, as long as no quote is wrong, csv alone
+    reads the same as a RecordReader. The text is left behind the records.
     """
-    records, first_line = Records(), line
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    records, start, lines = Records(), text.tell(), 0
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
     try:
-        for cells in reader:
+        for cells in islice(reader, max_records):
             if (cells and cells[0].strip()) or not is_blank(cells):
                 records.rows.append(row)
-                records.lines.append(line)
+                records.lines.append(line + lines)
                 records.cells.append(cells)
-            row, line = row + 1, first_line + reader.line_num
+            row, lines = row + 1, reader.line_num
     except csv.Error:
-        pass
-    return records, row, line
+        text.seek(start)
+        for _ in range(lines):
+            text.readline()
+        return records, row, line + lines, False
+    return records, row, line + lines, True
 
 
 def fitted(cells: list[str], width: int) -> list[str] | None:
