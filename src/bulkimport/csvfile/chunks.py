@@ -122,28 +122,41 @@ class CsvFile:
             return None
         records = self._records
         first_row, first_line, rows, cells = records.next_row, records.next_line, 0, 0
-        widest = len(self.header)
+        width = len(self.header)
         while (
             rows < chunk_rows
             and cells < MAX_CHUNK_CELLS
             and records.taken_chars < MAX_CHUNK_CHARS
             and (lines := records.next_line - first_line) < MAX_CHUNK_LINES
         ):
-            likely_rows = (MAX_CHUNK_CELLS - cells) // widest
-            batch = records.next_batch(min(chunk_rows - rows, MAX_CHUNK_LINES - lines, likely_rows))
-            if not batch.rows:
-                record = records.next()
-                if record is None:
-                    break
-                if not is_blank(record.cells):
-                    batch.append(record)
-            widths = list(map(len, batch.cells))
-            rows, cells, widest = rows + len(widths), cells + sum(widths), max(widest, *widths, 0)
-            for call in on_row:
-                for record in batch:
-                    call(record)
+            room = min(chunk_rows - rows, MAX_CHUNK_LINES - lines, (MAX_CHUNK_CELLS - cells) // width)
+            more_rows, more_cells = self._read_some(room, on_row)
+            if more_rows is None:
+                break
+            rows, cells = rows + more_rows, cells + more_cells
+            width = max(width, -(-more_cells // (more_rows or 1)))
         self.blank_rows += records.next_row - first_row - rows
         return Chunk(number, first_row, first_line, rows, records.take().encode(CHUNK_ENCODING, CHUNK_ERRORS))
+
+    def _read_some(self, room: int, on_row: Sequence[OnRow]) -> tuple[int | None, int]:
+        """Read about `room` records at most, and at least one: how many rows and cells; None at the end.
+
+        The rows are parsed only if somebody looks at them, or it is not certain what they are.
+        """
+        plain = None if on_row else self._records.pass_over(room)
+        if plain:
+            return plain.lines, plain.cells
+        batch = self._records.next_batch(room)
+        if not batch.rows:
+            record = self._records.next()
+            if record is None:
+                return None, 0
+            if not is_blank(record.cells):
+                batch.append(record)
+        for call in on_row:
+            for row in batch:
+                call(row)
+        return len(batch.rows), sum(map(len, batch.cells))
 
     def _skip_blank(self) -> Record | None:
         """Drop blank records; the record at which this stops will be the next one, None at the end."""

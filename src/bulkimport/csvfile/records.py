@@ -24,9 +24,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple, TextIO
 
+from bulkimport.csvfile.blocks import Blocks, Plain
+
 MAX_RECORD_CHARS = 1024**2  # of the longest record: more is an unclosed quote, or not CSV
 MAX_CELL_CHARS = csv.field_size_limit()  # 131072; the reader enforces it
-BLOCK_CHARS = 16 * 1024  # that csv alone tries to read at a time, and the rest of a line
 CHUNK_ENCODING = "utf-8"
 CHUNK_ERRORS = "surrogatepass"  # bytes that did not decode are lone surrogates
 
@@ -94,9 +95,7 @@ class RecordReader:
         ahead: Iterable[str] = (),
     ) -> None:
         """`ahead`: lines that were read already, as read_line returns them."""
-        self._text = text
-        self._block, self._block_chars = io.StringIO(), 0
-        self._is_block_well_formed = True
+        self._blocks = Blocks(text, delimiter)
         self._delimiter = delimiter
         self._ahead = deque(ahead)
         self._taken: list[str] = []
@@ -135,17 +134,31 @@ class RecordReader:
 
         They are read by csv alone, in half of the time. What it refuses is left to next().
         """
-        if self._ahead or not self._has_well_formed_block():
+        if self._ahead or not self._blocks.begin(MAX_RECORD_CHARS):
             return Records()
-        start = self._block.tell()
-        records, self.next_row, self.next_line, self._is_block_well_formed = _read_well_formed(
-            self._block, self._delimiter, self.next_row, self.next_line, max_records
+        block = self._blocks.block
+        start = block.tell()
+        records, self.next_row, self.next_line, is_whole = _read_well_formed(
+            block, self._delimiter, self.next_row, self.next_line, max_records
         )
-        chars = self._block.tell() - start
-        self._block.seek(start)
-        self._taken.append(self._block.read(chars))
+        self._blocks.is_refused = not is_whole
+        chars = block.tell() - start
+        block.seek(start)
+        self._taken.append(block.read(chars))
         self.taken_chars += chars
         return records
+
+    def pass_over(self, max_lines: int) -> Plain | None:
+        """Pass over some of the next `max_lines` lines, each a record that is not blank; None if unsure."""
+        if self._ahead or not self._blocks.begin(MAX_RECORD_CHARS):
+            return None
+        plain = self._blocks.take_plain(max_lines)
+        if plain:
+            self._taken.append(plain.text)
+            self.taken_chars += len(plain.text)
+            self.next_row += plain.lines
+            self.next_line += plain.lines
+        return plain
 
     def unread(self) -> None:
         """Put the last record back, so that next() returns it again."""
@@ -159,7 +172,7 @@ class RecordReader:
         Needs everything to be taken. Without csv, which makes a list of each: several times as fast.
         """
         count = chars = 0
-        while line := self._ahead.popleft() if self._ahead else read_line(self._readline):
+        while line := self._ahead.popleft() if self._ahead else read_line(self._blocks.readline):
             if line.strip("\r\n"):
                 self._ahead.appendleft(line)
                 break
@@ -179,24 +192,13 @@ class RecordReader:
         self.taken_chars = 0
         return lines
 
-    def _has_well_formed_block(self) -> bool:
-        """Whether there are whole lines that csv has not refused; if all were read, more are fetched."""
-        if self._block.tell() == self._block_chars:
-            text = self._text.read(BLOCK_CHARS) + self._text.readline(MAX_RECORD_CHARS + 1)
-            self._block, self._block_chars = io.StringIO(text, newline=""), len(text)
-            self._is_block_well_formed = len(text) <= MAX_RECORD_CHARS  # so that no record is too long
-        return self._is_block_well_formed
-
-    def _readline(self, size: int) -> str:
-        return self._block.readline(size) or self._text.readline(size)
-
     def _reader(self) -> Iterator[list[str]]:
         return csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
 
     def _lines(self) -> Iterator[str]:
         """Lines for csv, as far as one record may go."""
         taken, ahead = self._taken, self._ahead
-        while line := ahead.popleft() if ahead else read_line(self._readline):
+        while line := ahead.popleft() if ahead else read_line(self._blocks.readline):
             taken.append(line)
             self.taken_chars += len(line)
             if self.taken_chars - self._begin_chars > MAX_RECORD_CHARS:
@@ -222,7 +224,7 @@ class RecordReader:
         except csv.Error as error:
             if not _is_open(error):
                 self._hopeless_until = self._open_until
-            elif line := read_line(self._readline):
+            elif line := read_line(self._blocks.readline):
                 self._ahead.append(line)
                 self._open_until = end
             else:
@@ -268,7 +270,7 @@ def read_line(readline: Callable[[int], str]) -> str:
     if len(line) <= MAX_RECORD_CHARS or line.endswith(("\n", "\r")):
         return line
     while (rest := readline(MAX_RECORD_CHARS)) and not rest.endswith(("\n", "\r")):
-        pass
+        self._blocks.is_refused = not is_whole
     return line + "\n"
 
 
