@@ -77,6 +77,8 @@ def test_the_reader_agrees_with_the_reference(
     passes=st.booleans(),
 )
 @example(text='x,"q""r"\n"a,b",c\nx\n', end="", limits=(100, 100), block_chars=40, max_records=9, passes=True)
+@example(text='x"y,"\nx\n"\n', end="", limits=(100, 100), block_chars=40, max_records=9, passes=True)
+@example(text='x,"y"z,"q"\nx\n', end="", limits=(100, 100), block_chars=40, max_records=9, passes=True)
 @example(text="\u3000,\nx\n\n", end="", limits=(100, 100), block_chars=40, max_records=9, passes=True)
 def test_reading_in_blocks_agrees_with_the_reference(
     text: str, end: str, limits: tuple[int, int], block_chars: int, max_records: int, passes: bool

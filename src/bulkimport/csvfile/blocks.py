@@ -52,8 +52,9 @@ class Blocks:
     def take_plain(self, max_lines: int) -> Plain | None:
         """The next `max_lines` lines of the block, or as many as it has, if they are plain; else None.
 
-        Found without parsing: a line is one record that is not blank if it begins with a character of a cell
-        and has no quotes but those of well-formed cells of one line (RFC 4180, section 2).
+        Found without parsing: a line is one record that is not blank if it begins with a character of a cell,
+        and each of its quotes begins a cell, or is in such a cell or closes it. Text behind a closing quote
+        is a fault, and a line with a fault is one record, too.
         """
         start = self.block.tell()
         lines = list(islice(self.block, max_lines))
@@ -69,7 +70,6 @@ class Blocks:
 
 
 def _quotes(delimiter: str) -> re.Pattern[str]:
-    """What matches whole lines, if all of their quotes are those of well-formed cells of one line."""
-    not_bounds = rf"[^{re.escape(delimiter)}\r\n]"
-    cell = rf'(?<!{not_bounds})"[^"\r\n]*+(?:""[^"\r\n]*+)*+"(?!{not_bounds})'
+    """What matches lines whose quotes all begin a cell, or are in such a cell or close it on the same line."""
+    cell = rf'(?<![^{re.escape(delimiter)}\r\n])"[^"\r\n]*+(?:""[^"\r\n]*+)*+"'
     return re.compile(rf'[^"]*+(?:{cell}[^"]*+)*+')
