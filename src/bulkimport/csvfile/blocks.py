@@ -70,6 +70,6 @@ class Blocks:
 
 
 def _quotes(delimiter: str) -> re.Pattern[str]:
-    """What matches lines whose quotes all begin a cell, or are in such a cell or close it on the same line."""
+    """What matches lines whose quotes all begin a cell, are in such a cell, or close it on the same line."""
     cell = rf'(?<![^{re.escape(delimiter)}\r\n])"[^"\r\n]*+(?:""[^"\r\n]*+)*+"'
     return re.compile(rf'[^"]*+(?:{cell}[^"]*+)*+')

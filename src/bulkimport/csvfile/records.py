@@ -270,7 +270,7 @@ def read_line(readline: Callable[[int], str]) -> str:
     if len(line) <= MAX_RECORD_CHARS or line.endswith(("\n", "\r")):
         return line
     while (rest := readline(MAX_RECORD_CHARS)) and not rest.endswith(("\n", "\r")):
-        self._blocks.is_refused = not is_whole
+        pass
     return line + "\n"
 
 
