@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from bench import claims, following, imports, memory, plans, report, requests
+from bench import claims, following, imports, memory, plans, report, requests, updates
 from bench.service import started
 
-GROUPS = ("imports", "requests", "following", "claims", "plans", "memory")
+GROUPS = ("imports", "updates", "requests", "following", "claims", "plans", "memory")
 
 
 @click.command()
@@ -31,6 +31,9 @@ def main(groups: tuple[str, ...], runs: int, output: Path) -> None:
                 measures += imports.one_worker(service, folder, runs)
                 measures += imports.large_files(service, folder, runs)
                 measures += imports.small_behind_large(service, folder, runs)
+                measures += imports.small_file(service, folder, runs)
+            if "updates" in groups:
+                measures += updates.measure(service, folder, runs)
             if "requests" in groups:
                 measures += requests.measure(service, folder, runs)
             if "following" in groups:

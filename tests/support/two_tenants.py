@@ -118,6 +118,8 @@ PARAMETERS: dict[str, Any] = {
     "first_line": 2,
     "rows": 1,
     "body": b"body",
+    "text": "body",
+    "bytes": b"body",
     "chunk_rows": 5,
     "asset_id": ASSET,
     "identifier": "A",
