@@ -126,3 +126,6 @@ def test_the_lookup_reads_one_entry_of_an_index(db: TestDatabase) -> None:
     plan = "\n".join(str(line) for (line,) in db.rows(f"EXPLAIN (ANALYZE, TIMING OFF) {statement}"))
     assert re.search(r"Index Scan using bulk_import_jobs_header_idx .* rows=1(\.00)? loops=1", plan), plan
     assert "Sort" not in plan
+    absent = statement.replace("{a,b}", "{a,7}")
+    plan = "\n".join(str(line) for (line,) in db.rows(f"EXPLAIN {absent}"))
+    assert "Index Scan using bulk_import_jobs_header_idx" in plan, plan

@@ -206,7 +206,7 @@ PROBLEM_TYPES = {
         "`columns=remembered` takes the mapping and the options of the latest completed import with the same "
         "header, and the account has none.",
         "Map the columns with `columns`; the next file with this header can take that mapping.",
-        "files.md#map-the-columns-of-your-file",
+        "files.md#remembered-mappings",
     ),
     "invalid-idempotency-key": ProblemType(
         400,
