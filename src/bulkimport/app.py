@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 
 from bulkimport import settings
-from bulkimport.api import assets, ids, jobs, long_polling, plans, row_errors, uploads
+from bulkimport.api import assets, ids, jobs, long_polling, plans, previews, row_errors, uploads
 from bulkimport.auth import keys
 from bulkimport.auth.jwks import KeySet
 from bulkimport.auth.keys import FixedKey, KeySource
@@ -64,6 +64,7 @@ def create_app(config: settings.Settings | None = None) -> Flask:
     app.url_map.converters |= {"job": ids.JobText, "asset": ids.AssetText}
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(uploads.blueprint)
+    app.register_blueprint(previews.blueprint)
     app.register_blueprint(jobs.blueprint)
     app.register_blueprint(row_errors.blueprint)
     app.register_blueprint(plans.blueprint)
