@@ -59,7 +59,8 @@ def _names(suffix: str) -> tuple[str, ...]:
 
 
 def _policy(origins: str) -> str:
+    ancestors = origins or "'none'"
     return (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-        f"base-uri 'none'; form-action 'none'; frame-ancestors {origins or "'none'"}"
+        f"base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
     )
