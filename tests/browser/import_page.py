@@ -1,0 +1,63 @@
+"""The page as somebody uses it: by what is visible and by what its controls are called."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.sync_api import BrowserContext, ConsoleMessage, expect
+
+from tests.conftest import bearer
+
+TIMEOUT_MS = 15_000
+# Runs before any script of the page.
+REPORT_VIOLATIONS = """
+addEventListener("securitypolicyviolation", (event) =>
+  reportFault(`${event.violatedDirective} forbids ${event.blockedURI} ${event.sample}`));
+"""
+
+expect.set_options(timeout=TIMEOUT_MS)
+
+
+@dataclass(frozen=True)
+class Token:
+    """What a person of an account pastes into the page."""
+
+    account_id: int
+
+    @property
+    def text(self) -> str:
+        return bearer(self.account_id)["Authorization"].removeprefix("Bearer ")
+
+
+class ImportPage:
+    """The page in a browser; `faults` has what it wrote to the console as errors and what its policy blocked."""
+
+    def __init__(self, context: BrowserContext, token: Token) -> None:
+        self.faults: list[str] = []
+        self._token = token
+        context.set_default_timeout(TIMEOUT_MS)
+        context.expose_function("reportFault", lambda fault: self.faults.append(fault))
+        context.add_init_script(REPORT_VIOLATIONS)
+        self.page = context.new_page()
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("console", self._note)
+
+    def open(self, fragment: str = "") -> None:
+        """Load the page."""
+        self.page.goto(f"/import{fragment}")
+
+    def sign_in(self) -> None:
+        """Paste a token."""
+        dialog = self.page.get_by_role("dialog")
+        dialog.get_by_label("Access token").fill(self._token.text)
+        dialog.get_by_role("button", name="Continue").click()
+
+    def run(self, script: str, argument: object = None) -> Any:
+        """What a function of JavaScript returns; it is called with the folder of the page's modules."""
+        folder = self.page.locator("script[type=module]").get_attribute("src")
+        assert folder
+        return self.page.evaluate(script, [folder.removesuffix("main.js"), argument])
+
+    def _note(self, message: ConsoleMessage) -> None:
+        """Responses that are errors are no fault of the page; Chromium reports them as if they were."""
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            self.faults.append(message.text)
