@@ -167,6 +167,7 @@ function until(signal, promise) {
   });
 }
 
-function pause(seconds, signal) {
+/** Waits; rejected when the signal is aborted. @param {number} seconds @param {AbortSignal} [signal] */
+export function pause(seconds, signal) {
   return until(signal, new Promise((resolve) => setTimeout(resolve, seconds * 1000)));
 }

@@ -2,6 +2,7 @@
 
 import { Api } from "./api.js";
 import { element } from "./dom.js";
+import { stepOf } from "./jobs.js";
 import { Session } from "./session.js";
 import { Store } from "./store.js";
 import * as apply from "./step_apply.js";
@@ -102,12 +103,6 @@ async function restore() {
     show("history");
     explain(document.querySelector("#step [role=alert]"), error);
   }
-}
-
-/** The step that shows a job. @returns {StepName} */
-function stepOf(job) {
-  if (job.kind === "revert") return "undo";
-  return job.options.dry_run ? "see" : "apply";
 }
 
 for (const link of document.querySelectorAll("[data-step]")) {

@@ -17,6 +17,8 @@ const EMPTY = { file: null, preview: null, options: {}, jobs: [], edits: new Map
 export class Store {
   /** @type {State} */
   #state = { ...EMPTY };
+  /** @type {Map<string, string>} */
+  #keys = new Map();
 
   /** The current state; change it with `set` only. */
   get state() {
@@ -31,5 +33,17 @@ export class Store {
   /** Forgets the file and all that came of it. */
   clear() {
     this.#state = { ...EMPTY, edits: new Map() };
+    this.forgetKeys();
+  }
+
+  /** The Idempotency-Key of an action: the same until the keys are forgotten. @param {string} action */
+  key(action) {
+    if (!this.#keys.has(action)) this.#keys.set(action, crypto.randomUUID());
+    return this.#keys.get(action);
+  }
+
+  /** From now on, the same action is a new one. */
+  forgetKeys() {
+    this.#keys.clear();
   }
 }
