@@ -160,7 +160,7 @@ def test_a_block_is_pasted_from_a_spreadsheet(grid: GridPage) -> None:
     grid.paste('one\t"two ""quoted""\nlines"\tbeyond\nthree\t\n5\t6\n')
 
     assert grid.edits() == {"4,1": "one", "4,2": 'two "quoted"\nlines', "5,1": "three", "5,2": ""}
-    assert grid.page.evaluate("said") == ["4 cells pasted"]
+    assert grid.page.evaluate("said") == ["Cells pasted: 4"]
     grid.require_focus(4, 2)
     grid.press("Control+z")
     assert grid.edits() == {}

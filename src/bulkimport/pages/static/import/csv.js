@@ -1,11 +1,6 @@
-/** Cells as text and back: CSV (RFC 4180), and with a tab as its delimiter what spreadsheets copy. */
+/** Cells as text and back: CSV (RFC 4180), or with a tab as the delimiter what spreadsheets copy. */
 
-/**
- * The cells of each line. A quote that never closes its cell is a part of it.
- * @param {string} text
- * @param {string} delimiter  one character
- * @returns {string[][]}
- */
+/** The cells of each line. A quote that does not close its cell is part of it. @returns {string[][]} */
 export function parse(text, delimiter) {
   const edge = new RegExp(`[${delimiter}\r\n]|$`, "g");
   const records = [];
@@ -19,7 +14,7 @@ export function parse(text, delimiter) {
   return records;
 }
 
-/** Cells as text that `parse` returns as they are. @param {string[][]} records @param {string} delimiter */
+/** Text of which `parse` makes these records. @param {string[][]} records */
 export function write(records, delimiter) {
   const special = new RegExp(`[${delimiter}"\r\n]`);
   const cell = (value) => (special.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
@@ -34,7 +29,6 @@ function cellAt(text, start, edge) {
   return { value: text.slice(start + 1, close).replaceAll('""', '"') + text.slice(close + 1, end), end };
 }
 
-/** Where the quoted cell ends that begins there; -1 if it does not. */
 function closingQuote(text, start) {
   let quote = text.indexOf('"', start);
   while (quote >= 0 && text[quote + 1] === '"') quote = text.indexOf('"', quote + 2);

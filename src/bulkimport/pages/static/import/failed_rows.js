@@ -3,37 +3,33 @@
 import { parse, write } from "./csv.js";
 
 const ADDED_COLUMNS = 3; // _row, _errors and _job, between a row's own cells and its surplus ones
-// Errors of cells whose text in the download is not what the file has; it must not be imported by itself.
+// Errors of cells whose text in the download is not what the file has: it must not be imported unnoticed.
 const LOSSY = ["invalid_encoding", "spreadsheet_error", "date_in_text_column"];
 
 export class FailedRows {
-  #header; #records; #width;
+  #records;
+  #width;
+  #delimiter;
 
-  /** @param {string[][]} records  of failed-rows.csv, the header first */
-  constructor([header, ...records]) {
-    this.#header = header;
-    this.#records = records;
+  /** @param {string} text  of failed-rows.csv @param {string} delimiter */
+  constructor(text, delimiter) {
+    this.#records = parse(text, delimiter);
+    this.#delimiter = delimiter;
+    const [header, ...records] = this.#records;
     this.#width = header.indexOf("_row");
     /** @type {import("./grid.js").GridRow[]} */
-    this.rows = records.map((record) => ({
-      name: record[this.#width],
-      cells: record.toSpliced(this.#width, ADDED_COLUMNS),
-      errors: [],
-    }));
-    /** Keys ("row,column") of cells that somebody must enter again. @type {Set<string>} */
-    this.lossy = new Set();
-  }
-
-  /** The names of the columns that the rows' cells are in. @returns {string[]} */
-  get columns() {
+    this.rows = records.map((record) =>
+      ({ name: record[this.#width], cells: record.toSpliced(this.#width, ADDED_COLUMNS), errors: [] }));
     const most = this.rows.reduce((length, { cells }) => Math.max(length, cells.length), this.#width);
-    const names = this.#header.slice(0, this.#width).map((name, index) => name.trim() || `Column ${index + 1}`);
-    return [...names, ...Array.from({ length: most - this.#width }, (_, index) => `Surplus cell ${index + 1}`)];
+    this.columns = Array.from({ length: most }, (_, column) =>
+      column < this.#width ? header[column].trim() || `Column ${column + 1}` : `Surplus cell ${column - this.#width + 1}`);
+    /** Cells that must be entered again, as "row,column". @type {string[]} */
+    this.lossy = [];
   }
 
-  /** The header and one row, from which the service can tell which field each column is for. */
-  sample(delimiter) {
-    return csvFile([this.#header, ...this.#records.slice(0, 1)], delimiter);
+  /** The header and the first row. */
+  get sample() {
+    return this.#file(this.#records.slice(0, 2));
   }
 
   /**
@@ -46,35 +42,38 @@ export class FailedRows {
     for (const { row, field, code, message } of errors) {
       const index = indices.get(String(row));
       const column = field === null ? -1 : fields.indexOf(field);
-      if (column < 0) this.rows[index].fault = joined(this.rows[index].fault, message);
-      else this.rows[index].errors[column] = joined(this.rows[index].errors[column], message);
-      if (column >= 0 && LOSSY.includes(code)) this.lossy.add(`${index},${column}`);
+      const gridRow = this.rows[index];
+      if (column < 0) gridRow.fault = joined(gridRow.fault, message);
+      else gridRow.errors[column] = joined(gridRow.errors[column], message);
+      if (column >= 0 && LOSSY.includes(code)) this.lossy.push(`${index},${column}`);
     }
   }
 
-  /** The file to upload. @param {(row: number, column: number) => string} text  of a cell, as it is now @param {string} delimiter */
-  fixed(text, delimiter) {
-    const records = this.#records.map((record, row) => record.map((added, place) => {
-      const column = place < this.#width ? place : place - ADDED_COLUMNS;
-      return place < this.#width || column >= this.#width ? text(row, column) : added;
-    }));
-    return csvFile([this.#header, ...records], delimiter);
+  /** The file to upload. @param {(row: number, column: number) => string} text  of a cell of `rows` */
+  fixed(text) {
+    const [header, ...records] = this.#records;
+    const own = (row, from, to) => this.columns.slice(from, to).map((_, column) => text(row, from + column));
+    const fixed = records.map((record, row) => [
+      ...own(row, 0, this.#width),
+      ...record.slice(this.#width, this.#width + ADDED_COLUMNS),
+      ...own(row, this.#width),
+    ]);
+    return this.#file([header, ...fixed]);
+  }
+
+  #file(records) {
+    return new File([write(records, this.#delimiter)], "fixed-rows.csv", { type: "text/csv" });
   }
 }
 
-/** Downloads the failed rows of a job, and their errors. @param {object} job @param {import("./main.js").Context} context */
-export async function download(job, { api, signal }) {
-  const { delimiter, columns } = job.options;
-  const file = await api.failedRows(job.job_id, "csv", { signal });
-  const failed = new FailedRows(parse(await file.text(), delimiter));
-  const preview = await api.preview(failed.sample(delimiter), { delimiter, columns }, { signal });
+/** The failed rows of a job with their errors. @param {object} job @param {import("./main.js").Context} context */
+export async function download({ job_id: id, options: { delimiter, columns } }, { api, signal }) {
+  const file = await api.failedRows(id, "csv", { signal });
+  const failed = new FailedRows(await file.text(), delimiter);
+  const preview = await api.preview(failed.sample, { delimiter, columns }, { signal });
   const fields = preview.columns.map(({ field, how }) => (how === "similar" ? null : field));
-  for await (const errors of api.errors(job.job_id, { signal })) failed.addErrors(fields, errors);
+  for await (const errors of api.errors(id, { signal })) failed.addErrors(fields, errors);
   return failed;
-}
-
-function csvFile(records, delimiter) {
-  return new File([write(records, delimiter)], "fixed-rows.csv", { type: "text/csv;charset=utf-8" });
 }
 
 function joined(earlier, message) {

@@ -1,8 +1,8 @@
 /**
- * The failed rows of the last job in `store.state.jobs`, as a grid in which they can be fixed.
+ * Step 4: the failed rows of the last job, as a grid in which they can be fixed.
  *
- * They are uploaded as failed rows are (their column `_job` names the job, whose options apply again), with
- * `dry_run` if the job was a dry run. The new job joins the others.
+ * They are uploaded as failed rows are: their column `_job` names the job, whose options apply again. After a
+ * dry run that is another dry run, so that nothing is imported unseen. The new job joins the others.
  */
 
 import { button, count, element, rows } from "./dom.js";
@@ -15,68 +15,55 @@ const MAX_ROWS = 10_000; // more are fixed in a spreadsheet
 /** Shows the step. @param {HTMLElement} container @param {import("./main.js").Context} context */
 export async function mount(container, context) {
   const job = context.store.state.jobs.at(-1);
+  if (!job) return context.go("drop");
   const obstacle = whyNotHere(job);
-  const content = element("div", {}, element("p", { role: "status" }, obstacle || "Loading the rows with errors…"));
-  container.append(content, element("p", { class: "actions" }, ...ways(job, context)));
+  const content = element("div", {}, element("p", {}, obstacle || "Loading the rows…"));
+  container.append(content, element("div", { class: "actions" },
+    button("Download failed-rows.xlsx", () => saveFailedRows(context, job).catch(context.fail)),
+    button("Back", () => context.go(job.options.dry_run ? "see" : "apply"), "link")));
   if (!obstacle) content.replaceChildren(...editor(job, await download(job, context), context));
 }
 
-function whyNotHere(job) {
-  if (job.options.on_error === "abort") {
-    return "All or nothing: while rows have errors, none is imported. Fix them in your file, and choose it again.";
-  }
-  return job.failed_rows > MAX_ROWS
-    && `${rows(job.failed_rows)} have errors. Download them, fix them in a spreadsheet, and choose that file.`;
+function whyNotHere({ options, failed_rows: failedRows }) {
+  if (options.on_error === "abort") return "It is all or nothing: fix these rows in your file, and choose it again.";
+  return failedRows > MAX_ROWS && `${rows(failedRows)} have errors: download them, fix them, and choose that file.`;
 }
 
-/** What can be done besides. */
-function ways(job, context) {
-  return [
-    button("Download failed-rows.xlsx", () => saveFailedRows(context, job).catch(context.fail)),
-    button("Back", () => context.go(job.options.dry_run ? "see" : "apply")),
-  ];
-}
-
-/** @param {import("./failed_rows.js").FailedRows} failed */
+/** @param {object} job @param {import("./failed_rows.js").FailedRows} failed @param {import("./main.js").Context} context */
 function editor(job, failed, context) {
-  const edits = editsOf(job, context.store);
-  const summary = element("p", { role: "status" });
+  const { store: { state }, announce } = context;
+  const edits = state.edits.get(job.job_id) ?? new Map();
+  state.edits.set(job.job_id, edits);
+  const summary = element("p", { class: "lead" });
   const summarize = () => {
     summary.textContent = `${rows(failed.rows.length)} with errors. Cells changed: ${count(edits.size)}.`;
   };
   summarize();
-  const grid = new Grid({ label: "Rows with errors", ...failed, columns: failed.columns, edits, onedit: summarize, announce: context.announce });
+  const grid = new Grid({ label: "Rows with errors", columns: failed.columns, rows: failed.rows, edits, onedit: summarize, announce });
   const send = button(job.options.dry_run ? "Check the fixed rows" : "Import the fixed rows", async () => {
-    if (mustBeEntered(failed, edits, grid, context)) return;
     send.disabled = true;
-    await upload(job, failed.fixed(grid.text.bind(grid), job.options.delimiter), context).catch(context.fail);
+    await upload(job, failed, grid, context).catch(context.fail);
     send.disabled = false;
   }, "primary");
-  const next = button("Next error", () => grid.toNextError() || context.announce("No more errors"));
-  const help = "Arrow keys move, typing or Enter edits, Escape takes it back. You can paste cells from a spreadsheet.";
-  return [summary, grid.element, element("p", { class: "hint" }, help), element("p", { class: "actions" }, send, next)];
+  const next = button("Next error", () => grid.toNextError() || announce("There are no more errors"));
+  const help = "Move with the arrow keys; type, or press Enter, to edit. Cells copied from a spreadsheet can be pasted.";
+  return [summary, element("p", { class: "hint" }, help), grid.element, element("div", { class: "actions" }, send, next)];
 }
 
-/** What was changed before the step was left. @returns {Map<string, string>} */
-function editsOf(job, { state: { edits } }) {
-  if (!edits.has(job.job_id)) edits.set(job.job_id, new Map());
-  return edits.get(job.job_id);
-}
-
-/** Moves to a cell that cannot be imported as it is, and says so; false if there is none. */
-function mustBeEntered({ lossy, rows: failedRows, columns }, edits, grid, { announce }) {
-  const key = [...lossy].find((cell) => !edits.has(cell));
-  if (key === undefined) return false;
-  const [row, column] = key.split(",").map(Number);
-  grid.moveTo(row, column + 1);
-  announce(`Row ${failedRows[row].name}, ${columns[column]}: enter this value again, what the file has cannot be read`);
-  return true;
-}
-
-async function upload(job, file, { api, store, signal, go }) {
+async function upload(job, failed, grid, { api, store, signal, go }) {
+  requireEntered(failed, grid);
   const { dry_run, delimiter } = job.options;
-  const newJob = await api.upload(file, { dry_run, delimiter }, { signal });
+  const newJob = await api.upload(failed.fixed(grid.text.bind(grid)), { dry_run, delimiter, charset: "utf-8" }, { signal });
   store.state.edits.delete(job.job_id);
   store.set({ jobs: [...store.state.jobs, newJob] });
   go(dry_run ? "see" : "apply");
+}
+
+/** Throws, and moves to the cell, if somebody must enter it again because its text is not what the file has. */
+function requireEntered({ lossy, rows: failedRows, columns }, grid) {
+  const [row, column] = lossy.find((key) => !grid.edits.has(key))?.split(",").map(Number) ?? [];
+  if (row === undefined) return;
+  grid.moveTo(row, column + 1);
+  const message = `Enter the value again: row ${failedRows[row].name}, ${columns[column]}.`;
+  throw Object.assign(new Error(message), { status: 400, title: "A cell could not be read from the file" });
 }
