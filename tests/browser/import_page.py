@@ -45,6 +45,11 @@ class ImportPage:
         """Load the page."""
         self.page.goto(f"/import{fragment}")
 
+    def open_empty(self) -> None:
+        """Load the page with its styles and its policy, but let it do nothing: modules are tried out by themselves."""
+        self.page.route("**/main.js", lambda route: route.fulfill(content_type="text/javascript", body=""))
+        self.open()
+
     def sign_in(self) -> None:
         """Paste a token."""
         dialog = self.page.get_by_role("dialog")

@@ -18,7 +18,7 @@ async ([folder, count]) => {
 
 
 def shown_table(import_page: ImportPage, rows: int = ROWS) -> Locator:
-    import_page.open()
+    import_page.open_empty()
     import_page.run(SHOW_TABLE, rows)
     return import_page.page.get_by_role("table", name="Errors")
 
