@@ -1,81 +1,68 @@
 /** The token, which is in this object only: not in a cookie, in storage or in a URL. */
 
-import { element, field } from "./dom.js";
+import { actions, element, field } from "./dom.js";
 
 const ORIGINS = document.querySelector("meta[name=import-origins]").content.split(" ").filter(Boolean);
 const PLATFORM = window.opener ?? (window.parent === window ? null : window.parent);
+const dialog = document.getElementById("token");
+const notice = document.getElementById("notice");
 
-/** Asks for tokens, and shows whether the service can be reached. */
 export class Session {
-  /** @type {string | null} */
-  #token = null;
-  /** @type {((token: string) => void)[]} */
+  #token;
   #waiting = [];
-  #dialog = document.getElementById("token");
-  #notice = document.getElementById("notice");
 
   constructor() {
-    this.#dialog.addEventListener("cancel", (event) => event.preventDefault());
-    if (!PLATFORM) return;
+    dialog.addEventListener("cancel", (event) => event.preventDefault());
     addEventListener("message", (event) => this.#receive(event));
     this.#tell("bulkimport:ready");
   }
 
-  /**
-   * Resolves to a token, once there is one.
-   * @param {string} [refused]  a token that the service has refused
-   * @param {string} [reason]  why it has
-   * @returns {Promise<string>}
-   */
+  /** A token, once there is one. @param {string} [refused]  one that the service has refused @param {string} [reason] @returns {Promise<string>} */
   token(refused, reason) {
-    if (this.#token === refused) this.#token = null;
+    if (this.#token === refused) this.#token = undefined;
     if (this.#token) return Promise.resolve(this.#token);
     return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-      if (this.#waiting.length > 1) return;
-      this.#tell("bulkimport:token-needed");
+      if (this.#waiting.push(resolve) > 1) return;
       this.#ask(refused, reason);
+      this.#tell("bulkimport:token-needed");
     });
   }
 
-  /** Shows that the service cannot be reached, or with "" that it can. @param {string} text */
+  /** Shows why a request is being repeated; "" once it is answered. @param {string} text */
   notice(text) {
-    if (this.#notice.textContent !== text) this.#notice.textContent = text;
+    if (notice.textContent !== text) notice.textContent = text;
   }
 
-  /** Only pages of the origins that the service allows receive this, and only theirs are heard. */
+  /** Only pages of origins that the service allows receive this, and only they are listened to. */
   #tell(type) {
     if (PLATFORM) for (const origin of ORIGINS) PLATFORM.postMessage({ type }, origin);
   }
 
-  #receive(event) {
-    if (event.source !== PLATFORM || !ORIGINS.includes(event.origin)) return;
-    if (event.data?.type === "bulkimport:token" && typeof event.data.token === "string") this.#use(event.data.token);
+  #receive({ source, origin, data }) {
+    if (source !== PLATFORM || !ORIGINS.includes(origin) || data?.type !== "bulkimport:token") return;
+    if (typeof data.token === "string") this.#use(data.token);
   }
 
   #use(token) {
     this.#token = token.trim();
-    this.#dialog.close();
+    dialog.close();
     for (const resolve of this.#waiting.splice(0)) resolve(this.#token);
   }
 
   #ask(refused, reason) {
-    const input = element("input", { type: "password", autocomplete: "off", spellcheck: "false", required: true });
-    const form = element("form", { onsubmit: (event) => this.#submit(event, input) },
-      element("h2", { id: "token-title" }, refused ? "Please sign in again" : "Who are you?"),
-      element("p", {}, refused
-        ? "Your access token is not valid any more. Paste a new one; nothing that you have done is lost."
-        : "Paste the access token that you were given with the link to this page."),
+    const input = element("input", { type: "password", autocomplete: "off", required: true });
+    const onsubmit = (event) => {
+      event.preventDefault();
+      if (input.value.trim()) this.#use(input.value);
+    };
+    dialog.replaceChildren(element("form", { onsubmit },
+      element("h2", { id: "token-title" }, refused ? "Please sign in again" : "Sign in"),
+      element("p", {}, refused ? "Your access token is no longer valid. Paste a new one; nothing is lost."
+        : "Paste the access token that came with the link to this page."),
       reason && element("p", { class: "hint" }, reason),
-      field("Access token", input, "It stays in this window and is forgotten when you close it."),
-      element("div", { class: "actions" }, element("button", { class: "primary" }, "Continue")));
-    this.#dialog.replaceChildren(form);
-    if (!this.#dialog.open) this.#dialog.showModal();
+      field("Access token", input, "It is forgotten when you close this page."),
+      actions(element("button", { class: "primary" }, "Continue"))));
+    dialog.showModal();
     input.focus();
-  }
-
-  #submit(event, input) {
-    event.preventDefault();
-    if (input.value.trim()) this.#use(input.value);
   }
 }

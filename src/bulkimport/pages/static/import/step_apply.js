@@ -1,62 +1,53 @@
-/** Step 5: the import, while it runs and once it is finished. */
+/** Step 5: the import while it runs, and once it is finished. */
 
-import { button, element, rows } from "./dom.js";
-import { countsBar, follow, isFinished, totals } from "./jobs.js";
-import { errorGroups, errorList, saveFailedRows } from "./lists.js";
+import { actions, button, element, rows } from "./dom.js";
+import { effect, follow, isFinished, rowsBar } from "./jobs.js";
+import { errorGroups, saveFailedRows } from "./lists.js";
 
-const NAMES = { created: "created", updated: "changed", unchanged: "already the same", skipped: "skipped", failed: "not imported" };
-
-/** Shows the step. @param {HTMLElement} container @param {import("./main.js").Context} context */
+/** @param {HTMLElement} container @param {import("./main.js").Context} context */
 export async function mount(container, context) {
   const { store, announce, go } = context;
-  if (store.state.jobs.length === 0) return go("drop");
+  if (!store.state.jobs.length) return go("drop");
   if (!store.state.jobs.every(isFinished)) await watch(container, context);
-  const { jobs } = store.state;
   store.forgetKeys();
-  const summary = sentence(jobs);
+  const { jobs } = store.state;
+  const last = jobs.at(-1);
+  const imported = jobs.reduce((total, job) => total + effect(job), 0);
+  const summary = sentence(jobs, imported);
   announce(summary);
-  const numbers = totals(jobs);
-  container.replaceChildren(element("p", { class: "lead" }, summary), countsBar(numbers, NAMES), actions(jobs, numbers, context));
-  if (numbers.failed) container.append(...errors(jobs.at(-1), context));
+  container.replaceChildren(element("p", { class: "lead" }, summary), rowsBar(jobs, ["created", "changed", "already the same", "skipped"]),
+    ways(last, imported, context), last.failed_rows ? errorGroups(last, context) : "");
 }
 
 async function watch(container, context) {
   const { api, store, signal, fail } = context;
-  const cancel = button("Cancel the import", async () => {
+  const cancel = button("Cancel the import", () => {
     cancel.disabled = true;
     const unfinished = store.state.jobs.filter((job) => !isFinished(job));
-    for (const job of unfinished) await api.cancel(job.job_id, { signal }).catch(fail);
+    return Promise.all(unfinished.map((job) => api.cancel(job.job_id, { signal }))).catch(fail);
   });
-  container.append(element("p", { class: "hint" }, "You can close this page: the import goes on, and this page's address brings you back to it."),
-    element("div", { class: "actions" }, cancel));
+  container.append(element("p", { class: "hint" }, "You may close this page. Its address brings you back."), actions(cancel));
   await follow(container, context, "Importing");
 }
 
-function sentence(jobs) {
-  const { created, updated, failed } = totals(jobs);
-  const last = jobs.at(-1);
-  const imported = `${rows(created + updated)} ${created + updated === 1 ? "was" : "were"} imported`;
-  if (last.status === "failed") return `The import stopped: ${last.failure}`;
-  if (jobs.some((job) => job.status === "cancelled")) return `The import was cancelled. ${imported}.`;
-  return failed ? `${imported}; ${rows(failed)} ${failed === 1 ? "has" : "have"} errors.` : `Done: ${imported}.`;
+function sentence(jobs, imported) {
+  const { failure, failed_rows: failed } = jobs.at(-1);
+  const done = `${rows(imported)} imported.`;
+  if (failure) return `The import stopped: ${failure}`;
+  if (jobs.some(({ status }) => status === "cancelled")) return `The import was cancelled. ${done}`;
+  return `${done} ${failed ? `${rows(failed)} with errors.` : "All done."}`;
 }
 
-function actions(jobs, numbers, context) {
+function ways(last, imported, context) {
   const { go, store } = context;
-  const last = jobs.at(-1);
-  const again = () => {
+  const failed = last.failed_rows;
+  const another = () => {
     store.clear();
     go("drop");
   };
-  return element("div", { class: "actions" },
-    numbers.failed > 0 && button(`Fix ${rows(numbers.failed)}`, () => go("fix"), "primary"),
-    numbers.failed > 0 && button("Download them for Excel", () => saveFailedRows(context, last).catch(context.fail)),
-    button("Import another file", again, numbers.failed ? "plain" : "primary"),
-    numbers.created + numbers.updated > 0 && button("Undo this import", () => go("undo"), "danger"));
-}
-
-function errors(job, context) {
-  const all = element("details", { ontoggle: () => all.children.length < 2 && all.append(errorList(context, job)) },
-    element("summary", {}, "All errors, row by row"));
-  return [element("h2", {}, "Rows that were not imported"), errorGroups(job), all];
+  return actions(
+    failed > 0 && button(`Fix ${rows(failed)}`, () => go("fix"), "primary"),
+    failed > 0 && button("Download them for Excel", () => saveFailedRows(last, context)),
+    button("Import another file", another, failed ? "plain" : "primary"),
+    imported > 0 && button("Undo this import", () => go("undo"), "danger"));
 }

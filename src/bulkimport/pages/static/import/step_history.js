@@ -1,57 +1,51 @@
 /** Step 7: the account's imports, the newest first. */
 
-import { button, choice, element, field, rows } from "./dom.js";
-import { STATES, isFinished, stepOf } from "./jobs.js";
+import { actions, button, choice, element, field, rows } from "./dom.js";
+import { STATES, effect, isFinished, stepOf } from "./jobs.js";
 
 const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-/** Shows the step. @param {HTMLElement} container @param {import("./main.js").Context} context */
-export async function mount(container, context) {
+/** @param {HTMLElement} container @param {import("./main.js").Context} context */
+export function mount(container, context) {
   const list = element("ul", { class: "jobs" });
-  const more = element("div", { class: "actions" });
-  const filter = choice([["", "All"], ...Object.entries(STATES)], "", (status) => load(list, more, context, status));
+  const more = actions();
+  const filter = choice([["", "All"], ...Object.entries(STATES)], "", (status) => load(list, more, context, { status }).catch(context.fail));
   container.append(field("Show", filter), list, more);
-  await load(list, more, context, "");
+  return load(list, more, context, {});
 }
 
-/** Shows the first page, or appends the one at the cursor. */
-async function load(list, more, context, status, cursor) {
+/** Shows the first page of a filter, or appends the page at the cursor. */
+async function load(list, more, context, { status = "", cursor }) {
   const query = { ...(status && { status }), ...(cursor && { cursor }) };
-  const page = await context.api.jobs(query, { signal: context.signal }).catch(context.fail);
-  if (!page) return;
+  const { jobs, next_cursor } = await context.api.jobs(query, { signal: context.signal });
   if (!cursor) list.replaceChildren();
-  list.append(...page.jobs.map((job) => entry(job, context)));
-  if (!list.hasChildNodes() && !page.next_cursor) list.append(element("li", {}, "There is nothing here yet."));
-  more.replaceChildren(...(page.next_cursor ? [button("Show more", () => load(list, more, context, status, page.next_cursor))] : []));
-  context.announce(`${list.childElementCount} imports`);
+  list.append(...jobs.map((job) => entry(job, context)));
+  const next = button("Show more", () => load(list, more, context, { status, cursor: next_cursor }).catch(context.fail));
+  more.replaceChildren(next_cursor ? next : "");
+  context.announce(`${rows(list.childElementCount)} in the list`);
 }
 
 function entry(job, context) {
-  const open = (step) => async () => {
-    context.store.clear();
-    context.store.set({ jobs: [await context.api.job(job.job_id, { signal: context.signal })] });
-    context.go(step);
-  };
-  const undoable = job.kind === "import" && !job.options.dry_run && isFinished(job) && job.created_rows + job.updated_rows > 0;
+  const { api, store, signal, go, fail } = context;
   const title = titleOf(job);
   const when = WHEN.format(new Date(job.created_at));
   const act = (text, step) => {
-    const control = button(text, open(step));
+    const control = button(text, () => api.job(job.job_id, { signal }).then((current) => {
+      store.clear();
+      store.set({ jobs: [current] });
+      go(step);
+    }).catch(fail));
     control.setAttribute("aria-label", `${text}: ${title}, ${when}`);
     return control;
   };
-  return element("li", {}, element("div", {}, element("b", {}, title), element("span", { class: `state state-${job.status}` }, STATES[job.status] ?? job.status)),
-    element("p", { class: "hint" }, `${when}${job.created_by ? ` · ${job.created_by}` : ""} · ${outcome(job)}`),
-    element("div", { class: "actions" }, act("Open", stepOf(job)), undoable && act("Undo", "undo")));
+  const isUndoable = stepOf(job) === "apply" && isFinished(job) && effect(job) > 0;
+  const facts = [when, job.created_by, rows(job.total_rows), job.failed_rows && `${rows(job.failed_rows)} with errors`];
+  return element("li", {}, element("b", {}, title), element("small", { class: `state ${job.status}` }, STATES[job.status]),
+    element("p", { class: "hint" }, facts.filter(Boolean).join(" · ")),
+    actions(act("Open", stepOf(job)), isUndoable && act("Undo", "undo")));
 }
 
-function titleOf(job) {
-  if (job.kind === "revert") return "Undo of an import";
-  const name = job.file?.name ?? "Import";
-  return job.options.dry_run ? `Check of ${name}` : name;
-}
-
-function outcome(job) {
-  const failed = job.failed_rows ? `, ${rows(job.failed_rows)} with errors` : "";
-  return `${rows(job.total_rows)}${failed}`;
+function titleOf({ kind, file, options }) {
+  if (kind === "revert") return "Undo";
+  return `${options.dry_run ? "Check of " : ""}${file?.name ?? "Import"}`;
 }
