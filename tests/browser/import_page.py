@@ -34,6 +34,7 @@ class ImportPage:
     def __init__(self, context: BrowserContext, token: Token) -> None:
         self.faults: list[str] = []
         self._token = token
+        self._context = context
         context.set_default_timeout(TIMEOUT_MS)
         context.expose_function("reportFault", lambda fault: self.faults.append(fault))
         context.add_init_script(REPORT_VIOLATIONS)
@@ -56,11 +57,29 @@ class ImportPage:
         dialog.get_by_label("Access token").fill(self._token.text)
         dialog.get_by_role("button", name="Continue").click()
 
+    def click(self, name: str) -> None:
+        """Click the button of this name."""
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def press(self, *keys: str) -> None:
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def type(self, text: str) -> None:
+        self.page.keyboard.type(text)
+
     def run(self, script: str, argument: object = None) -> Any:
         """What a function of JavaScript returns; it is called with the folder of the page's modules."""
         folder = self.page.locator("script[type=module]").get_attribute("src")
         assert folder
         return self.page.evaluate(script, [folder.removesuffix("main.js"), argument])
+
+    def close(self) -> None:
+        """Close it, and check that nothing went wrong that nobody has foreseen."""
+        unforeseen = self.page.get_by_role("alert").filter(has_text="Something went wrong")
+        self.faults.extend(unforeseen.all_inner_texts())
+        self._context.close()
+        assert not self.faults, self.faults
 
     def _note(self, message: ConsoleMessage) -> None:
         """Responses that are errors are no fault of the page; Chromium reports them as if they were."""

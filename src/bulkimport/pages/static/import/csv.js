@@ -1,4 +1,4 @@
-/** Cells as text and back: CSV (RFC 4180), or with a tab as the delimiter what spreadsheets copy. */
+/** Cells as text and back: CSV (RFC 4180), or with tabs what spreadsheets copy. */
 
 /** The cells of each line. A quote that does not close its cell is part of it. @returns {string[][]} */
 export function parse(text, delimiter) {
@@ -17,13 +17,13 @@ export function parse(text, delimiter) {
 /** Text of which `parse` makes these records. @param {string[][]} records */
 export function write(records, delimiter) {
   const special = new RegExp(`[${delimiter}"\r\n]`);
-  const cell = (value) => (special.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+  const cell = (value) => special.test(value) ? `"${value.replaceAll('"', '""')}"` : value;
   return records.map((cells) => `${cells.map(cell).join(delimiter)}\r\n`).join("");
 }
 
 function cellAt(text, start, edge) {
   const close = text[start] === '"' ? closingQuote(text, start + 1) : -1;
-  edge.lastIndex = close < 0 ? start : close + 1;
+  edge.lastIndex = Math.max(start, close + 1);
   const end = edge.exec(text).index;
   if (close < 0) return { value: text.slice(start, end), end };
   return { value: text.slice(start + 1, close).replaceAll('""', '"') + text.slice(close + 1, end), end };

@@ -7,6 +7,8 @@ const ADDED_COLUMNS = 3; // _row, _errors and _job, between a row's own cells an
 const LOSSY = ["invalid_encoding", "spreadsheet_error", "date_in_text_column"];
 
 export class FailedRows {
+  /** @type {string[]} cells that must be entered again, as "row,column" */
+  lossy = [];
   #records;
   #width;
   #delimiter;
@@ -16,33 +18,30 @@ export class FailedRows {
     this.#records = parse(text, delimiter);
     this.#delimiter = delimiter;
     const [header, ...records] = this.#records;
-    this.#width = header.indexOf("_row");
+    const width = this.#width = header.indexOf("_row");
     /** @type {import("./grid.js").GridRow[]} */
-    this.rows = records.map((record) =>
-      ({ name: record[this.#width], cells: record.toSpliced(this.#width, ADDED_COLUMNS), errors: [] }));
-    const most = this.rows.reduce((length, { cells }) => Math.max(length, cells.length), this.#width);
+    this.rows = records.map((record) => ({ name: record[width], cells: record.toSpliced(width, ADDED_COLUMNS), errors: [] }));
+    const most = this.rows.reduce((length, { cells }) => Math.max(length, cells.length), width);
     this.columns = Array.from({ length: most }, (_, column) =>
-      column < this.#width ? header[column].trim() || `Column ${column + 1}` : `Surplus cell ${column - this.#width + 1}`);
-    /** Cells that must be entered again, as "row,column". @type {string[]} */
-    this.lossy = [];
+      column < width ? header[column].trim() || `Column ${column + 1}` : `Surplus cell ${column - width + 1}`);
   }
 
-  /** The header and the first row. */
+  /** The header and the first row, as a file. */
   get sample() {
     return this.#file(this.#records.slice(0, 2));
   }
 
   /**
-   * Puts errors into the cells that they belong to; one of an absent column, or of a row as a whole, to its row.
+   * Puts errors into their cells; those of an absent column, or of a row as a whole, to their row.
    * @param {(string | null)[]} fields  of the columns
    * @param {{row: number, field: string | null, code: string, message: string}[]} errors
    */
   addErrors(fields, errors) {
-    const indices = new Map(this.rows.map(({ name }, index) => [name, index]));
+    const indices = new Map(this.rows.map(({ name }, index) => [Number(name), index]));
     for (const { row, field, code, message } of errors) {
-      const index = indices.get(String(row));
-      const column = field === null ? -1 : fields.indexOf(field);
+      const index = indices.get(row);
       const gridRow = this.rows[index];
+      const column = field ? fields.indexOf(field) : -1;
       if (column < 0) gridRow.fault = joined(gridRow.fault, message);
       else gridRow.errors[column] = joined(gridRow.errors[column], message);
       if (column >= 0 && LOSSY.includes(code)) this.lossy.push(`${index},${column}`);
@@ -52,13 +51,10 @@ export class FailedRows {
   /** The file to upload. @param {(row: number, column: number) => string} text  of a cell of `rows` */
   fixed(text) {
     const [header, ...records] = this.#records;
-    const own = (row, from, to) => this.columns.slice(from, to).map((_, column) => text(row, from + column));
-    const fixed = records.map((record, row) => [
-      ...own(row, 0, this.#width),
-      ...record.slice(this.#width, this.#width + ADDED_COLUMNS),
-      ...own(row, this.#width),
-    ]);
-    return this.#file([header, ...fixed]);
+    return this.#file([header, ...records.map((record, row) => {
+      const added = record.slice(this.#width, this.#width + ADDED_COLUMNS);
+      return this.columns.map((_, column) => text(row, column)).toSpliced(this.#width, 0, ...added);
+    })]);
   }
 
   #file(records) {
@@ -71,11 +67,9 @@ export async function download({ job_id: id, options: { delimiter, columns } }, 
   const file = await api.failedRows(id, "csv", { signal });
   const failed = new FailedRows(await file.text(), delimiter);
   const preview = await api.preview(failed.sample, { delimiter, columns }, { signal });
-  const fields = preview.columns.map(({ field, how }) => (how === "similar" ? null : field));
-  for await (const errors of api.errors(id, { signal })) failed.addErrors(fields, errors);
+  const fields = preview.columns.map(({ field, how }) => how !== "similar" && field);
+  for await (const errors of api.pages(id, "errors", { signal })) failed.addErrors(fields, errors);
   return failed;
 }
 
-function joined(earlier, message) {
-  return earlier ? `${earlier}; ${message}` : message;
-}
+const joined = (earlier, message) => earlier ? `${earlier}; ${message}` : message;

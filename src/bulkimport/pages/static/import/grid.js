@@ -11,13 +11,12 @@ import { VirtualTable } from "./table.js";
  * @property {string[]} errors  by column; a cell whose text has changed does not show its error
  * @property {string} [fault]  an error of the row as a whole
  */
-
 export class Grid {
   // The active cell, which has the focus or gets it; column 0 has the names of the rows.
   #row = 0;
-  #column = 1;
+  #column = 0;
   #editor = null; // the text area in the active cell while it is edited
-  #undo = []; // for each change the keys of its cells and the texts that they had in `edits`
+  #undo = []; // what takes each change back
   #table;
   #detail = element("p", { class: "grid-detail" });
 
@@ -30,19 +29,16 @@ export class Grid {
    * @param {() => void} options.onedit  called after it has
    * @param {(text: string) => void} options.announce
    */
-  constructor({ label, columns, rows, edits, onedit, announce }) {
-    Object.assign(this, { columns, rows, edits, onedit, announce });
-    [this.#row, this.#column] = this.#nextError(0, 0) ?? [0, 1];
+  constructor({ label, ...options }) {
+    const { columns, rows } = Object.assign(this, options);
     this.#table = new VirtualTable({
       label, rows, role: "grid",
-      columns: [{ label: "Row", width: 5 }, ...columns.map((column) => ({ label: column, width: 11 }))],
+      columns: [{ label: "Row", width: 5 }, ...columns.map((column) => ({ label: column, width: 9 }))],
       fill: (cell, row, column) => this.#fill(cell, row, column),
       kept: () => this.#row,
     });
     const listeners = { keydown: this.#keydown, mousedown: this.#mousedown, paste: this.#paste, copy: this.#copy };
-    for (const [name, listener] of Object.entries(listeners)) {
-      this.#table.table.addEventListener(name, (event) => listener.call(this, event));
-    }
+    for (const [name, listener] of Object.entries(listeners)) this.#table.table.addEventListener(name, listener.bind(this));
     this.element = element("div", {}, this.#table.element, this.#detail);
     this.#describe();
   }
@@ -80,8 +76,7 @@ export class Grid {
 
   #keydown(event) {
     if (event.isComposing) return;
-    const isDone = this.#editor ? this.#editorKey(event) : this.#cellKey(event);
-    if (isDone) event.preventDefault();
+    if (this.#editor ? this.#editorKey(event) : this.#cellKey(event)) event.preventDefault();
   }
 
   /** Does what a key means in an editor; true if that is all it does. */
@@ -98,15 +93,14 @@ export class Grid {
 
   /** Does what a key means on a cell; true if that is all it does. */
   #cellKey(event) {
-    const { key, altKey } = event;
+    const { key } = event;
     const control = event.ctrlKey || event.metaKey;
-    if (this.#move(key, control)) return true;
     if (key === "Enter" || key === "F2") this.#edit(this.#text);
     else if (key === "Delete" || key === "Backspace") this.#change([[0, 0, ""]]);
     else if (key === "z" && control) this.#undoLast();
-    else {
+    else if (!this.#move(key, control)) {
       // The editor gets the key itself, which may be the first of several that make a character.
-      const isText = key.length === 1 && (event.getModifierState("AltGraph") || !(control || altKey));
+      const isText = key.length === 1 && (event.getModifierState("AltGraph") || !(control || event.altKey));
       if (isText || key === "Process" || key === "Dead") this.#edit("");
       return false;
     }
@@ -164,7 +158,7 @@ export class Grid {
     this.#editor.focus();
   }
 
-  /** Takes what the editor has, and moves to another cell if one is named. The text of an error can be confirmed. */
+  /** Takes what the editor has, and moves to another cell if one is named. A text with an error can be confirmed. */
   #commit(row, column) {
     if (!this.#editor) return;
     const { value } = this.#editor;
@@ -184,28 +178,28 @@ export class Grid {
   #change(texts) {
     const inside = texts
       .map(([down, right, text]) => ({ row: this.#row + down, column: this.#column - 1 + right, text }))
-      .filter(({ row, column }) => row < this.rows.length && column >= 0 && column < this.columns.length);
-    this.#set(inside, this.#undo);
+      .filter(({ row, column }) => this.rows[row] && column in this.columns);
+    if (inside.length) this.#undo.push(this.#set(inside));
     return inside.length;
   }
 
   #undoLast() {
     const texts = this.#undo.pop();
     if (!texts) return;
-    this.#set(texts, []);
+    this.#set(texts);
     this.moveTo(texts[0].row, texts[0].column + 1);
   }
 
-  /** Sets texts, undefined for the original one; adds to `undo` what takes them back. */
-  #set(texts, undo) {
-    if (texts.length === 0) return;
-    undo.push(texts.map(({ row, column }) => ({ row, column, text: this.edits.get(`${row},${column}`) })));
+  /** Sets texts, undefined for the original one; returns what takes that back. */
+  #set(texts) {
+    const earlier = texts.map(({ row, column }) => ({ row, column, text: this.edits.get(`${row},${column}`) }));
     for (const { row, column, text } of texts) {
       if (text === undefined) this.edits.delete(`${row},${column}`);
       else this.edits.set(`${row},${column}`, text);
     }
     this.#redraw(new Set(texts.map(({ row }) => row)));
     this.onedit();
+    return earlier;
   }
 
   #redraw(rows) {
@@ -249,9 +243,8 @@ export class Grid {
   /** Shows all of the active cell, of which the grid may show only the beginning. */
   #describe() {
     const { name, fault } = this.rows[this.#row];
-    const error = this.#error(this.#row, this.#column) ?? fault;
-    const place = this.#column ? `Row ${name}, ${this.columns[this.#column - 1]}: ` : `Row ${name} `;
-    this.#detail.replaceChildren(element("b", {}, place), this.#column ? `${this.#text} ` : "",
-      element("span", { class: "error", id: "grid-error" }, error));
+    const title = ["Row", name, this.columns[this.#column - 1]].filter(Boolean).join(" ");
+    this.#detail.replaceChildren(element("b", {}, title), this.#column ? ` ${this.#text} ` : " ",
+      element("span", { class: "error", id: "grid-error" }, this.#error(this.#row, this.#column) ?? fault));
   }
 }

@@ -5,23 +5,25 @@
  * dry run that is another dry run, so that nothing is imported unseen. The new job joins the others.
  */
 
-import { button, count, element, rows } from "./dom.js";
+import { actions, button, count, element, rows } from "./dom.js";
 import { download } from "./failed_rows.js";
 import { Grid } from "./grid.js";
+import { stepOf } from "./jobs.js";
 import { saveFailedRows } from "./lists.js";
 
 const MAX_ROWS = 10_000; // more are fixed in a spreadsheet
 
-/** Shows the step. @param {HTMLElement} container @param {import("./main.js").Context} context */
+/** @param {HTMLElement} container @param {import("./main.js").Context} context */
 export async function mount(container, context) {
   const job = context.store.state.jobs.at(-1);
   if (!job) return context.go("drop");
+  const ways = [
+    button("Download failed-rows.xlsx", () => saveFailedRows(job, context)),
+    button("Back", () => context.go(stepOf(job))),
+  ];
   const obstacle = whyNotHere(job);
-  const content = element("div", {}, element("p", {}, obstacle || "Loading the rows…"));
-  container.append(content, element("div", { class: "actions" },
-    button("Download failed-rows.xlsx", () => saveFailedRows(context, job).catch(context.fail)),
-    button("Back", () => context.go(job.options.dry_run ? "see" : "apply"), "link")));
-  if (!obstacle) content.replaceChildren(...editor(job, await download(job, context), context));
+  container.append(element("p", {}, obstacle || "Loading the rows…"), actions(...ways));
+  if (!obstacle) container.replaceChildren(...editor(job, await download(job, context), ways, context));
 }
 
 function whyNotHere({ options, failed_rows: failedRows }) {
@@ -29,9 +31,9 @@ function whyNotHere({ options, failed_rows: failedRows }) {
   return failedRows > MAX_ROWS && `${rows(failedRows)} have errors: download them, fix them, and choose that file.`;
 }
 
-/** @param {object} job @param {import("./failed_rows.js").FailedRows} failed @param {import("./main.js").Context} context */
-function editor(job, failed, context) {
-  const { store: { state }, announce } = context;
+/** @param {object} job @param {import("./failed_rows.js").FailedRows} failed @param {HTMLElement[]} ways @param {import("./main.js").Context} context */
+function editor(job, failed, ways, context) {
+  const { store: { state }, announce, fail } = context;
   const edits = state.edits.get(job.job_id) ?? new Map();
   state.edits.set(job.job_id, edits);
   const summary = element("p", { class: "lead" });
@@ -40,14 +42,14 @@ function editor(job, failed, context) {
   };
   summarize();
   const grid = new Grid({ label: "Rows with errors", columns: failed.columns, rows: failed.rows, edits, onedit: summarize, announce });
+  const next = button("Next error", () => grid.toNextError() || announce("There are no more errors"));
   const send = button(job.options.dry_run ? "Check the fixed rows" : "Import the fixed rows", async () => {
     send.disabled = true;
-    await upload(job, failed, grid, context).catch(context.fail);
+    await upload(job, failed, grid, context).catch(fail);
     send.disabled = false;
   }, "primary");
-  const next = button("Next error", () => grid.toNextError() || announce("There are no more errors"));
   const help = "Move with the arrow keys; type, or press Enter, to edit. Cells copied from a spreadsheet can be pasted.";
-  return [summary, element("p", { class: "hint" }, help), grid.element, element("div", { class: "actions" }, send, next)];
+  return [summary, element("p", { class: "hint" }, help), grid.element, actions(send, next, ...ways)];
 }
 
 async function upload(job, failed, grid, { api, store, signal, go }) {
@@ -56,7 +58,7 @@ async function upload(job, failed, grid, { api, store, signal, go }) {
   const newJob = await api.upload(failed.fixed(grid.text.bind(grid)), { dry_run, delimiter, charset: "utf-8" }, { signal });
   store.state.edits.delete(job.job_id);
   store.set({ jobs: [...store.state.jobs, newJob] });
-  go(dry_run ? "see" : "apply");
+  go(stepOf(newJob));
 }
 
 /** Throws, and moves to the cell, if somebody must enter it again because its text is not what the file has. */

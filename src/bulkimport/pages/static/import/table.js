@@ -7,17 +7,14 @@ const MARGIN_ROWS = 8; // above and below those in sight, so that scrolling show
 /**
  * @typedef {object} Column
  * @property {string} label
- * @property {number} [width]  in rem, 10 by default; the room that is left is shared
+ * @property {number} [width]  at least, in rem
  * @property {(row: any) => string | Node} [cell]  what a cell shows of a row
  */
-
 export class VirtualTable {
   #shown = new Map(); // the HTML rows in the document, by index
-  #fill;
-  #kept;
-  #onend;
-  #head;
   #body = element("div", { role: "rowgroup", class: "virtual-body" });
+  #head;
+  #options;
 
   /**
    * Put `element` into the document, and call `update` when `rows` has changed.
@@ -25,30 +22,29 @@ export class VirtualTable {
    * @param {string} options.label  for screen readers
    * @param {Column[]} options.columns
    * @param {any[]} [options.rows]
-   * @param {() => void} [options.onend]  called whenever the last row is in sight: there may be more to load
+   * @param {() => void} [options.onend]  called when the last row is in sight: there may be more to load
    * @param {"table" | "grid"} [options.role]
    * @param {(cell: HTMLElement, row: number, column: number) => void} [options.fill]  instead of the columns' `cell`
-   * @param {() => number} [options.kept]  a row that stays in the document, such as the one with the focus
+   * @param {() => number} [options.kept]  a row that stays in the document: it has the focus
    */
-  constructor({ label, columns, rows = [], onend, role = "table", fill, kept = () => -1 }) {
-    Object.assign(this, { columns, rows });
-    this.#fill = fill ?? ((cell, row, column) => show(cell, columns[column].cell(this.rows[row])));
-    this.#kept = kept;
-    this.#onend = onend;
+  constructor(options) {
+    const { label, columns, rows = [], role = "table" } = this.#options = options;
+    this.rows = rows;
     const names = columns.map((column) => show(element("div", { role: "columnheader" }), column.label));
-    this.#head = element("div", { role: "rowgroup", class: "virtual-head" },
-      element("div", { role: "row", "aria-rowindex": 1 }, ...names));
-    this.table = element("div", { role, "aria-label": label, "aria-colcount": columns.length }, this.#head, this.#body);
-    this.#setWidths(columns.map(({ width = 10 }) => width));
+    this.#head = element("div", { role: "rowgroup", class: "virtual-head" }, element("div", { role: "row", "aria-rowindex": 1 }, ...names));
+    this.table = element("div", { role, "aria-label": label }, this.#head, this.#body);
+    const widths = columns.map(({ width = 10 }) => width);
+    this.table.style.setProperty("--columns", widths.map((width) => `minmax(${width}rem, ${width}fr)`).join(" "));
+    this.table.style.minWidth = `${widths.reduce((sum, width) => sum + width)}rem`;
     const region = role === "table" && { role: "region", "aria-label": label, tabindex: 0 };
     this.element = element("div", { class: `virtual virtual-${role}`, onscroll: () => this.#render(), ...region }, this.table);
     new ResizeObserver(() => this.#render()).observe(this.element);
     this.update();
   }
 
-  /** Shows `rows` as they are now. */
+  /** Shows the rows as they are now. */
   update() {
-    this.table.setAttribute("aria-rowcount", this.rows.length + 1);
+    this.table.ariaRowCount = this.rows.length + 1;
     this.#body.style.setProperty("--count", this.rows.length);
     this.#body.replaceChildren();
     this.#shown.clear();
@@ -67,9 +63,9 @@ export class VirtualTable {
     this.#render();
   }
 
-  /** The HTML cell, or undefined if its row is not in the document. @param {number} row @param {number} column */
+  /** The HTML cell of a row in the document. @param {number} row @param {number} column */
   cell(row, column) {
-    return this.#shown.get(row)?.children[column];
+    return this.#shown.get(row).children[column];
   }
 
   /** How many rows are in sight. */
@@ -84,23 +80,19 @@ export class VirtualTable {
     return { height, room: this.element.clientHeight - this.#head.offsetHeight };
   }
 
-  #setWidths(widths) {
-    this.table.style.setProperty("--columns", widths.map((width) => `minmax(${width}rem, ${width}fr)`).join(" "));
-    this.table.style.minWidth = `${widths.reduce((sum, width) => sum + width)}rem`;
-  }
-
   #render() {
+    const { kept, onend } = this.#options;
     const { height, room } = this.#sizes();
     const top = this.element.scrollTop;
     const first = Math.max(0, Math.floor(top / height) - MARGIN_ROWS);
     const end = Math.min(this.rows.length, Math.ceil((top + room) / height) + MARGIN_ROWS);
     const indices = new Set(Array.from({ length: end - first }, (_, index) => first + index));
-    if (this.rows[this.#kept()]) indices.add(this.#kept());
+    if (kept && this.rows.length) indices.add(kept());
     this.#keepOnly(indices);
-    if (end === this.rows.length && room > 0) this.#onend?.();
+    if (end === this.rows.length && room > 0) onend?.();
   }
 
-  /** Rows that stay are not moved, so that the focus is not lost. @param {Set<number>} indices */
+  /** Rows that stay are not moved: they would lose the focus. @param {Set<number>} indices */
   #keepOnly(indices) {
     for (const [index, row] of this.#shown) {
       if (indices.has(index)) continue;
@@ -123,9 +115,10 @@ export class VirtualTable {
   }
 
   #cells(row) {
-    return this.columns.map((_, column) => {
+    const { columns, fill = (cell, _, column) => show(cell, columns[column].cell(this.rows[row])) } = this.#options;
+    return columns.map((_, column) => {
       const cell = element("div", { role: "cell" });
-      this.#fill(cell, row, column);
+      fill(cell, row, column);
       return cell;
     });
   }
