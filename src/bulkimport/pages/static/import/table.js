@@ -97,7 +97,7 @@ export class VirtualTable {
     const { height, room } = this.#sizes();
     const top = this.element.scrollTop;
     const first = Math.max(0, Math.floor(top / height) - MARGIN_ROWS);
-    const end = Math.min(this.rows.length, Math.ceil((top + room) / height) + MARGIN_ROWS);
+    const end = Math.max(first, Math.min(this.rows.length, Math.ceil((top + room) / height) + MARGIN_ROWS));
     this.#keepOnly(first, end);
     if (end === this.rows.length && room > 0) this.#onend?.();
   }
