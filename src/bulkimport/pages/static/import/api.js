@@ -9,7 +9,7 @@ const ROOT = "/api/v1/assets/bulk";
 const PAUSES_S = [1, 2, 4, 8, 15];
 const AWAY = "The service cannot be reached. Trying again…";
 
-/** An error response (RFC 9457): `status`, `code`, `title`, `detail` and `errors`. */
+/** An error response (RFC 9457). */
 export class Problem extends Error {
   constructor(document) {
     super(document.detail || document.title);
@@ -22,17 +22,16 @@ export class Problem extends Error {
 export class Api {
   #session;
 
-  /** @param {import("./session.js").Session} session */
   constructor(session) {
     this.#session = session;
   }
 
-  /** What an upload would read. @param {Blob} file @param {object} options @param {Request} request */
+  /** What an upload would read. */
   preview(file, options, request) {
     return this.#post("/preview", { ...request, body: form(file, options) });
   }
 
-  /** @param {Blob} file @param {object} options @param {Request} request @returns {Promise<object>} the new job */
+  /** The new job. @param {Blob} file @param {object} options @param {Request} request */
   upload(file, options, request) {
     return this.#newJob("", { ...request, body: form(file, options) });
   }
@@ -44,37 +43,35 @@ export class Api {
     return response.status === 304 ? null : { ...await response.json(), etag: response.headers.get("ETag") };
   }
 
-  /** A page of jobs. @param {Record<string, string>} query @param {Request} request */
+  /** A page of jobs. */
   jobs(query, request) {
     return this.#json(`?${new URLSearchParams(query)}`, request);
   }
 
-  /** The row errors of a job, a page at a time. @param {string} id @param {Request} request */
-  errors(id, request) {
-    return this.#pages(id, "errors", request);
+  /** The row errors of a job, or the rows of a plan, a page at a time. @param {string} id @param {"errors" | "changes"} list @param {Request} request */
+  async *pages(id, list, request) {
+    for (let cursor = ""; cursor !== null;) {
+      const page = await this.#json(`/${id}/${list}?limit=1000${cursor && `&cursor=${encodeURIComponent(cursor)}`}`, request);
+      yield page[list];
+      cursor = page.next_cursor;
+    }
   }
 
-  /** The rows of a plan, a page at a time. @param {string} id @param {Request} request */
-  changes(id, request) {
-    return this.#pages(id, "changes", request);
-  }
-
-  /** @param {string} id @param {"csv" | "xlsx"} format @param {Request} request */
+  /** A Blob. @param {string} id @param {"csv" | "xlsx"} format @param {Request} request */
   async failedRows(id, format, request) {
     return (await this.#send(`/${id}/failed-rows.${format}`, request)).blob();
   }
 
-  /** Does what a dry run has planned. @param {object} plan @param {Request} request @returns {Promise<object>} the new job */
+  /** The new job, which does what a dry run has planned. */
   apply({ job_id: id, etag }, request) {
     return this.#newJob(`/${id}/apply`, { ...request, headers: { "If-Match": etag } });
   }
 
-  /** @param {string} id @param {Request} request */
   cancel(id, request) {
     return this.#post(`/${id}/cancel`, request);
   }
 
-  /** @param {string} id @param {Request} request @returns {Promise<object>} the new job, which undoes this one */
+  /** The new job, which undoes this one. */
   revert(id, request) {
     return this.#newJob(`/${id}/revert`, request);
   }
@@ -82,14 +79,6 @@ export class Api {
   async #newJob(path, request) {
     const { job_id: id } = await this.#post(path, { key: newKey(), ...request });
     return this.job(id, { signal: request.signal });
-  }
-
-  async *#pages(id, list, request) {
-    for (let cursor = ""; cursor !== null;) {
-      const page = await this.#json(`/${id}/${list}?limit=1000${cursor && `&cursor=${encodeURIComponent(cursor)}`}`, request);
-      yield page[list];
-      cursor = page.next_cursor;
-    }
   }
 
   #post(path, request) {
@@ -145,5 +134,5 @@ function until(signal, promise) {
   });
 }
 
-/** Waits; rejected when the signal is aborted. @param {number} seconds @param {AbortSignal} [signal] */
+/** @param {number} seconds @param {AbortSignal} signal */
 export const pause = (seconds, signal) => until(signal, new Promise((resolve) => setTimeout(resolve, seconds * 1000)));

@@ -1,10 +1,6 @@
 /** Elements without markup: what comes from a file or from the API becomes text, never HTML. */
 
-/**
- * A new element. Attributes that begin with "on" are listeners; null and false leave an attribute out. Children are
- * nodes or texts; null, false and "" are left out.
- * @param {string} tag @param {Record<string, unknown>} [attributes] @param {...unknown} children
- */
+/** A new element. Attributes that begin with "on" are listeners; attributes and children that are null or false are left out. */
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -15,7 +11,7 @@ export function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-/** A button that waits for what it does. @param {string} text @param {() => unknown} act @param {"primary" | "danger" | "link"} [kind] */
+/** A button that waits for what it does. @param {string} text @param {() => unknown} act @param {"primary" | "danger"} [kind] */
 export function button(text, act, kind) {
   const node = element("button", { type: "button", class: kind, onclick: async () => {
     if (node.ariaBusy) return;
@@ -25,23 +21,22 @@ export function button(text, act, kind) {
   return node;
 }
 
-/** @param {...unknown} buttons */
 export const actions = (...buttons) => element("div", { class: "actions" }, ...buttons);
 
-/** A control, which has an id, with its label. @param {string} label @param {HTMLElement} control */
+/** A control, which has an id, with its label. */
 export const field = (label, control) => element("div", { class: "field" }, element("label", { for: control.id }, label), control);
 
-/** A choice among [value, text] pairs. @param {string} id @param {[string, string][]} choices @param {string} selected @param {(value: string) => void} [onchoice] */
+/** A choice among pairs of values and texts. @param {string} id @param {[string, string][]} choices @param {string} selected @param {(value: string) => void} [onchoice] */
 export function choice(id, choices, selected, onchoice) {
   const options = choices.map(([value, text]) => element("option", { value, selected: value === selected }, text));
   return element("select", { id, onchange: ({ target }) => onchoice?.(target.value) }, ...options);
 }
 
-/** 1234 as "1,234", in the reader's language. @param {number} number */
+/** 1234 as "1,234", in the reader's language. */
 export const count = (number) => new Intl.NumberFormat().format(number ?? 0);
 
-/** "1 row", "1,234 rows". @param {number} number */
+/** "1 row", "1,234 rows". */
 export const rows = (number) => `${count(number)} ${number === 1 ? "row" : "rows"}`;
 
-/** "valid_from" as "Valid from". @param {string} name */
+/** "valid_from" as "Valid from". */
 export const words = (name) => name[0].toUpperCase() + name.slice(1).replaceAll("_", " ");

@@ -69,7 +69,7 @@ export async function download(job, { api, signal }) {
   const failed = new FailedRows(parse(await file.text(), delimiter));
   const preview = await api.preview(failed.sample(delimiter), { delimiter, columns }, { signal });
   const fields = preview.columns.map(({ field, how }) => (how === "similar" ? null : field));
-  for await (const errors of api.errors(job.job_id, { signal })) failed.addErrors(fields, errors);
+  for await (const errors of api.pages(job.job_id, "errors", { signal })) failed.addErrors(fields, errors);
   return failed;
 }
 

@@ -14,13 +14,12 @@ export const isFinished = ({ completed_at }) => completed_at !== null;
 /** How many assets a job has created or changed, or a plan would. */
 export const effect = ({ created_rows, updated_rows }) => created_rows + updated_rows;
 
-/** @param {object[]} jobs @param {(job: object) => number} number */
 export const sum = (jobs, number) => jobs.reduce((total, job) => total + number(job), 0);
 
 /** The step that shows a job. */
 export const stepOf = ({ kind, options }) => kind === "revert" ? "undo" : options.dry_run ? "see" : "apply";
 
-/** Says what has become, or would become, of rows. @param {HTMLElement} container @param {import("./main.js").Context} context @param {string} summary @param {[string, string, number][]} parts  colour, name and number @param {...unknown} buttons */
+/** Shows what became of rows, as a sentence and as a small bar. @param {[string, string, number][]} parts  colour, name, number */
 export function report(container, { announce }, summary, parts, ...buttons) {
   announce(summary);
   const shown = parts.filter(([, , number]) => number);
@@ -30,7 +29,7 @@ export function report(container, { announce }, summary, parts, ...buttons) {
   container.replaceChildren(element("p", { class: "lead" }, summary), bar, element("ul", { class: "legend" }, ...legend), actions(...buttons));
 }
 
-/** The parts of an import; rows that failed are the last job's. @param {object[]} jobs */
+/** The parts of an import; rows that failed are the last job's. */
 export const parts = (jobs) => [
   ["good", "new", sum(jobs, (job) => job.created_rows)],
   ["changed", "changed", sum(jobs, (job) => job.updated_rows)],
@@ -39,7 +38,7 @@ export const parts = (jobs) => [
   ["bad", "with errors", jobs.at(-1).failed_rows],
 ];
 
-/** Shows the progress of the store's jobs until they are finished. @param {HTMLElement} container @param {import("./main.js").Context} context @param {string} doing */
+/** Shows the progress of the store's jobs until they are finished. */
 export async function follow(container, { api, store, signal, announce }, doing) {
   const bar = element("progress", { value: 0, "aria-label": doing });
   const line = element("p", { class: "lead" });

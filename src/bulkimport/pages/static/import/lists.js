@@ -3,7 +3,7 @@
 import { button, count, element, rows, words } from "./dom.js";
 import { VirtualTable } from "./table.js";
 
-/** A table of all rows in `pages`; the next page is loaded when the end is in sight. @param {string} label @param {[string, number, (row: object) => unknown][]} columns  label, width, cell @param {AsyncIterator<object[]>} pages */
+/** A table whose next page is loaded when the end is in sight. @param {string} label @param {[string, number, Function][]} columns  label, width, cell @param {AsyncIterator<object[]>} pages */
 export function listOf(label, columns, pages) {
   let isLoading = false;
   const more = async () => {
@@ -20,13 +20,13 @@ export function listOf(label, columns, pages) {
   return table.element;
 }
 
-/** All row errors of a job. @param {object} job @param {import("./main.js").Context} context */
+/** All row errors of a job. */
 export function errorList({ job_id: id }, { api, signal }) {
   const columns = [["Row", 4, ({ row }) => String(row)], ["Column", 7, ({ field }) => field ?? ""], ["Problem", 24, ({ message }) => message]];
-  return listOf("Errors", columns, api.errors(id, { signal }));
+  return listOf("Errors", columns, api.pages(id, "errors", { signal }));
 }
 
-/** Row errors by code and field, the most frequent first, with the first rows of each. @param {object} job @param {import("./main.js").Context} context */
+/** Row errors by code and field, the most frequent first, with the first rows of each. */
 export function errorGroups(job, context) {
   if (!job.failed_rows) return "";
   const groups = job.error_summary.toSorted((one, other) => other.count - one.count).map((group) => errorGroup(group, job.errors));
@@ -43,13 +43,13 @@ function errorGroup({ code, field, count: number, first_rows }, errors) {
   return element("li", {}, element("h3", {}, field && `${words(field)}: `, words(code).toLowerCase(), ` (${count(number)})`), element("ul", {}, ...lines));
 }
 
-/** The buttons for the failed rows of a job. @param {object} job @param {import("./main.js").Context} context */
+/** The buttons for the failed rows of a job. */
 export const waysToFix = (job, context) => job.failed_rows ? [
   button(`Fix ${rows(job.failed_rows)}`, () => context.go("fix"), "primary"),
   button("Download them for Excel", () => saveFailedRows(context, job)),
 ] : [];
 
-/** Saves failed rows: as a workbook, or as CSV if a workbook cannot hold them. @param {import("./main.js").Context} context @param {object} job */
+/** Saves failed rows: as a workbook, or as CSV if a workbook cannot hold them. */
 export async function saveFailedRows({ api, signal }, { job_id: id }) {
   const file = (format) => api.failedRows(id, format, { signal });
   const blob = await file("xlsx").catch((error) => error.code === "csv-only" ? file("csv") : Promise.reject(error));

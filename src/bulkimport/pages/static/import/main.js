@@ -14,16 +14,15 @@ import * as see from "./step_see.js";
 import * as undo from "./step_undo.js";
 
 /**
- * What a step is given. Whatever it throws is shown above it.
+ * `mount` fills a container with a step; what it throws is shown above the step.
  * @typedef {object} Context
  * @property {Api} api
  * @property {Store} store
- * @property {AbortSignal} signal  aborted when the step is left: for requests, and for addEventListener
- * @property {(step: StepName) => void} go  leaves the step for another one
- * @property {(text: string) => void} announce  has screen readers say something once they are silent
- * @property {(error: unknown) => void} fail  shows above the step what went wrong
- * @typedef {(container: HTMLElement, context: Context) => void | Promise<void>} Mount  fills the container with a step
- * @typedef {"drop" | "map" | "see" | "fix" | "apply" | "undo" | "history"} StepName
+ * @property {AbortSignal} signal  aborted when the step is left
+ * @property {(step: keyof STEPS) => void} go  to another step
+ * @property {(text: string) => void} announce  to screen readers
+ * @property {(error: Error) => void} fail  shows what went wrong
+ * @typedef {(container: HTMLElement, context: Context) => void | Promise<void>} Mount
  */
 
 /** Module, heading, and name in the list of steps. */
@@ -43,7 +42,7 @@ const api = new Api(new Session());
 const [main, steps, announcer] = ["step", "steps", "announcer"].map((id) => document.getElementById(id));
 let leave = new AbortController();
 
-/** Shows a step, moves the focus to its heading, and puts its jobs into the address. @param {StepName} name */
+/** Shows a step, moves the focus to its heading, and puts its jobs into the address. */
 function go(name) {
   const [{ mount }, heading] = STEPS[name];
   leave.abort();

@@ -17,7 +17,7 @@ export class Session {
     this.#tell("bulkimport:ready");
   }
 
-  /** A token, once there is one. @param {string} [refused]  by the service @param {string} [reason] @returns {Promise<string>} */
+  /** A token, once there is one. @param {string} [refused]  by the service @param {string} [reason] */
   token(refused, reason) {
     if (this.#token === refused) this.#token = undefined;
     if (this.#token) return Promise.resolve(this.#token);

@@ -4,7 +4,6 @@ import { actions, button, element, rows } from "./dom.js";
 import { effect, follow, isFinished, parts, report, sum } from "./jobs.js";
 import { errorGroups, waysToFix } from "./lists.js";
 
-/** @type {import("./main.js").Mount} */
 export async function mount(container, context) {
   const { store, go } = context;
   if (!store.state.jobs.length) return go("drop");

@@ -5,7 +5,6 @@ import { actions, button, choice, element, field } from "./dom.js";
 // The next step can put these right. Any other problem is one of the file.
 const OF_THE_NEXT_STEP = ["missing-columns", "duplicate-columns", "ambiguous-dates", "ambiguous-delimiter", "unreadable-header"];
 
-/** @type {import("./main.js").Mount} */
 export function mount(container, context) {
   const { store, signal, fail } = context;
   const below = element("div", { role: "status" });

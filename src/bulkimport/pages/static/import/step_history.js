@@ -5,7 +5,6 @@ import { STATES, effect, isFinished, stepOf } from "./jobs.js";
 
 const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-/** @type {import("./main.js").Mount} */
 export function mount(container, context) {
   const list = element("ul", { class: "jobs" });
   const more = actions();

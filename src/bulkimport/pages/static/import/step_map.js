@@ -12,7 +12,6 @@ const DELIMITERS = [[",", "Commas"], [";", "Semicolons"], ["\t", "Tabs"], ["|", 
 const CHARSETS = [["utf-8", "UTF-8"], ["utf-16", "UTF-16"], ["windows-1252", "Windows-1252"]];
 const EXTRA = "metadata.";
 
-/** @type {import("./main.js").Mount} */
 export function mount(container, context) {
   if (!context.store.state.preview) return context.go("drop");
   return new Mapping(container, context).propose();

@@ -4,7 +4,6 @@ import { button, element, rows, words } from "./dom.js";
 import { effect, follow, parts, report, sum } from "./jobs.js";
 import { errorGroups, listOf, waysToFix } from "./lists.js";
 
-/** @type {import("./main.js").Mount} */
 export async function mount(container, context) {
   const { store, go } = context;
   if (!store.state.jobs.length) return go("drop");
@@ -45,7 +44,7 @@ function changes(plans, context) {
 /** A line for each row, or for each field that a row changes. */
 async function* lines(plans, { api, signal }) {
   for (const { job_id: id } of plans) {
-    for await (const page of api.changes(id, { signal })) yield page.flatMap(linesOf);
+    for await (const page of api.pages(id, "changes", { signal })) yield page.flatMap(linesOf);
   }
 }
 

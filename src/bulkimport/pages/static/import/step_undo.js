@@ -4,7 +4,6 @@ import { actions, button, count, element, rows } from "./dom.js";
 import { effect, follow, report, sum } from "./jobs.js";
 import { errorList } from "./lists.js";
 
-/** @type {import("./main.js").Mount} */
 export function mount(container, context) {
   const { jobs } = context.store.state;
   if (!jobs.length) return context.go("history");
