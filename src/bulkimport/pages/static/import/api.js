@@ -7,56 +7,48 @@ import { newKey } from "./store.js";
 
 const ROOT = "/api/v1/assets/bulk";
 const PAUSES_S = [1, 2, 4, 8, 15];
-const AGAIN = [429, 502, 503, 504];
 const AWAY = "The service cannot be reached. Trying again…";
 
-/** An error response (RFC 9457): `status`, `code`, `title`, `detail` and `errors`. */
+/** An error response (RFC 9457). */
 export class Problem extends Error {
   constructor(document) {
     super(document.detail || document.title);
-    Object.assign(this, { errors: [] }, document);
+    Object.assign(this, document);
   }
 }
 
-/**
- * @typedef {object} Request
- * @property {AbortSignal} [signal]  of the step that asks
- * @property {string} [key]  Idempotency-Key, so that a repeated request is not a second import
- */
+/** @typedef {{signal?: AbortSignal, key?: string}} Request  the step's signal, and the Idempotency-Key of a POST */
+
 export class Api {
   #session;
 
-  /** @param {import("./session.js").Session} session  gives tokens, and shows why a request is repeated */
   constructor(session) {
     this.#session = session;
   }
 
-  /** What an upload with these options would read; nothing is stored. @param {File} file @param {object} options @param {Request} [request] */
+  /** What an upload would read. */
   preview(file, options, request) {
-    return this.#json("/preview", { ...request, method: "POST", body: form(file, options) });
+    return this.#post("/preview", { ...request, body: form(file, options) });
   }
 
-  /** Uploads a file and returns its job. @param {Blob} file @param {object} options @param {Request} [request] */
+  /** The new job. @param {Blob} file @param {object} options @param {Request} request */
   upload(file, options, request) {
     return this.#newJob("", { ...request, body: form(file, options) });
   }
 
-  /**
-   * The job and its `etag`; with `wait`, after its next progress or that many seconds; null if it still is as of `etag`.
-   * @param {string} id @param {{wait?: number, etag?: string} & Request} [request] @returns {Promise<object | null>}
-   */
+  /** A job and its `etag`; with `wait`, after its next progress or that many seconds, and null without progress since `etag`. */
   async job(id, { wait, etag, signal } = {}) {
     const headers = wait ? { Prefer: `wait=${wait}`, "If-None-Match": etag } : {};
     const response = await this.#send(`/${id}`, { signal, headers });
     return response.status === 304 ? null : { ...await response.json(), etag: response.headers.get("ETag") };
   }
 
-  /** A page of the account's jobs. @param {Record<string, string>} query @param {Request} [request] */
+  /** A page of jobs. */
   jobs(query, request) {
     return this.#json(`?${new URLSearchParams(query)}`, request);
   }
 
-  /** All row errors of a job, or all rows of a plan, a page at a time. @param {string} id @param {"errors" | "changes"} list @param {Request} [request] */
+  /** The row errors of a job, or the rows of a plan, a page at a time. @param {string} id @param {"errors" | "changes"} list @param {Request} request */
   async *pages(id, list, request) {
     for (let cursor = ""; cursor !== null;) {
       const page = await this.#json(`/${id}/${list}?limit=1000${cursor && `&cursor=${encodeURIComponent(cursor)}`}`, request);
@@ -65,60 +57,56 @@ export class Api {
     }
   }
 
-  /** The failed rows as a file. @param {string} id @param {"csv" | "xlsx"} format @param {Request} [request] @returns {Promise<Blob>} */
+  /** A Blob. @param {string} id @param {"csv" | "xlsx"} format @param {Request} request */
   async failedRows(id, format, request) {
     return (await this.#send(`/${id}/failed-rows.${format}`, request)).blob();
   }
 
-  /** Does what a dry run has planned. @param {{job_id: string, etag: string}} plan @param {Request} request @returns {Promise<object>} the new job */
-  apply(plan, request) {
-    return this.#newJob(`/${plan.job_id}/apply`, { ...request, headers: { "If-Match": plan.etag } });
+  /** The new job, which does what a dry run has planned. */
+  apply({ job_id: id, etag }, request) {
+    return this.#newJob(`/${id}/apply`, { ...request, headers: { "If-Match": etag } });
   }
 
-  /** @param {string} id @param {Request} [request] */
   cancel(id, request) {
-    return this.#json(`/${id}/cancel`, { ...request, method: "POST" });
+    return this.#post(`/${id}/cancel`, request);
   }
 
-  /** @param {string} id @param {Request} request @returns {Promise<object>} the new job, which undoes this one */
+  /** The new job, which undoes this one. */
   revert(id, request) {
     return this.#newJob(`/${id}/revert`, request);
   }
 
   async #newJob(path, request) {
-    const { job_id: id } = await this.#json(path, { key: newKey(), ...request, method: "POST" });
+    const { job_id: id } = await this.#post(path, { key: newKey(), ...request });
     return this.job(id, { signal: request.signal });
+  }
+
+  #post(path, request) {
+    return this.#json(path, { ...request, method: "POST" });
   }
 
   async #json(path, request) {
     return (await this.#send(path, request)).json();
   }
 
-  async #send(path, { key, signal, headers, ...request } = {}) {
+  async #send(path, { key, signal, headers, ...request }) {
     const session = this.#session;
     let token = await until(signal, session.token());
     for (let attempt = 0; ; attempt += 1) {
       const all = { ...headers, Authorization: `Bearer ${token}`, ...(key && { "Idempotency-Key": key }) };
       const response = await fetch(ROOT + path, { ...request, signal, headers: all, cache: "no-store" }).catch(unlessAborted);
-      if (response?.ok || response?.status === 304) {
-        session.notice("");
-        return response;
-      }
-      const problem = response && await problemOf(response);
-      if (problem?.status === 401) {
-        token = await until(signal, session.token(token, problem.message));
-      } else if (!problem || AGAIN.includes(problem.status) || problem.code === "request-in-progress") {
-        session.notice(problem?.code && problem.status !== 502 ? problem.message : AWAY);
-        await pause(response?.headers.get("Retry-After") || PAUSES_S[Math.min(attempt, 4)], signal);
-      } else {
-        session.notice("");
-        throw problem;
-      }
+      const problem = response?.ok || response?.status === 304 ? null : await problemOf(response);
+      const isTemporary = problem && (problem.status === 429 || problem.status > 500 || problem.code === "request-in-progress");
+      session.notice(isTemporary ? problem.code ? problem.message : AWAY : "");
+      if (!problem) return response;
+      if (problem.status === 401) token = await until(signal, session.token(token, problem.message));
+      else if (isTemporary) await pause(response?.headers.get("Retry-After") ?? PAUSES_S[Math.min(attempt, 4)], signal);
+      else throw problem;
     }
   }
 }
 
-/** An upload as a form: objects become JSON, and what is not set is left out. */
+/** Objects become JSON; what is not set is left out. */
 function form(file, options) {
   const parts = new FormData();
   for (const [name, value] of Object.entries(options)) {
@@ -129,8 +117,8 @@ function form(file, options) {
 }
 
 async function problemOf(response) {
-  const document = await response.json().catch(() => null);
-  return new Problem({ title: "The request was refused", ...document, status: response.status });
+  const document = await response?.json().catch(() => null);
+  return new Problem({ title: "The request was refused", status: response?.status ?? 599, ...document });
 }
 
 function unlessAborted(error) {
@@ -146,5 +134,5 @@ function until(signal, promise) {
   });
 }
 
-/** Waits; rejected when the signal is aborted. @param {number | string} seconds @param {AbortSignal} [signal] */
+/** @param {number} seconds @param {AbortSignal} signal */
 export const pause = (seconds, signal) => until(signal, new Promise((resolve) => setTimeout(resolve, seconds * 1000)));

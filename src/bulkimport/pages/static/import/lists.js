@@ -1,61 +1,57 @@
-/** Changes and errors as lists, and failed rows as a file. */
+/** Changes and errors as lists, and what can be done about errors. */
 
-import { count, element, words } from "./dom.js";
+import { button, count, element, rows, words } from "./dom.js";
 import { VirtualTable } from "./table.js";
 
-/** A table of all rows in `pages`; the next page is loaded when the end is in sight. @param {string} label @param {import("./table.js").Column[]} columns @param {AsyncIterator<object[]>} pages @param {(error: unknown) => void} fail */
-export function listOf(label, columns, pages, fail) {
+/** A table whose next page is loaded when the end is in sight. @param {string} label @param {[string, number, Function][]} columns  label, width, cell @param {AsyncIterator<object[]>} pages */
+export function listOf(label, columns, pages) {
   let isLoading = false;
-  const table = new VirtualTable({ label, columns, onend: more });
-  async function more() {
+  const more = async () => {
     if (isLoading) return;
     isLoading = true;
-    const { value, done } = await pages.next().catch((error) => fail(error) ?? { done: true });
+    const { value, done } = await pages.next();
     if (done) return;
     for (const row of value) table.rows.push(row);
     isLoading = false;
     table.update();
-  }
+  };
+  const table = new VirtualTable({ label, columns: columns.map(([name, width, cell]) => ({ label: name, width, cell })), onend: more });
   more();
   return table.element;
 }
 
-/** All row errors of a job. @param {object} job @param {import("./main.js").Context} context */
-export function errorList(job, { api, signal, fail }) {
-  const columns = [
-    { label: "Row", width: 4, cell: ({ row }) => String(row) },
-    { label: "Column", width: 7, cell: ({ field }) => field ? words(field) : "" },
-    { label: "Problem", width: 24, cell: ({ message }) => message },
-  ];
-  return listOf("Errors", columns, api.pages(job.job_id, "errors", { signal }), fail);
+/** All row errors of a job. */
+export function errorList({ job_id: id }, { api, signal }) {
+  const columns = [["Row", 4, ({ row }) => String(row)], ["Column", 7, ({ field }) => field ?? ""], ["Problem", 24, ({ message }) => message]];
+  return listOf("Errors", columns, api.pages(id, "errors", { signal }));
 }
 
-/** Row errors by code and field, the most frequent first, with the first rows of each. @param {object} job @param {import("./main.js").Context} context */
+/** Row errors by code and field, the most frequent first, with the first rows of each. */
 export function errorGroups(job, context) {
+  if (!job.failed_rows) return "";
   const groups = job.error_summary.toSorted((one, other) => other.count - one.count).map((group) => errorGroup(group, job.errors));
-  const all = element("details", { ontoggle: () => all.lastChild === all.firstChild && all.append(errorList(job, context)) },
-    element("summary", {}, "All errors, row by row"));
+  const all = element("details", { ontoggle: () => all.children[1] || all.append(errorList(job, context)) }, element("summary", {}, "All errors, row by row"));
   return element("div", {}, element("h2", {}, "Errors"), element("ul", { class: "groups" }, ...groups), all);
 }
 
 function errorGroup({ code, field, count: number, first_rows }, errors) {
   const lines = first_rows.map((row) => {
-    const error = errors.find((candidate) => candidate.row === row && candidate.code === code && candidate.field === field);
+    const error = errors.find((other) => other.row === row && other.code === code && other.field === field);
     return element("li", {}, element("b", {}, `Row ${row} `), error?.message);
   });
-  const more = number > lines.length && element("li", { class: "hint" }, `and ${count(number - lines.length)} more`);
-  const title = element("h3", {}, field ? `${words(field)}: ${words(code).toLowerCase()}` : words(code), element("span", {}, count(number)));
-  return element("li", {}, title, element("ul", {}, ...lines, more));
+  if (number > lines.length) lines.push(element("li", { class: "hint" }, `and ${count(number - lines.length)} more`));
+  return element("li", {}, element("h3", {}, field && `${words(field)}: `, words(code).toLowerCase(), ` (${count(number)})`), element("ul", {}, ...lines));
 }
 
-/** Saves the failed rows of a job: as a workbook, or as CSV if a workbook cannot hold them. @param {object} job @param {import("./main.js").Context} context */
-export async function saveFailedRows({ job_id: id }, { api, signal, fail }) {
+/** The buttons for the failed rows of a job. */
+export const waysToFix = (job, context) => job.failed_rows ? [
+  button(`Fix ${rows(job.failed_rows)}`, () => context.go("fix"), "primary"),
+  button("Download them for Excel", () => saveFailedRows(context, job)),
+] : [];
+
+/** Saves failed rows: as a workbook, or as CSV if a workbook cannot hold them. */
+export async function saveFailedRows({ api, signal }, { job_id: id }) {
   const file = (format) => api.failedRows(id, format, { signal });
-  try {
-    const blob = await file("xlsx").catch((error) => error.code === "csv-only" ? file("csv") : Promise.reject(error));
-    const href = URL.createObjectURL(blob);
-    element("a", { href, download: `failed-rows.${blob.type.startsWith("text/csv") ? "csv" : "xlsx"}` }).click();
-  } catch (error) {
-    fail(error);
-  }
+  const blob = await file("xlsx").catch((error) => error.code === "csv-only" ? file("csv") : Promise.reject(error));
+  element("a", { href: URL.createObjectURL(blob), download: `failed-rows.${blob.type.startsWith("text/csv") ? "csv" : "xlsx"}` }).click();
 }

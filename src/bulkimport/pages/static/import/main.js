@@ -14,18 +14,18 @@ import * as see from "./step_see.js";
 import * as undo from "./step_undo.js";
 
 /**
- * What a step is given.
+ * `mount` fills a container with a step; what it throws is shown above the step.
  * @typedef {object} Context
  * @property {Api} api
  * @property {Store} store
- * @property {AbortSignal} signal  aborted when the step is left: pass it to requests and to addEventListener
- * @property {(step: StepName) => void} go  leaves the step for another one
- * @property {(text: string) => void} announce  has screen readers say something once they are silent
- * @property {(error: unknown) => void} fail  shows above the step what went wrong; not that a request was aborted
- * @typedef {"drop" | "map" | "see" | "fix" | "apply" | "undo" | "history"} StepName
+ * @property {AbortSignal} signal  aborted when the step is left
+ * @property {(step: keyof STEPS) => void} go  to another step
+ * @property {(text: string) => void} announce  to screen readers
+ * @property {(error: Error) => void} fail  shows what went wrong
+ * @typedef {(container: HTMLElement, context: Context) => void | Promise<void>} Mount
  */
 
-/** Module, heading, and name in the list of steps. A module's `mount(container, context)` fills the container. */
+/** Module, heading, and name in the list of steps. */
 const STEPS = {
   drop: [drop, "Choose a file", "File"],
   map: [map, "Match the columns", "Columns"],
@@ -39,70 +39,64 @@ const WITH_JOBS = ["see", "fix", "apply", "undo"];
 
 const store = new Store();
 const api = new Api(new Session());
-const announcer = document.getElementById("announcer");
+const [main, steps, announcer] = ["step", "steps", "announcer"].map((id) => document.getElementById(id));
 let leave = new AbortController();
 
-/** Shows a step, moves the focus to its heading, and puts its jobs into the URL. @param {StepName} name */
+/** Shows a step, moves the focus to its heading, and puts its jobs into the address. */
 function go(name) {
   const [{ mount }, heading] = STEPS[name];
   leave.abort();
   leave = new AbortController();
   const title = element("h1", { tabindex: -1 }, heading);
-  const alert = element("div", { role: "alert" });
   const container = element("section", { class: `step-${name}` });
-  document.getElementById("step").replaceChildren(title, alert, container);
+  main.replaceChildren(title, element("div", { role: "alert" }), container);
   document.title = heading;
   showSteps(name);
   showAddress(name);
-  const fail = (error) => explain(alert, error);
-  const context = { api, store, signal: leave.signal, go, announce, fail };
+  const context = { api, store, signal: leave.signal, go, announce: (text) => { announcer.textContent = text; }, fail };
   Promise.resolve().then(() => mount(container, context)).catch(fail);
   title.focus();
 }
 
 function showSteps(current) {
   const names = Object.keys(STEPS).filter((name) => STEPS[name][2]);
-  const position = names.indexOf(current);
-  const list = document.getElementById("steps");
-  list.hidden = position < 0;
-  list.replaceChildren(...names.map((name, index) =>
-    element("li", { "aria-current": name === current && "step", class: index < position && "done" }, STEPS[name][2])));
+  steps.hidden = !names.includes(current);
+  steps.replaceChildren(...names.map((name) => element("li", { "aria-current": name === current && "step" }, STEPS[name][2])));
 }
 
 /** The address brings the jobs back, also in another browser: `#job=ID,ID`. */
 function showAddress(step) {
-  const hash = WITH_JOBS.includes(step) && store.state.jobs.length ? `#job=${idsOf(store.state.jobs)}` : step === "history" ? "#history" : "";
-  if (location.hash !== hash || history.state?.step !== step) history.pushState({ step }, "", hash || location.pathname);
+  const ids = WITH_JOBS.includes(step) && idsOf(store.state.jobs);
+  const hash = ids ? `#job=${ids}` : step === "history" ? "#history" : "";
+  if (location.hash !== hash || history.state !== step) history.pushState(step, "", hash || location.pathname);
 }
 
 const idsOf = (jobs) => jobs.map(({ job_id: id }) => id).join();
 
-function announce(text) {
-  announcer.textContent = text;
-}
-
-function explain(alert, error) {
+/** Shows what went wrong; that a request was aborted is nothing wrong. */
+function fail(error) {
   if (error.name === "AbortError") return;
   const { title = "Something went wrong", message, errors = [] } = error;
   const faults = errors.map((fault) => element("li", {}, `${fault.field}: ${fault.message}`));
-  alert.replaceChildren(element("div", { class: "problem" }, element("strong", {}, title), element("p", {}, message), element("ul", {}, ...faults)));
-  alert.scrollIntoView({ block: "nearest" });
+  const problem = element("div", { class: "problem" }, element("b", {}, title), element("p", {}, message), element("ul", {}, ...faults));
+  main.querySelector("[role=alert]").replaceChildren(problem);
+  problem.scrollIntoView({ block: "nearest" });
 }
 
 /** Shows what the address names: an import, the earlier ones, or a step before there is a job. */
 async function restore() {
   const [, ids] = location.hash.match(/^#job=([0-9a-f,-]+)$/i) ?? [];
-  const { step } = history.state ?? {};
-  if (!ids || ids === idsOf(store.state.jobs)) return go(step ?? (location.hash === "#history" ? "history" : "drop"));
+  if (!ids || ids === idsOf(store.state.jobs)) return go(history.state ?? (location.hash === "#history" ? "history" : "drop"));
   try {
     store.set({ jobs: await Promise.all(ids.split(",").map((id) => api.job(id))) });
     go(stepOf(store.state.jobs.at(-1)));
   } catch (error) {
     go("history");
-    explain(document.querySelector("#step [role=alert]"), error);
+    fail(error);
   }
 }
 
 for (const link of document.querySelectorAll("[data-step]")) link.addEventListener("click", () => go(link.dataset.step));
 addEventListener("popstate", restore);
+addEventListener("unhandledrejection", (event) => fail(event.reason));
 restore();

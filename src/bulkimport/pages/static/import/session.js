@@ -17,7 +17,7 @@ export class Session {
     this.#tell("bulkimport:ready");
   }
 
-  /** A token, once there is one. @param {string} [refused]  one that the service has refused @param {string} [reason] @returns {Promise<string>} */
+  /** A token, once there is one. @param {string} [refused]  by the service @param {string} [reason] */
   token(refused, reason) {
     if (this.#token === refused) this.#token = undefined;
     if (this.#token) return Promise.resolve(this.#token);
@@ -33,14 +33,14 @@ export class Session {
     if (notice.textContent !== text) notice.textContent = text;
   }
 
-  /** Only pages of origins that the service allows receive this, and only they are listened to. */
+  /** Only origins that the service allows receive this, and only they are listened to. */
   #tell(type) {
     if (PLATFORM) for (const origin of ORIGINS) PLATFORM.postMessage({ type }, origin);
   }
 
   #receive({ source, origin, data }) {
     if (source !== PLATFORM || !ORIGINS.includes(origin) || data?.type !== "bulkimport:token") return;
-    if (typeof data.token === "string") this.#use(data.token);
+    this.#use(String(data.token));
   }
 
   #use(token) {
@@ -50,17 +50,17 @@ export class Session {
   }
 
   #ask(refused, reason) {
-    const input = element("input", { type: "password", autocomplete: "off", required: true });
+    const input = element("input", { id: "access", type: "password", autocomplete: "off", required: true });
     const onsubmit = (event) => {
       event.preventDefault();
-      if (input.value.trim()) this.#use(input.value);
+      this.#use(input.value);
     };
     dialog.replaceChildren(element("form", { onsubmit },
       element("h2", { id: "token-title" }, refused ? "Please sign in again" : "Sign in"),
       element("p", {}, refused ? "Your access token is no longer valid. Paste a new one; nothing is lost."
-        : "Paste the access token that came with the link to this page."),
+        : "Paste the access token that you were given for this page."),
       reason && element("p", { class: "hint" }, reason),
-      field("Access token", input, "It is forgotten when you close this page."),
+      field("Access token", input), element("p", { class: "hint" }, "It is forgotten when you close this page."),
       actions(element("button", { class: "primary" }, "Continue"))));
     dialog.showModal();
     input.focus();

@@ -5,24 +5,23 @@ import { actions, button, choice, element, field } from "./dom.js";
 // The next step can put these right. Any other problem is one of the file.
 const OF_THE_NEXT_STEP = ["missing-columns", "duplicate-columns", "ambiguous-dates", "ambiguous-delimiter", "unreadable-header"];
 
-/** @param {HTMLElement} container @param {import("./main.js").Context} context */
 export function mount(container, context) {
-  const { store, signal } = context;
-  const input = element("input", { type: "file", id: "file", accept: ".csv,.txt,.tsv,.gz,.xlsx", class: "hidden", onchange: () => take(input.files[0]) });
-  const zone = element("label", { for: "file", class: "drop" },
-    element("strong", {}, "Drop your spreadsheet here"),
-    element("span", {}, "or ", element("u", {}, "choose a file")),
-    element("small", {}, "Excel (.xlsx) or CSV, with names of columns in the first row"));
+  const { store, signal, fail } = context;
   const below = element("div", { role: "status" });
-  const take = (file) => file && open(file, below, context).catch((error) => {
+  const take = ([file]) => file && open(file, below, context).catch((error) => {
     below.replaceChildren();
-    context.fail(error);
+    fail(error);
   });
-  container.append(element("p", {}, "You will see what changes before anything is changed."), input, zone, below);
+  const input = element("input", { type: "file", id: "file", accept: ".csv,.txt,.tsv,.gz,.xlsx", class: "hidden", onchange: () => take(input.files) });
+  container.append(element("p", {}, "You will see what changes before anything is changed."), input,
+    element("label", { for: "file", class: "drop" },
+      element("b", {}, "Drop your spreadsheet here"),
+      element("span", {}, "or ", element("u", {}, "choose a file")),
+      element("span", { class: "hint" }, "Excel (.xlsx) or CSV, with names of columns in the first row")), below);
   addEventListener("dragover", (event) => event.preventDefault(), { signal });
   addEventListener("drop", (event) => {
     event.preventDefault();
-    take(event.dataTransfer.files[0]);
+    take(event.dataTransfer.files);
   }, { signal });
   if (store.state.preview) offer(below, context);
 }
@@ -52,9 +51,9 @@ async function read(below, context, sheet) {
 function offer(below, context) {
   const { file, preview } = context.store.state;
   const sheets = sheetsOf(preview);
-  const picker = choice(sheets.map((name) => [name, name]), preview.sheet ?? sheets[0], () => {});
+  const picker = choice("sheet", sheets.map((name) => [name, name]), preview.sheet ?? sheets[0]);
   below.replaceChildren(element("h2", {}, file.name), sheets.length > 1 ? field("Which sheet has the rows?", picker) : "",
-    actions(button("Continue", () => read(below, context, picker.value).catch(context.fail), "primary")));
+    actions(button("Continue", () => read(below, context, picker.value), "primary")));
 }
 
 const sheetsOf = ({ sheets }) => (sheets ?? []).filter((sheet) => sheet.has_content).map(({ name }) => name);

@@ -4,24 +4,14 @@ import { actions, button, choice, element, field, words } from "./dom.js";
 
 const FIELDS = ["identifier", "name", "type", "description", "valid_from", "valid_to", "is_active"];
 const DATES = {
-  "YYYY-MM-DD": "2024-12-31",
-  "YYYY/MM/DD": "2024/12/31",
-  "DD/MM/YYYY": "31/12/2024",
-  "MM/DD/YYYY": "12/31/2024",
-  "DD-MM-YYYY": "31-12-2024",
-  "DD.MM.YYYY": "31.12.2024",
-  "DD-Mon-YYYY": "31-Dec-2024",
-  "D/M/YY": "31/12/24",
-  "M/D/YY": "12/31/24",
+  "YYYY-MM-DD": "2024-12-31", "YYYY/MM/DD": "2024/12/31", "DD/MM/YYYY": "31/12/2024", "MM/DD/YYYY": "12/31/2024",
+  "DD-MM-YYYY": "31-12-2024", "DD.MM.YYYY": "31.12.2024", "DD-Mon-YYYY": "31-Dec-2024", "D/M/YY": "31/12/24", "M/D/YY": "12/31/24",
 };
 const CONFLICTS = [["error", "Keep it, and report the row"], ["skip", "Keep it, and skip the row"], ["update", "Update it"]];
-const READING = {
-  delimiter: ["Cells are separated by", [[",", "Commas"], [";", "Semicolons"], ["\t", "Tabs"], ["|", "Vertical bars"]]],
-  charset: ["Characters are encoded in", [["utf-8", "UTF-8"], ["utf-16", "UTF-16"], ["windows-1252", "Windows-1252"]]],
-};
-const METADATA = "metadata.";
+const DELIMITERS = [[",", "Commas"], [";", "Semicolons"], ["\t", "Tabs"], ["|", "Vertical bars"]];
+const CHARSETS = [["utf-8", "UTF-8"], ["utf-16", "UTF-16"], ["windows-1252", "Windows-1252"]];
+const EXTRA = "metadata.";
 
-/** @param {HTMLElement} container @param {import("./main.js").Context} context */
 export function mount(container, context) {
   if (!context.store.state.preview) return context.go("drop");
   return new Mapping(container, context).propose();
@@ -32,8 +22,7 @@ class Mapping {
     this.context = context;
     this.form = element("div");
     this.problems = element("div", { role: "alert" });
-    this.next = button("Check", () => this.check(), "primary");
-    container.append(this.form, this.problems, actions(this.next, button("Another file", () => context.go("drop"))));
+    container.append(this.form, this.problems, actions(button("Check", () => this.check(), "primary"), button("Another file", () => context.go("drop"))));
   }
 
   get options() {
@@ -44,114 +33,105 @@ class Mapping {
     return this.context.store.state.preview;
   }
 
-  /** Selects what the service proposes: columns with similar names, and the only format that fits all dates. */
+  /** Selects what the service proposes: fields of similar names, and formats that are the only ones to fit all dates. */
   propose() {
     const { columns, date_formats } = this.preview;
-    const similar = columns.filter(({ how }) => how === "similar");
-    this.suggested = new Set(similar.map(({ column }) => column));
-    const wrong = date_formats.filter(({ field: date, formats }) => formats.length === 1 && formats[0] !== this.dateFormats[date]);
+    const similar = columns.filter(({ how }) => how === "similar").map(({ column, field: target }) => [column, target]);
+    const certain = date_formats.filter(({ formats }) => formats.length === 1).map(({ field: target, formats }) => [target, formats[0]]);
+    this.suggested = new Map(similar);
     this.show();
-    if (similar.length || wrong.length) return this.change({
-      columns: { ...this.options.columns, ...Object.fromEntries(similar.map(({ column, field: target }) => [column, target])) },
-      date_format: { ...this.dateFormats, ...Object.fromEntries(wrong.map(({ field: date, formats }) => [date, formats[0]])) },
+    if (similar.length + certain.length) return this.change({
+      columns: { ...this.options.columns, ...Object.fromEntries(similar) },
+      date_format: { ...this.dateFormats, ...Object.fromEntries(certain) },
     });
   }
 
   get dateFormats() {
     const { date_format: format } = this.options;
-    return typeof format === "string" ? { valid_from: format, valid_to: format } : { valid_from: "YYYY-MM-DD", valid_to: "YYYY-MM-DD", ...format };
+    return format.trim ? { valid_from: format, valid_to: format } : format;
   }
 
-  /** Shows what the service makes of other options; with several changes, of the last one. */
-  async change(changes) {
-    const { store, fail } = this.context;
-    store.set({ options: { ...this.options, ...changes } });
+  /** Shows what the service makes of other options; of several changes, of the last one. */
+  change(changes) {
+    this.context.store.set({ options: { ...this.options, ...changes } });
     this.asked?.abort();
     this.asked = new AbortController();
-    this.answer = this.ask(this.asked.signal).catch(fail);
-    await this.answer;
+    return this.answer = this.ask(AbortSignal.any([this.context.signal, this.asked.signal]));
   }
 
-  async ask(latest) {
-    const { api, store, signal } = this.context;
-    const preview = await api.preview(store.state.file, this.options, { signal: AbortSignal.any([signal, latest]) });
+  async ask(signal) {
+    const { api, store } = this.context;
+    const preview = await api.preview(store.state.file, this.options, { signal });
     store.set({ preview, options: preview.options });
     this.show();
   }
 
   show() {
     const { id } = document.activeElement;
-    this.form.replaceChildren(this.remembered(), this.columns(), this.missing(), this.settings());
+    this.form.replaceChildren(this.remembered(), this.columns(), ...this.constants(), this.settings());
     if (id) document.getElementById(id)?.focus();
     const { missing_fields: missing, problems } = this.preview;
-    const lines = problems.filter(({ code }) => code !== "missing-columns" || !missing.length).map(({ detail }) => detail);
+    const lines = problems.filter(({ code }) => code !== "missing-columns").map(({ detail }) => detail);
     if (missing.length) lines.unshift(`Your file has no column for: ${missing.map(words).join(", ")}.`);
     if (this.undecided) lines.push("Please choose how the dates are written.");
     this.problems.replaceChildren(lines.length ? element("div", { class: "problem" }, ...lines.map((line) => element("p", {}, line))) : "");
   }
 
   remembered() {
-    const { mapping_from, remembered_job_id } = this.preview;
-    if (mapping_from) return element("p", { class: "note" }, "Columns and settings are as in your last import of such a file.");
+    const { mapping_from, remembered_job_id, sheet } = this.preview;
     const use = button("Use the same columns and settings", () => {
-      this.context.store.set({ options: { sheet: this.options.sheet } });
-      this.change({ columns: "remembered" });
+      this.context.store.set({ options: { sheet, columns: "remembered" } });
+      return this.change();
     });
-    return remembered_job_id ? element("p", { class: "note" }, "You have imported such a file before. ", use) : "";
+    if (mapping_from) return element("p", { class: "tip" }, "Columns and settings are as in your last import of such a file.");
+    return remembered_job_id ? element("p", { class: "tip" }, "You have imported such a file before. ", use) : "";
   }
 
   columns() {
     const head = ["In your file", "For example", "Is imported as"].map((text) => element("th", { scope: "col" }, text));
     const lines = this.preview.columns.map((column) => element("tr", {},
-      element("th", { scope: "row" }, column.column || `Column ${column.position}`),
-      element("td", { class: "hint" }, column.samples.slice(0, 3).join(" · ")),
-      element("td", {}, this.target(column), this.suggested.has(column.column) && element("small", {}, "Suggested: please check"))));
-    return element("table", { class: "mapping" }, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...lines));
+      element("th", { scope: "row" }, nameOf(column)), element("td", { class: "hint" }, column.samples.slice(0, 3).join(" · ")),
+      element("td", {}, this.target(column), this.suggested.has(column.column) && element("small", {}, "A suggestion: please check"))));
+    return element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...lines));
   }
 
-  target({ column, position, field: target, how, samples }) {
-    const current = how === "similar" ? "" : target ?? "";
-    const extra = current.startsWith(METADATA) ? current : METADATA + (column.trim() || position);
-    const none = how === "exact" || how === "alias" ? [] : [["", "Not imported"]];
-    const choices = [...none, ...FIELDS.map((name) => [name, words(name)]), [extra, "Additional information"]];
-    const select = choice(choices, current, (chosen) => this.assign(column, chosen));
-    select.id = `column-${position}`;
-    select.setAttribute("aria-label", `${column || position}, such as ${samples[0] ?? "nothing"}, is imported as`);
+  target(column) {
+    const { how, position } = column;
+    const current = how === "similar" ? "" : column.field ?? "";
+    const extra = current.startsWith(EXTRA) ? current : EXTRA + nameOf(column).trim();
+    const choices = [...FIELDS.map((name) => [name, words(name)]), [extra, "Additional information"]];
+    if (how !== "exact" && how !== "alias") choices.unshift(["", "Not imported"]);
+    const select = choice(`column-${position}`, choices, current, (target) => this.assign(column.column, target));
+    select.ariaLabel = `${nameOf(column)} is imported as`;
     return select;
   }
 
-  /** A field has one column: one that had it becomes additional information, or is not imported. */
+  /** A field has one column: the one that had it becomes additional information, or is not imported. */
   assign(column, target) {
     this.suggested.delete(column);
-    const columns = { ...this.options.columns, [column]: target };
-    if (!target) delete columns[column];
     const rival = this.preview.columns.find((other) => other.column !== column && other.field === target && other.how !== "similar");
-    if (rival?.how === "exact") columns[rival.column] = METADATA + rival.column.trim();
-    else if (rival) delete columns[rival.column];
-    this.change({ columns });
+    const freed = rival && { [rival.column]: rival.how === "exact" ? EXTRA + rival.column.trim() : "" };
+    return this.change({ columns: filled({ ...this.options.columns, ...freed, [column]: target }) });
   }
 
   /** Required fields without a column can have one value for all rows. */
-  missing() {
+  constants() {
     const { defaults } = this.options;
     const names = new Set([...this.preview.missing_fields, ...Object.keys(defaults)]);
     names.delete("identifier");
-    const inputs = [...names].map((name) => {
-      const input = element("input", { value: defaults[name] ?? "", onchange: () => {
-        const { [name]: _, ...others } = defaults;
-        this.change({ defaults: input.value.trim() ? { ...others, [name]: input.value.trim() } : others });
-      } });
-      return field(`${words(name)} of all rows`, input);
-    });
-    return inputs.length ? element("fieldset", {}, element("legend", {}, "Not in your file"), element("p", {}, "Choose a column for it above, or enter one value for all rows."), ...inputs) : "";
+    return [...names].map((name) => field(`Or ${words(name)} of all rows`, element("input", { id: `all-${name}`, value: defaults[name],
+      onchange: ({ target }) => this.change({ defaults: filled({ ...defaults, [name]: target.value.trim() }) }) })));
   }
 
   settings() {
     const { on_conflict, on_error } = this.options;
-    const conflict = choice(CONFLICTS, on_conflict, (value) => this.change({ on_conflict: value, identifiers: "file", empty: "keep", clear_value: null }));
-    const abort = element("input", { type: "checkbox", id: "abort", checked: on_error === "abort", onchange: () => this.change({ on_error: abort.checked ? "abort" : "continue" }) });
-    return element("fieldset", {}, element("legend", {}, "Settings"), ...this.dates(), field("If an asset already has the identifier", conflict),
-      element("div", { class: "check" }, abort, element("label", { for: "abort" }, "All or nothing: if any row has an error, import none")), this.reading());
+    const keep = { identifiers: "file", empty: "keep", clear_value: null };
+    return element("fieldset", {}, element("legend", {}, "Settings"), ...this.dates(),
+      field("If there is an asset with the identifier already", choice("conflict", CONFLICTS, on_conflict, (value) => this.change({ on_conflict: value, ...keep }))),
+      element("div", { class: "check" }, element("input", { type: "checkbox", id: "abort", checked: on_error === "abort",
+        onchange: ({ target }) => this.change({ on_error: target.checked ? "abort" : "continue" }) }),
+      element("label", { for: "abort" }, "All or nothing: if any row has an error, import none")),
+      this.reading("delimiter", "Cells are separated by", DELIMITERS), this.reading("charset", "Characters are encoded as", CHARSETS));
   }
 
   /** How the dates of each column are written; formats that fit all of them come first. */
@@ -159,42 +139,32 @@ class Mapping {
     this.undecided = null;
     return this.preview.date_formats.map(({ column, field: date, formats }) => {
       const current = this.dateFormats[date];
-      const isOpen = formats.length > 1 && !formats.includes(current);
-      const names = [...new Set([...formats, current, ...Object.keys(DATES)])];
-      const choices = names.map((format) => [format, `${DATES[format] ?? format}${formats.includes(format) ? " ✓" : ""}`]);
-      const select = choice(isOpen ? [["", "Please choose"], ...choices] : choices, isOpen ? "" : current,
-        (format) => this.change({ date_format: { ...this.dateFormats, [date]: format } }));
-      if (isOpen) this.undecided = select;
-      return field(`Dates in ${column} are written like`, select);
+      if (formats.length > 1 && !formats.includes(current)) this.undecided = `date-${date}`;
+      const names = new Set([...(this.undecided ? [""] : []), ...formats, current, ...Object.keys(DATES)]);
+      const choices = [...names].map((name) => [name, (DATES[name] ?? (name || "Please choose")) + (formats.includes(name) ? " ✓" : "")]);
+      return field(`Dates in ${column} are written like`, choice(`date-${date}`, choices, this.undecided ? "" : current,
+        (format) => this.change({ date_format: { ...this.dateFormats, [date]: format } })));
     });
   }
 
-  reading() {
-    const names = Object.keys(READING).filter((name) => this.preview[name]);
-    const controls = names.map((name) => {
-      const [label, choices] = READING[name];
-      const current = this.options[name] ?? "";
-      const all = choices.some(([value]) => value === current) ? choices : [[current, current || "Please choose"], ...choices];
-      return field(label, choice(all, current, (value) => this.change({ [name]: value })));
-    });
-    return controls.length > 0 && element("details", { open: this.preview.columns.length < 2 }, element("summary", {}, "How the file is read"), ...controls);
+  reading(name, label, choices) {
+    const current = this.options[name] ?? "";
+    const own = choices.some(([value]) => value === current) ? [] : [[current, current || "Please choose"]];
+    return this.preview[name] && field(label, choice(name, [...own, ...choices], current, (value) => this.change({ [name]: value })));
   }
 
-  /** Uploads the file to be checked, if the service has nothing against it. */
+  /** Uploads the file to be checked, unless the service would refuse it. */
   async check() {
-    const { api, store, signal, go, announce, fail } = this.context;
+    const { api, store, signal, go, announce } = this.context;
     await this.answer;
     if (this.undecided || this.preview.problems.length) {
       announce(this.problems.textContent);
-      return (this.undecided ?? this.form.querySelector("select")).focus();
+      return document.getElementById(this.undecided ?? "column-1")?.focus();
     }
-    this.next.disabled = true;
-    try {
-      store.set({ jobs: [await api.upload(store.state.file, { ...this.options, dry_run: true }, { signal })] });
-      go("see");
-    } catch (error) {
-      this.next.disabled = false;
-      fail(error);
-    }
+    store.set({ jobs: [await api.upload(store.state.file, { ...this.options, dry_run: true }, { signal })] });
+    go("see");
   }
 }
+
+const nameOf = ({ column, position }) => column || `Column ${position}`;
+const filled = (texts) => Object.fromEntries(Object.entries(texts).filter(([, text]) => text));

@@ -1,10 +1,9 @@
 /** Step 6: an import is undone. What somebody has changed since stays, and is listed. */
 
 import { actions, button, count, element, rows } from "./dom.js";
-import { countsBar, effect, follow, isFinished, sum } from "./jobs.js";
+import { effect, follow, report, sum } from "./jobs.js";
 import { errorList } from "./lists.js";
 
-/** @param {HTMLElement} container @param {import("./main.js").Context} context */
 export function mount(container, context) {
   const { jobs } = context.store.state;
   if (!jobs.length) return context.go("history");
@@ -12,41 +11,34 @@ export function mount(container, context) {
 }
 
 function ask(container, jobs, context) {
-  const start = button("Undo this import", () => undo(jobs, start, context), "danger");
-  container.append(element("ul", {},
-    element("li", {}, `Assets that the import created are removed: ${count(sum(jobs, "created_rows"))}.`),
-    element("li", {}, `Assets that it changed get their earlier values back: ${count(sum(jobs, "updated_rows"))}.`),
-    element("li", {}, "Assets that somebody has changed since stay as they are. You will see which.")),
-  actions(start, button("Keep it", () => context.go("apply"))));
+  const effects = [
+    `Assets that the import created are removed: ${count(sum(jobs, (job) => job.created_rows))}.`,
+    `Assets that it changed get their earlier values back: ${count(sum(jobs, (job) => job.updated_rows))}.`,
+    "Assets that somebody has changed since stay as they are. You will see which.",
+  ];
+  container.append(element("ul", {}, ...effects.map((text) => element("li", {}, text))),
+    actions(button("Undo this import", () => undo(jobs, context), "danger"), button("Keep it", () => context.go("apply"))));
 }
 
-/** The last job is undone first. A second click repeats the same requests. */
-async function undo(jobs, start, { api, store, signal, go, fail }) {
-  start.disabled = true;
-  try {
-    const reverts = [];
-    for (const { job_id: id } of jobs.filter(effect).reverse()) reverts.push(await api.revert(id, { signal, key: store.key(id) }));
-    store.set({ jobs: reverts });
-    go("undo");
-  } catch (error) {
-    start.disabled = false;
-    fail(error);
-  }
+/** The last job is undone first. A second attempt repeats the same requests. */
+async function undo(jobs, { api, store, signal, go }) {
+  const reverts = [];
+  for (const { job_id: id } of jobs.filter(effect).reverse()) reverts.push(await api.revert(id, { signal, key: store.key(id) }));
+  store.set({ jobs: reverts });
+  go("undo");
 }
 
 async function result(container, context) {
-  const { store, announce, go } = context;
+  const { store, go } = context;
   await follow(container, context, "Undoing");
   store.forgetKeys();
   const { jobs } = store.state;
-  const kept = jobs.filter(({ failed_rows }) => failed_rows);
   const stopped = jobs.find(({ status }) => status !== "completed");
-  const rest = kept.length ? ` ${rows(sum(kept, "failed_rows"))} stay: somebody has changed those assets since.` : "";
-  const summary = (stopped ? stopped.failure ?? "The undo was cancelled." : "The import is undone.") + rest;
-  announce(summary);
-  container.append(element("p", { class: "lead" }, summary),
-    countsBar([["created", "removed", sum(jobs, "removed_rows")], ["updated", "as before", sum(jobs, "updated_rows")],
-      ["skipped", "nothing to undo", sum(jobs, "skipped_rows")], ["failed", "not undone", sum(jobs, "failed_rows")]]),
-    actions(button("Import a file", () => go("drop"), "primary"), button("Earlier imports", () => go("history"))),
-    ...kept.flatMap((job) => [element("h2", {}, "Not undone"), errorList(job, context)]));
+  const kept = sum(jobs, (job) => job.failed_rows);
+  const end = stopped ? stopped.failure ?? "The undo was cancelled." : "The import is undone.";
+  report(container, context, end + (kept ? ` ${rows(kept)} could not be undone: somebody has changed those assets since.` : ""), [
+    ["good", "removed", sum(jobs, (job) => job.removed_rows)], ["changed", "as before", sum(jobs, (job) => job.updated_rows)],
+    ["same", "nothing to undo", sum(jobs, (job) => job.skipped_rows)], ["bad", "not undone", kept]],
+  button("Import a file", () => go("drop"), "primary"), button("Earlier imports", () => go("history")));
+  for (const job of jobs.filter((reverted) => reverted.failed_rows)) container.append(element("h2", {}, "Not undone"), errorList(job, context));
 }
