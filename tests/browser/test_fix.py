@@ -61,7 +61,7 @@ def test_three_cells_are_fixed_and_all_rows_imported(
     page.click("Check the fixed rows")
 
     page.click("Import 5 rows")
-    expect(page.page.get_by_role("main").get_by_text("5 rows imported. All done.")).to_be_visible()
+    expect(page.page.get_by_role("main").get_by_text("Done. 5 rows imported.")).to_be_visible()
     assets = running.db.rows(
         "SELECT identifier, name, type, metadata, valid_from::date::text FROM trakrf.assets"
         " WHERE account_id = %s ORDER BY 1",

@@ -31,11 +31,7 @@ export class FailedRows {
     return this.#file(this.#records.slice(0, 2));
   }
 
-  /**
-   * Puts errors into their cells; those of an absent column, or of a row as a whole, to their row.
-   * @param {(string | null)[]} fields  of the columns
-   * @param {{row: number, field: string | null, code: string, message: string}[]} errors
-   */
+  /** Puts errors into their cells, those of an absent column or of a whole row to the row. @param {string[]} fields  of the columns @param {object[]} errors */
   addErrors(fields, errors) {
     const indices = new Map(this.rows.map(({ name }, index) => [Number(name), index]));
     for (const { row, field, code, message } of errors) {

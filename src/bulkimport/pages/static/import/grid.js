@@ -4,30 +4,20 @@ import { parse } from "./csv.js";
 import { element } from "./dom.js";
 import { VirtualTable } from "./table.js";
 
-/**
- * @typedef {object} GridRow
- * @property {string} name  shown at its beginning
- * @property {string[]} cells
- * @property {string[]} errors  by column; a cell whose text has changed does not show its error
- * @property {string} [fault]  an error of the row as a whole
- */
+/** @typedef {{name: string, cells: string[], errors: string[], fault?: string}} GridRow  `errors` by column, `fault` of the row as a whole */
+
 export class Grid {
   // The active cell, which has the focus or gets it; column 0 has the names of the rows.
   #row = 0;
   #column = 0;
-  #editor = null; // the text area in the active cell while it is edited
+  #editor = null; // the text area in the active cell
   #undo = []; // what takes each change back
   #table;
   #detail = element("p", { class: "grid-detail" });
 
   /**
-   * @param {object} options
-   * @param {string} options.label  for screen readers
-   * @param {string[]} options.columns
-   * @param {GridRow[]} options.rows
-   * @param {Map<string, string>} options.edits  the texts of edited cells by "row,column", which the grid changes
-   * @param {() => void} options.onedit  called after it has
-   * @param {(text: string) => void} options.announce
+   * `edits` has the texts of edited cells by "row,column"; `onedit` is called when the grid has changed it.
+   * @param {{label: string, columns: string[], rows: GridRow[], edits: Map<string, string>, onedit: () => void, announce: (text: string) => void}} options
    */
   constructor({ label, ...options }) {
     const { columns, rows } = Object.assign(this, options);
@@ -43,7 +33,7 @@ export class Grid {
     this.#describe();
   }
 
-  /** The text of a cell as it is now. @param {number} row @param {number} column  0 is the first of `columns` */
+  /** The text of a cell as it is now; column 0 is the first of `columns`. @param {number} row @param {number} column */
   text(row, column) {
     return this.edits.get(`${row},${column}`) ?? this.rows[row].cells[column] ?? "";
   }
@@ -55,7 +45,7 @@ export class Grid {
     return Boolean(place);
   }
 
-  /** Moves the focus to a cell. @param {number} row @param {number} column  0 has the names of the rows */
+  /** Moves the focus to a cell; column 0 has the names of the rows. @param {number} row @param {number} column */
   moveTo(row, column) {
     this.#cell.tabIndex = -1;
     this.#row = Math.max(0, Math.min(row, this.rows.length - 1));
@@ -81,12 +71,12 @@ export class Grid {
 
   /** Does what a key means in an editor; true if that is all it does. */
   #editorKey({ key, shiftKey, altKey }) {
-    const { selectionStart, selectionEnd } = this.#editor;
+    const { selectionStart: start, selectionEnd: end } = this.#editor;
     const step = shiftKey ? -1 : 1;
     if (key === "Escape") this.#close();
     else if (key === "Tab") this.#commit(this.#row, this.#column + step);
     else if (key !== "Enter") return false;
-    else if (altKey) this.#editor.setRangeText("\n", selectionStart, selectionEnd, "end");
+    else if (altKey) this.#editor.setRangeText("\n", start, end, "end");
     else this.#commit(this.#row + step, this.#column);
     return true;
   }
@@ -96,7 +86,7 @@ export class Grid {
     const { key } = event;
     const control = event.ctrlKey || event.metaKey;
     if (key === "Enter" || key === "F2") this.#edit(this.#text);
-    else if (key === "Delete" || key === "Backspace") this.#change([[0, 0, ""]]);
+    else if (key === "Delete" || key === "Backspace") this.#change([[""]]);
     else if (key === "z" && control) this.#undoLast();
     else if (!this.#move(key, control)) {
       // The editor gets the key itself, which may be the first of several that make a character.
@@ -136,8 +126,7 @@ export class Grid {
     if (this.#editor) return;
     event.preventDefault();
     const block = parse(event.clipboardData.getData("text/plain"), "\t");
-    const pasted = this.#change(block.flatMap((cells, down) => cells.map((text, right) => [down, right, text])));
-    this.announce(`Cells pasted: ${pasted}`);
+    this.announce(`Cells pasted: ${this.#change(block)}`);
   }
 
   #copy(event) {
@@ -164,7 +153,7 @@ export class Grid {
     const { value } = this.#editor;
     const isChange = value !== this.#text || this.#error(this.#row, this.#column);
     this.#close();
-    if (isChange) this.#change([[0, 0, value]]);
+    if (isChange) this.#change([[value]]);
     if (row !== undefined) this.moveTo(row, column);
   }
 
@@ -174,32 +163,30 @@ export class Grid {
     this.#redraw([this.#row]);
   }
 
-  /** Sets texts, [rows down, columns right, text] from the active cell; returns how many are in the grid. */
-  #change(texts) {
-    const inside = texts
-      .map(([down, right, text]) => ({ row: this.#row + down, column: this.#column - 1 + right, text }))
-      .filter(({ row, column }) => this.rows[row] && column in this.columns);
-    if (inside.length) this.#undo.push(this.#set(inside));
-    return inside.length;
+  /** Sets the texts of a block that begins at the active cell; returns how many of them are in the grid. */
+  #change(block) {
+    const texts = block
+      .flatMap((cells, down) => cells.map((text, right) => [this.#row + down, this.#column + right - 1, text]))
+      .filter(([row, column]) => this.rows[row] && column in this.columns);
+    this.#undo.push(texts.map(([row, column]) => [row, column, this.edits.get(`${row},${column}`)]));
+    this.#set(texts);
+    return texts.length;
   }
 
   #undoLast() {
-    const texts = this.#undo.pop();
-    if (!texts) return;
+    const texts = this.#undo.pop() ?? [];
     this.#set(texts);
-    this.moveTo(texts[0].row, texts[0].column + 1);
+    if (texts.length) this.moveTo(texts[0][0], texts[0][1] + 1);
   }
 
-  /** Sets texts, undefined for the original one; returns what takes that back. */
+  /** Sets texts, [row, column, text]; without a text, the original one. */
   #set(texts) {
-    const earlier = texts.map(({ row, column }) => ({ row, column, text: this.edits.get(`${row},${column}`) }));
-    for (const { row, column, text } of texts) {
+    for (const [row, column, text] of texts) {
       if (text === undefined) this.edits.delete(`${row},${column}`);
       else this.edits.set(`${row},${column}`, text);
     }
-    this.#redraw(new Set(texts.map(({ row }) => row)));
+    this.#redraw(new Set(texts.map(([row]) => row)));
     this.onedit();
-    return earlier;
   }
 
   #redraw(rows) {

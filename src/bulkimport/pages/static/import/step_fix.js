@@ -13,12 +13,11 @@ import { saveFailedRows } from "./lists.js";
 
 const MAX_ROWS = 10_000; // more are fixed in a spreadsheet
 
-/** @param {HTMLElement} container @param {import("./main.js").Context} context */
 export async function mount(container, context) {
   const job = context.store.state.jobs.at(-1);
   if (!job) return context.go("drop");
   const ways = [
-    button("Download failed-rows.xlsx", () => saveFailedRows(job, context)),
+    button("Download failed-rows.xlsx", () => saveFailedRows(context, job)),
     button("Back", () => context.go(stepOf(job))),
   ];
   const obstacle = whyNotHere(job);
@@ -26,46 +25,49 @@ export async function mount(container, context) {
   if (!obstacle) container.replaceChildren(...editor(job, await download(job, context), ways, context));
 }
 
-function whyNotHere({ options, failed_rows: failedRows }) {
+function whyNotHere({ options, failed_rows: failed }) {
   if (options.on_error === "abort") return "It is all or nothing: fix these rows in your file, and choose it again.";
-  return failedRows > MAX_ROWS && `${rows(failedRows)} have errors: download them, fix them, and choose that file.`;
+  return failed > MAX_ROWS && `${rows(failed)} have errors: download them, fix them, and choose that file.`;
 }
 
-/** @param {object} job @param {import("./failed_rows.js").FailedRows} failed @param {HTMLElement[]} ways @param {import("./main.js").Context} context */
 function editor(job, failed, ways, context) {
-  const { store: { state }, announce, fail } = context;
+  const { store: { state }, announce } = context;
   const edits = state.edits.get(job.job_id) ?? new Map();
   state.edits.set(job.job_id, edits);
   const summary = element("p", { class: "lead" });
-  const summarize = () => {
+  const onedit = () => {
     summary.textContent = `${rows(failed.rows.length)} with errors. Cells changed: ${count(edits.size)}.`;
   };
-  summarize();
-  const grid = new Grid({ label: "Rows with errors", columns: failed.columns, rows: failed.rows, edits, onedit: summarize, announce });
-  const next = button("Next error", () => grid.toNextError() || announce("There are no more errors"));
-  const send = button(job.options.dry_run ? "Check the fixed rows" : "Import the fixed rows", async () => {
-    send.disabled = true;
-    await upload(job, failed, grid, context).catch(fail);
-    send.disabled = false;
-  }, "primary");
-  const help = "Move with the arrow keys; type, or press Enter, to edit. Cells copied from a spreadsheet can be pasted.";
-  return [summary, element("p", { class: "hint" }, help), grid.element, actions(send, next, ...ways)];
+  onedit();
+  const { columns } = failed;
+  const grid = new Grid({ label: "Rows with errors", columns, rows: failed.rows, edits, onedit, announce });
+  const name = job.options.dry_run ? "Check the fixed rows" : "Import the fixed rows";
+  return [
+    summary,
+    element("p", { class: "hint" }, "Move with the arrow keys; type, or press Enter, to edit. Cells copied from a spreadsheet can be pasted."),
+    grid.element,
+    actions(
+      button(name, () => upload(job, failed, grid, context), "primary"),
+      button("Next error", () => grid.toNextError() || announce("There are no more errors")),
+      ...ways),
+  ];
 }
 
 async function upload(job, failed, grid, { api, store, signal, go }) {
   requireEntered(failed, grid);
   const { dry_run, delimiter } = job.options;
-  const newJob = await api.upload(failed.fixed(grid.text.bind(grid)), { dry_run, delimiter, charset: "utf-8" }, { signal });
+  const file = failed.fixed(grid.text.bind(grid));
+  const newJob = await api.upload(file, { dry_run, delimiter, charset: "utf-8" }, { signal });
   store.state.edits.delete(job.job_id);
   store.set({ jobs: [...store.state.jobs, newJob] });
   go(stepOf(newJob));
 }
 
-/** Throws, and moves to the cell, if somebody must enter it again because its text is not what the file has. */
-function requireEntered({ lossy, rows: failedRows, columns }, grid) {
-  const [row, column] = lossy.find((key) => !grid.edits.has(key))?.split(",").map(Number) ?? [];
-  if (row === undefined) return;
+/** Moves to a cell that must be entered again, if there is one, and throws. */
+function requireEntered({ lossy }, grid) {
+  const cell = lossy.find((key) => !grid.edits.has(key));
+  if (!cell) return;
+  const [row, column] = cell.split(",").map(Number);
   grid.moveTo(row, column + 1);
-  const message = `Enter the value again: row ${failedRows[row].name}, ${columns[column]}.`;
-  throw Object.assign(new Error(message), { status: 400, title: "A cell could not be read from the file" });
+  throw Object.assign(new Error("What it shows is not what the file has."), { title: "Enter this cell again" });
 }

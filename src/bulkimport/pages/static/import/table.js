@@ -4,12 +4,8 @@ import { element } from "./dom.js";
 
 const MARGIN_ROWS = 8; // above and below those in sight, so that scrolling shows no gaps
 
-/**
- * @typedef {object} Column
- * @property {string} label
- * @property {number} [width]  at least, in rem
- * @property {(row: any) => string | Node} [cell]  what a cell shows of a row
- */
+/** @typedef {{label: string, width?: number, cell?: (row: any) => string | Node}} Column  `width` in rem, at least */
+
 export class VirtualTable {
   #shown = new Map(); // the HTML rows in the document, by index
   #body = element("div", { role: "rowgroup", class: "virtual-body" });
@@ -17,15 +13,10 @@ export class VirtualTable {
   #options;
 
   /**
-   * Put `element` into the document, and call `update` when `rows` has changed.
-   * @param {object} options
-   * @param {string} options.label  for screen readers
-   * @param {Column[]} options.columns
-   * @param {any[]} [options.rows]
-   * @param {() => void} [options.onend]  called when the last row is in sight: there may be more to load
-   * @param {"table" | "grid"} [options.role]
-   * @param {(cell: HTMLElement, row: number, column: number) => void} [options.fill]  instead of the columns' `cell`
-   * @param {() => number} [options.kept]  a row that stays in the document: it has the focus
+   * Put `element` into the document, and call `update` when `rows` has changed. `onend` is called when the last row is
+   * in sight. A grid fills its cells itself, and `kept` is its row with the focus, which stays in the document.
+   * @param {{label: string, columns: Column[], rows?: any[], onend?: () => void, role?: "table" | "grid",
+   *   fill?: (cell: HTMLElement, row: number, column: number) => void, kept?: () => number}} options
    */
   constructor(options) {
     const { label, columns, rows = [], role = "table" } = this.#options = options;
