@@ -17,7 +17,8 @@ WAITING_PLACES = 128  # for requests with `Prefer: wait`, per web process; each 
 WEB_THREADS = WEB_CONNECTIONS + WAITING_PLACES
 BOOLEANS = ("true", "false")
 SWITCH = ("on", "off")
-ORIGIN = re.compile(r"https?://([a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?")
+ORIGIN = re.compile(r"(https?)://(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::([1-9][0-9]{0,4}))?")
+DEFAULT_PORTS = {"http": "80", "https": "443"}
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("json", "text")
 
@@ -52,7 +53,7 @@ class Settings:
     max_active_jobs_per_account: int
     retention_days: int
     import_page: bool
-    import_page_origins: tuple[str, ...]
+    import_page_origins: str | None
     data_dir: Path
     metrics_folder: Path | None
 
@@ -174,16 +175,22 @@ def _is_private(url: SplitResult) -> bool:
     return ipaddress.ip_address(url.hostname or "").is_loopback
 
 
-def _origins(value: str | None) -> tuple[str, ...]:
-    """Origins as browsers write them (RFC 6454, section 6.2), separated by spaces or commas."""
-    origins = tuple((value or "").replace(",", " ").split())
+def _origins(value: str | None) -> str | None:
+    """The origins separated by spaces, each as browsers write it (RFC 6454, section 6.2)."""
+    origins = (value or "").replace(",", " ").split()
     for origin in origins:
-        if not ORIGIN.fullmatch(origin):
+        if not _is_origin(origin):
             raise SettingsError(
                 f'IMPORT_PAGE_ORIGINS has "{origin}"; an origin is a scheme, a host in lower case and, unless '
                 "it is the default one, a port, such as https://platform.example.com"
             )
-    return origins
+    return " ".join(origins) or None
+
+
+def _is_origin(text: str) -> bool:
+    """Whether a browser would write it like this, so that the two can be compared as texts."""
+    match = ORIGIN.fullmatch(text)
+    return bool(match) and match[2] != DEFAULT_PORTS[match[1]] and int(match[2] or 1) < 2**16
 
 
 def _folder(text: str | None) -> Path | None:

@@ -20,24 +20,24 @@ blueprint = Blueprint("import_page", __name__, template_folder="templates", url_
 @operation("getImportPage", {200: Success("The page", media_type=HTML)}, public=True)
 def page() -> Response:
     """Show the page on which people import a file."""
-    origins = " ".join(access.settings().import_page_origins)
+    origins = access.settings().import_page_origins or ""
     text = render_template(
-        "import.html", origins=origins, files=f"/import/{version()}", modules=_names(".js")
+        "import.html", origins=origins, files=f"/import/{content_hash()}", modules=_names(".js")
     )
     headers = {"Content-Security-Policy": _policy(origins), "Referrer-Policy": "no-referrer"}
     return Response(text, 200, headers, content_type=f"{HTML}; charset=utf-8")
 
 
-@blueprint.get("/<of_version>/<name>")
+@blueprint.get("/<version>/<name>")
 @operation(
     "getImportPageFile",
     {200: Success("The file", media_type="text/javascript", or_as=("text/css",))},
     problems=("not-found",),
     public=True,
 )
-def file(of_version: str, name: str) -> Response:
-    """Get a script or a style sheet of that page; the path has a hash of all of them."""
-    if of_version != version() or name not in _names(""):
+def file(version: str, name: str) -> Response:
+    """Get a script or a style sheet of that page, which never changes under the same path."""
+    if version != content_hash() or name not in _names(""):
         raise Problem("not-found", "The page has no such file. Load the page again: it may have changed.")
     response = send_from_directory(FILES, name)
     response.headers["Cache-Control"] = f"public, max-age={YEAR_S}, immutable"
@@ -45,8 +45,8 @@ def file(of_version: str, name: str) -> Response:
 
 
 @cache
-def version() -> str:
-    """A hash of the names and contents of the page's files."""
+def content_hash() -> str:
+    """A hash of the names and contents of the page's files: the version in their paths."""
     digest = hashlib.sha256()
     for name in _names(""):
         digest.update(b"%b\0%b\0" % (name.encode(), (FILES / name).read_bytes()))
