@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.skip(reason="Chromium is not installed (Debian: chromium)"))
 
 
-# Playwright keeps an event loop in this thread, so its end is that of this folder's tests, not of the session.
+# Playwright keeps an event loop running in this thread, so it ends with the tests of this folder.
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     """One browser for all tests; each test has a context of its own, without anything of the others."""
@@ -62,7 +62,7 @@ def account_id(running: Service) -> int:
 
 @pytest.fixture
 def import_page(chromium: Browser, running: Service, account_id: int) -> Iterator[ImportPage]:
-    """The page, not opened yet. At the end its console must be free of errors and violations of its policy."""
+    """A page to be opened. At the end its console must have no errors and no violations of its policy."""
     context = chromium.new_context(
         base_url=f"http://127.0.0.1:{running.port}", reduced_motion="reduce", accept_downloads=True
     )

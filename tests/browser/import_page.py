@@ -29,7 +29,7 @@ class Token:
 
 
 class ImportPage:
-    """The page in a browser; `faults` has what it wrote to the console as errors and what its policy blocked."""
+    """The page in a browser; `faults` has the errors on its console, and what its policy has blocked."""
 
     def __init__(self, context: BrowserContext, token: Token) -> None:
         self.faults: list[str] = []
@@ -47,7 +47,7 @@ class ImportPage:
         self.page.goto(f"/import{fragment}")
 
     def open_empty(self) -> None:
-        """Load the page with its styles and its policy, but let it do nothing: modules are tried out by themselves."""
+        """Load the page with its styles and its policy, but without its steps, to try out single modules."""
         self.page.route("**/main.js", lambda route: route.fulfill(content_type="text/javascript", body=""))
         self.open()
 

@@ -1,11 +1,10 @@
 """Failed rows are fixed on the page, and imported as failed rows are."""
 
 import json
-import re
-from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.import_page import ImportPage
 from tests.e2e.conftest import Service
@@ -22,8 +21,6 @@ COLUMNS = {"Colour": "metadata.colour"}
 
 def uploaded(service: Service, account_id: int, file: str | bytes = FILE, **options: str) -> str:
     """A finished job of these options."""
-    from urllib.parse import urlencode
-
     data = file.encode() if isinstance(file, str) else file
     query = urlencode({"columns": json.dumps(COLUMNS), "delimiter": ";", **options})
     job_id = service.upload(data, account_id, f"?{query}")
@@ -33,7 +30,7 @@ def uploaded(service: Service, account_id: int, file: str | bytes = FILE, **opti
 
 @pytest.fixture
 def page(import_page: ImportPage) -> ImportPage:
-    def fields(route):
+    def fields(route: Route) -> None:
         names = ["identifier", "name", "type", "metadata.colour", "valid_from", "is_active", None, None, None]
         route.fulfill(json={"columns": [{"field": name, "how": "exact"} for name in names]})
 

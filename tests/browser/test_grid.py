@@ -28,13 +28,14 @@ COPIED = """
 (text) => {
   const clipboardData = new DataTransfer();
   clipboardData.setData("text/plain", text);
-  document.activeElement.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+  const paste = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true });
+  document.activeElement.dispatchEvent(paste);
 }
 """
 
 
 class GridPage:
-    """A page with a grid of three columns, whose second row has a wrong cell and whose third is wrong itself."""
+    """A grid of three columns, whose second row has a cell with an error, and whose third has one itself."""
 
     def __init__(self, import_page: ImportPage, rows: int = 6) -> None:
         import_page.open_empty()

@@ -8,8 +8,11 @@ ROWS = 5_000
 SHOW_TABLE = """
 async ([folder, count]) => {
   const { VirtualTable } = await import(`${folder}table.js`);
-  const rows = Array.from({ length: count }, (_, index) => ({ row: index + 1, text: `<b>text ${index + 1}</b>` }));
-  const columns = [{ label: "Row", width: 5, cell: ({ row }) => String(row) }, { label: "Text", cell: ({ text }) => text }];
+  const rows = Array.from({ length: count }, (_, index) => `<b>text ${index + 1}</b>`);
+  const columns = [
+    { label: "Length", width: 5, cell: (text) => String(text.length) },
+    { label: "Text", cell: (text) => text },
+  ];
   window.ends = 0;
   window.table = new VirtualTable({ label: "Errors", columns, rows, onend: () => { window.ends += 1; } });
   document.getElementById("step").replaceChildren(window.table.element);
