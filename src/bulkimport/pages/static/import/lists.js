@@ -40,7 +40,7 @@ function errorGroup({ code, field, count: number, first_rows }, errors) {
     return h("li", h("b", `Row ${row} `), error?.message);
   });
   const more = number > lines.length && h("li.hint", `and ${count(number - lines.length)} more`);
-  return h("li", h("h3", field && `${words(field)}: `, words(code).toLowerCase(), ` (${count(number)})`), h("ul", ...lines, more));
+  return h("li", h("h3", words(field ? `${field}: ${code}` : code), ` (${count(number)})`), h("ul", ...lines, more));
 }
 
 /** The buttons for the failed rows of a job. */
