@@ -38,7 +38,8 @@ class Mapping {
   propose() {
     const { columns, date_formats } = this.preview;
     const similar = columns.filter(({ how }) => how === "similar").map(({ column, field: target }) => [column, target]);
-    const certain = date_formats.filter(({ formats }) => formats.length === 1).map(({ field: target, formats }) => [target, formats[0]]);
+    const certain = date_formats.filter(({ field: date, formats }) => formats.length === 1 && formats[0] !== this.dateFormats[date])
+      .map(({ field: date, formats }) => [date, formats[0]]);
     this.suggested = new Map(similar);
     this.show();
     if (similar.length + certain.length) return this.change({
