@@ -37,7 +37,7 @@ async function open(file, below, context) {
 async function read(below, context, sheet) {
   const { api, store, signal, go } = context;
   const preview = await api.preview(store.state.file, { sheet }, { signal });
-  store.set({ preview, options: preview.options });
+  store.set({ preview, options: preview.options ?? { sheet } });
   if (sheetsOf(preview).length > 1 && !sheet) return offer(below, context);
   const problem = preview.problems.find(({ code }) => !OF_THE_NEXT_STEP.includes(code));
   if (problem) throw { ...problem, message: problem.detail };
@@ -53,4 +53,4 @@ function offer(below, context) {
     actions(button("Continue", () => read(below, context, picker.value), "primary")));
 }
 
-const sheetsOf = ({ sheets }) => (sheets ?? []).filter((sheet) => sheet.has_content).map(({ name }) => name);
+const sheetsOf = ({ sheets }) => (sheets ?? []).filter((sheet) => sheet.is_visible && sheet.has_content).map(({ name }) => name);

@@ -17,34 +17,29 @@ class Mapping {
   constructor(container, context) {
     this.context = context;
     this.form = h("div");
-    this.problems = h("div", { role: "alert" });
+    this.problems = h("div", { role: "alert", tabindex: -1 });
     container.append(this.form, this.problems, actions(button("Check", () => this.check(), "primary"), button("Another file", () => context.go("drop"))));
   }
 
+  /** What is known of them if the header cannot be read, too. */
   get options() {
-    return this.context.store.state.options;
+    return { columns: {}, defaults: {}, date_format: {}, ...this.context.store.state.options };
   }
 
   get preview() {
     return this.context.store.state.preview;
   }
 
-  get dateFormats() {
-    const { date_format: format } = this.options;
-    return format.trim ? { valid_from: format, valid_to: format } : format;
-  }
-
-  /** Selects what the service proposes: fields of similar names, and formats that are the only ones to fit all dates. */
+  /** Selects what the service proposes: fields of similar names, and another format where other ones fit all dates. */
   propose() {
-    const { columns, date_formats } = this.preview;
-    const similar = columns.filter(({ how }) => how === "similar").map(({ column, field: target }) => [column, target]);
-    const certain = date_formats.filter(({ field: date, formats }) => formats.length === 1 && formats[0] !== this.dateFormats[date])
-      .map(({ field: date, formats }) => [date, formats[0]]);
+    const { columns, date_format } = this.options;
+    const similar = this.preview.columns.filter(({ how }) => how === "similar").map(({ column, field: target }) => [column, target]);
+    const wrong = this.preview.date_formats.filter(({ field: date, formats }) => formats.length && ![...formats, "auto"].includes(date_format[date]));
     this.suggested = new Map(similar);
     this.show();
-    if (similar.length + certain.length) return this.change({
-      columns: { ...this.options.columns, ...Object.fromEntries(similar) },
-      date_format: { ...this.dateFormats, ...Object.fromEntries(certain) },
+    if (similar.length + wrong.length) return this.change({
+      columns: { ...columns, ...Object.fromEntries(similar) },
+      date_format: { ...date_format, ...Object.fromEntries(wrong.map(({ field: date }) => [date, "auto"])) },
     });
   }
 
@@ -56,7 +51,7 @@ class Mapping {
     this.answer = answer;
     const preview = await answer;
     if (this.answer !== answer) return;
-    store.set({ preview, options: preview.options });
+    store.set({ preview, options: preview.options ?? this.options });
     this.show();
   }
 
@@ -67,7 +62,6 @@ class Mapping {
     const { missing_fields: missing, problems } = this.preview;
     const lines = problems.filter(({ code }) => code !== "missing-columns").map(({ detail }) => detail);
     if (missing.length) lines.unshift(`Your file has no column for: ${missing.map(words).join(", ")}.`);
-    if (this.undecided) lines.push("Please choose how the dates are written.");
     this.problems.replaceChildren(lines.length ? h("div.problem", ...lines.map((line) => h("p", line))) : "");
   }
 
@@ -129,14 +123,12 @@ class Mapping {
 
   /** How the dates of each column are written; formats that fit all of them come first. */
   dates() {
-    this.undecided = null;
+    const { date_format } = this.options;
     return this.preview.date_formats.map(({ column, field: date, formats }) => {
-      const current = this.dateFormats[date];
-      const isOpen = formats.length > 1 && !formats.includes(current);
-      if (isOpen) this.undecided = `date-${date}`;
-      const choices = [...new Set([...formats, current, ...DATES])].map((name) => [name, formats.includes(name) ? `${name} ✓` : name]);
-      return field(`Dates in ${column} are written as`, choice(`date-${date}`, isOpen ? [["", "Please choose"], ...choices] : choices, isOpen ? "" : current,
-        (format) => this.change({ date_format: { ...this.dateFormats, [date]: format } })));
+      const names = new Set([...formats, ...DATES, "auto"]);
+      const choices = [...names].map((name) => [name, name === "auto" ? "Whatever fits" : formats.includes(name) ? `${name} ✓` : name]);
+      return field(`Dates in ${column} are written as`, choice(`date-${date}`, choices, date_format[date],
+        (format) => this.change({ date_format: { ...date_format, [date]: format } })));
     });
   }
 
@@ -148,12 +140,9 @@ class Mapping {
 
   /** Uploads the file to be checked, unless the service would refuse it. */
   async check() {
-    const { api, store, signal, go, announce } = this.context;
+    const { api, store, signal, go } = this.context;
     await this.answer;
-    if (this.undecided || this.preview.problems.length) {
-      announce(this.problems.textContent);
-      return document.getElementById(this.undecided ?? "column-1")?.focus();
-    }
+    if (this.preview.problems.length) return this.problems.focus();
     store.set({ jobs: [await api.upload(store.state.file, { ...this.options, dry_run: true }, { signal })] });
     go("see");
   }
