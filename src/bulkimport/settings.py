@@ -190,7 +190,10 @@ def _origins(value: str | None) -> str | None:
 def _is_origin(text: str) -> bool:
     """Whether a browser would write it like this, so that the two can be compared as texts."""
     match = ORIGIN.fullmatch(text)
-    return bool(match) and match[2] != DEFAULT_PORTS[match[1]] and int(match[2] or 1) < 2**16
+    if match is None:
+        return False
+    scheme, port = match.groups()
+    return port != DEFAULT_PORTS[scheme] and int(port or 1) < 2**16
 
 
 def _folder(text: str | None) -> Path | None:

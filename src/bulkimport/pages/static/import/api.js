@@ -1,6 +1,7 @@
 /**
  * The API as the page calls it. A request is repeated until the service answers it: after a pause if it cannot be
- * reached or is busy, and with another token if it refuses this one.
+ * reached or is busy, and with another token if it refuses this one. A refusal is thrown as an Error with the members
+ * of the problem document.
  */
 
 import { newKey } from "./store.js";
@@ -8,14 +9,6 @@ import { newKey } from "./store.js";
 const ROOT = "/api/v1/assets/bulk";
 const PAUSES_S = [1, 2, 4, 8, 15];
 const AWAY = "The service cannot be reached. Trying again…";
-
-/** An error response (RFC 9457). */
-export class Problem extends Error {
-  constructor(document) {
-    super(document.detail || document.title);
-    Object.assign(this, document);
-  }
-}
 
 /** @typedef {{signal?: AbortSignal, key?: string}} Request  the step's signal, and the Idempotency-Key of a POST */
 
@@ -26,7 +19,7 @@ export class Api {
     this.#session = session;
   }
 
-  /** What an upload would read. */
+  /** What an upload would read. @param {Blob} file @param {object} options @param {Request} request */
   preview(file, options, request) {
     return this.#post("/preview", { ...request, body: form(file, options) });
   }
@@ -43,12 +36,12 @@ export class Api {
     return response.status === 304 ? null : { ...await response.json(), etag: response.headers.get("ETag") };
   }
 
-  /** A page of jobs. */
+  /** A page of jobs. @param {object} query @param {Request} request */
   jobs(query, request) {
     return this.#json(`?${new URLSearchParams(query)}`, request);
   }
 
-  /** The row errors of a job, or the rows of a plan, a page at a time. @param {string} id @param {"errors" | "changes"} list @param {Request} request */
+  /** The row errors of a job, or the rows of a plan, a page at a time. @param {"errors" | "changes"} list */
   async *pages(id, list, request) {
     for (let cursor = ""; cursor !== null;) {
       const page = await this.#json(`/${id}/${list}?limit=1000${cursor && `&cursor=${encodeURIComponent(cursor)}`}`, request);
@@ -57,7 +50,7 @@ export class Api {
     }
   }
 
-  /** A Blob. @param {string} id @param {"csv" | "xlsx"} format @param {Request} request */
+  /** A Blob. @param {"csv" | "xlsx"} format */
   async failedRows(id, format, request) {
     return (await this.#send(`/${id}/failed-rows.${format}`, request)).blob();
   }
@@ -89,18 +82,18 @@ export class Api {
     return (await this.#send(path, request)).json();
   }
 
-  async #send(path, { key, signal, headers, ...request }) {
+  async #send(path, { key, headers, ...request }) {
     const session = this.#session;
-    let token = await until(signal, session.token());
+    let token = await session.token();
     for (let attempt = 0; ; attempt += 1) {
       const all = { ...headers, Authorization: `Bearer ${token}`, ...(key && { "Idempotency-Key": key }) };
-      const response = await fetch(ROOT + path, { ...request, signal, headers: all, cache: "no-store" }).catch(unlessAborted);
+      const response = await fetch(ROOT + path, { ...request, headers: all, cache: "no-store" }).catch(unlessAborted);
       const problem = response?.ok || response?.status === 304 ? null : await problemOf(response);
       const isTemporary = problem && (problem.status === 429 || problem.status > 500 || problem.code === "request-in-progress");
-      session.notice(isTemporary ? problem.code ? problem.message : AWAY : "");
+      session.notice(isTemporary ? problem.detail ?? AWAY : "");
       if (!problem) return response;
-      if (problem.status === 401) token = await until(signal, session.token(token, problem.message));
-      else if (isTemporary) await pause(response?.headers.get("Retry-After") ?? PAUSES_S[Math.min(attempt, 4)], signal);
+      if (problem.status === 401) token = await session.token(token, problem.detail);
+      else if (isTemporary) await pause(response?.headers.get("Retry-After") ?? PAUSES_S[Math.min(attempt, 4)]);
       else throw problem;
     }
   }
@@ -118,21 +111,11 @@ function form(file, options) {
 
 async function problemOf(response) {
   const document = await response?.json().catch(() => null);
-  return new Problem({ title: "The request was refused", status: response?.status ?? 599, ...document });
+  return Object.assign(new Error(document?.detail), { title: "The request was refused", status: response?.status ?? 599 }, document);
 }
 
 function unlessAborted(error) {
   if (error.name === "AbortError") throw error;
 }
 
-/** The promise, but rejected when the signal is aborted. */
-function until(signal, promise) {
-  signal?.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    signal?.addEventListener("abort", () => reject(signal.reason));
-    promise.then(resolve, reject);
-  });
-}
-
-/** @param {number} seconds @param {AbortSignal} signal */
-export const pause = (seconds, signal) => until(signal, new Promise((resolve) => setTimeout(resolve, seconds * 1000)));
+export const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));

@@ -1,19 +1,24 @@
 /** Elements without markup: what comes from a file or from the API becomes text, never HTML. */
 
-/** A new element. Attributes that begin with "on" are listeners; attributes and children that are null or false are left out. */
-export function element(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (value != null && value !== false) node.setAttribute(name, value === true ? "" : value);
+/** A new element, such as h("p.hint", { onclick }, "text"). Attributes and children that are null or false are left out. */
+export function h(tag, ...children) {
+  const [name, kind] = tag.split(".");
+  const node = document.createElement(name);
+  if (kind) node.className = kind;
+  const attributes = children[0]?.constructor === Object ? children.shift() : {};
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (value != null && value !== false) node.setAttribute(key, value === true ? "" : value);
   }
   node.append(...children.filter((child) => child || child === 0));
   return node;
 }
 
+export { h as element };
+
 /** A button that waits for what it does. @param {string} text @param {() => unknown} act @param {"primary" | "danger"} [kind] */
-export function button(text, act, kind) {
-  const node = element("button", { type: "button", class: kind, onclick: async () => {
+export function button(text, act, kind = "plain") {
+  const node = h(`button.${kind}`, { type: "button", onclick: async () => {
     if (node.ariaBusy) return;
     node.ariaBusy = "true";
     await Promise.resolve(act()).finally(() => { node.ariaBusy = null; });
@@ -21,19 +26,19 @@ export function button(text, act, kind) {
   return node;
 }
 
-export const actions = (...buttons) => element("div", { class: "actions" }, ...buttons);
+export const actions = (...buttons) => h("div.actions", ...buttons);
 
 /** A control, which has an id, with its label. */
-export const field = (label, control) => element("div", { class: "field" }, element("label", { for: control.id }, label), control);
+export const field = (label, control) => h("div.field", h("label", { for: control.id }, label), control);
 
-/** A choice among pairs of values and texts. @param {string} id @param {[string, string][]} choices @param {string} selected @param {(value: string) => void} [onchoice] */
+/** A choice among pairs of values and texts. */
 export function choice(id, choices, selected, onchoice) {
-  const options = choices.map(([value, text]) => element("option", { value, selected: value === selected }, text));
-  return element("select", { id, onchange: ({ target }) => onchoice?.(target.value) }, ...options);
+  const options = choices.map(([value, text]) => h("option", { value, selected: value === selected }, text));
+  return h("select", { id, onchange: ({ target }) => onchoice?.(target.value) }, ...options);
 }
 
 /** 1234 as "1,234", in the reader's language. */
-export const count = (number) => new Intl.NumberFormat().format(number ?? 0);
+export const count = (number) => new Intl.NumberFormat().format(number);
 
 /** "1 row", "1,234 rows". */
 export const rows = (number) => `${count(number)} ${number === 1 ? "row" : "rows"}`;

@@ -1,9 +1,9 @@
 /** Changes and errors as lists, and what can be done about errors. */
 
-import { button, count, element, rows, words } from "./dom.js";
+import { button, count, h, rows, words } from "./dom.js";
 import { VirtualTable } from "./table.js";
 
-/** A table whose next page is loaded when the end is in sight. @param {string} label @param {[string, number, Function][]} columns  label, width, cell @param {AsyncIterator<object[]>} pages */
+/** A table whose next page is loaded when the end is in sight. @param {[string, number, Function][]} columns  label, width, cell */
 export function listOf(label, columns, pages) {
   let isLoading = false;
   const more = async () => {
@@ -30,17 +30,17 @@ export function errorList({ job_id: id }, { api, signal }) {
 export function errorGroups(job, context) {
   if (!job.failed_rows) return "";
   const groups = job.error_summary.toSorted((one, other) => other.count - one.count).map((group) => errorGroup(group, job.errors));
-  const all = element("details", { ontoggle: () => all.children[1] || all.append(errorList(job, context)) }, element("summary", {}, "All errors, row by row"));
-  return element("div", {}, element("h2", {}, "Errors"), element("ul", { class: "groups" }, ...groups), all);
+  const all = h("details", { ontoggle: () => all.children[1] || all.append(errorList(job, context)) }, h("summary", "All errors, row by row"));
+  return h("div", h("h2", "Errors"), h("ul.groups", ...groups), all);
 }
 
 function errorGroup({ code, field, count: number, first_rows }, errors) {
   const lines = first_rows.map((row) => {
     const error = errors.find((other) => other.row === row && other.code === code && other.field === field);
-    return element("li", {}, element("b", {}, `Row ${row} `), error?.message);
+    return h("li", h("b", `Row ${row} `), error?.message);
   });
-  if (number > lines.length) lines.push(element("li", { class: "hint" }, `and ${count(number - lines.length)} more`));
-  return element("li", {}, element("h3", {}, field && `${words(field)}: `, words(code).toLowerCase(), ` (${count(number)})`), element("ul", {}, ...lines));
+  const more = number > lines.length && h("li.hint", `and ${count(number - lines.length)} more`);
+  return h("li", h("h3", words(field ? `${field}: ${code}` : code), ` (${count(number)})`), h("ul", ...lines, more));
 }
 
 /** The buttons for the failed rows of a job. */
@@ -53,5 +53,5 @@ export const waysToFix = (job, context) => job.failed_rows ? [
 export async function saveFailedRows({ api, signal }, { job_id: id }) {
   const file = (format) => api.failedRows(id, format, { signal });
   const blob = await file("xlsx").catch((error) => error.code === "csv-only" ? file("csv") : Promise.reject(error));
-  element("a", { href: URL.createObjectURL(blob), download: `failed-rows.${blob.type.startsWith("text/csv") ? "csv" : "xlsx"}` }).click();
+  h("a", { href: URL.createObjectURL(blob), download: `failed-rows.${blob.type.startsWith("text/csv") ? "csv" : "xlsx"}` }).click();
 }

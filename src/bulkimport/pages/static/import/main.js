@@ -1,7 +1,7 @@
 /** The page: which step is shown, and what each step is given. */
 
 import { Api } from "./api.js";
-import { element } from "./dom.js";
+import { h } from "./dom.js";
 import { stepOf } from "./jobs.js";
 import { Session } from "./session.js";
 import { Store } from "./store.js";
@@ -13,17 +13,9 @@ import * as map from "./step_map.js";
 import * as see from "./step_see.js";
 import * as undo from "./step_undo.js";
 
-/**
- * `mount` fills a container with a step; what it throws is shown above the step.
- * @typedef {object} Context
- * @property {Api} api
- * @property {Store} store
- * @property {AbortSignal} signal  aborted when the step is left
- * @property {(step: keyof STEPS) => void} go  to another step
- * @property {(text: string) => void} announce  to screen readers
- * @property {(error: Error) => void} fail  shows what went wrong
- * @typedef {(container: HTMLElement, context: Context) => void | Promise<void>} Mount
- */
+/** What a step's `mount(container, context)` is given; see docs/import-page.md.
+ * @typedef {{api: Api, store: Store, signal: AbortSignal, go: (step: string) => void,
+ *   announce: (text: string) => void, fail: (error: Error) => void}} Context */
 
 /** Module, heading, and name in the list of steps. */
 const STEPS = {
@@ -38,18 +30,22 @@ const STEPS = {
 const WITH_JOBS = ["see", "fix", "apply", "undo"];
 
 const store = new Store();
-const api = new Api(new Session());
+const session = new Session();
+const api = new Api(session);
 const [main, steps, announcer] = ["step", "steps", "announcer"].map((id) => document.getElementById(id));
 let leave = new AbortController();
 
 /** Shows a step, moves the focus to its heading, and puts its jobs into the address. */
 function go(name) {
+  const { jobs, preview } = store.state;
+  if (WITH_JOBS.includes(name) ? !jobs.length : name === "map" && !preview) return go("drop");
   const [{ mount }, heading] = STEPS[name];
   leave.abort();
   leave = new AbortController();
-  const title = element("h1", { tabindex: -1 }, heading);
-  const container = element("section", { class: `step-${name}` });
-  main.replaceChildren(title, element("div", { role: "alert" }), container);
+  session.notice("");
+  const title = h("h1", { tabindex: -1 }, heading);
+  const container = h("section");
+  main.replaceChildren(title, h("div", { role: "alert" }), container);
   document.title = heading;
   showSteps(name);
   showAddress(name);
@@ -61,7 +57,7 @@ function go(name) {
 function showSteps(current) {
   const names = Object.keys(STEPS).filter((name) => STEPS[name][2]);
   steps.hidden = !names.includes(current);
-  steps.replaceChildren(...names.map((name) => element("li", { "aria-current": name === current && "step" }, STEPS[name][2])));
+  steps.replaceChildren(...names.map((name) => h("li", { "aria-current": name === current && "step" }, STEPS[name][2])));
 }
 
 /** The address brings the jobs back, also in another browser: `#job=ID,ID`. */
@@ -77,8 +73,8 @@ const idsOf = (jobs) => jobs.map(({ job_id: id }) => id).join();
 function fail(error) {
   if (error.name === "AbortError") return;
   const { title = "Something went wrong", message, errors = [] } = error;
-  const faults = errors.map((fault) => element("li", {}, `${fault.field}: ${fault.message}`));
-  const problem = element("div", { class: "problem" }, element("b", {}, title), element("p", {}, message), element("ul", {}, ...faults));
+  const faults = errors.map((fault) => h("li", `${fault.field}: ${fault.message}`));
+  const problem = h("div.problem", h("b", title), h("p", message), h("ul", ...faults));
   main.querySelector("[role=alert]").replaceChildren(problem);
   problem.scrollIntoView({ block: "nearest" });
 }

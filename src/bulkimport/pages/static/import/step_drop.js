@@ -1,23 +1,18 @@
 /** Step 1: a file is dropped or chosen, and a sheet of it if it has several. */
 
-import { actions, button, choice, element, field } from "./dom.js";
+import { actions, button, choice, field, h } from "./dom.js";
 
 // The next step can put these right. Any other problem is one of the file.
 const OF_THE_NEXT_STEP = ["missing-columns", "duplicate-columns", "ambiguous-dates", "ambiguous-delimiter", "unreadable-header"];
 
 export function mount(container, context) {
-  const { store, signal, fail } = context;
-  const below = element("div", { role: "status" });
-  const take = ([file]) => file && open(file, below, context).catch((error) => {
-    below.replaceChildren();
-    fail(error);
-  });
-  const input = element("input", { type: "file", id: "file", accept: ".csv,.txt,.tsv,.gz,.xlsx", class: "hidden", onchange: () => take(input.files) });
-  container.append(element("p", {}, "You will see what changes before anything is changed."), input,
-    element("label", { for: "file", class: "drop" },
-      element("b", {}, "Drop your spreadsheet here"),
-      element("span", {}, "or ", element("u", {}, "choose a file")),
-      element("span", { class: "hint" }, "Excel (.xlsx) or CSV, with names of columns in the first row")), below);
+  const { store, signal } = context;
+  const below = h("div", { role: "status" });
+  const take = ([file]) => file && open(file, below, context);
+  const input = h("input.hidden", { type: "file", id: "file", accept: ".csv,.txt,.tsv,.gz,.xlsx", onchange: () => take(input.files) });
+  container.append(h("p", "You will see what changes before anything is changed."), input,
+    h("label.drop", { for: "file" }, h("b", "Drop your spreadsheet here"), h("span", "or ", h("u", "choose a file")),
+      h("span.hint", "Excel (.xlsx) or CSV, with names of columns in the first row")), below);
   addEventListener("dragover", (event) => event.preventDefault(), { signal });
   addEventListener("drop", (event) => {
     event.preventDefault();
@@ -29,12 +24,14 @@ export function mount(container, context) {
 /** Copies the file, so that no later request depends on what becomes of it. */
 async function open(file, below, context) {
   below.replaceChildren(`Reading ${file.name}…`);
-  const copy = await file.arrayBuffer().catch(() => {
-    throw { title: "The file cannot be read", message: "Close it in other programs, and choose it again." };
-  });
-  context.store.clear();
-  context.store.set({ file: new File([copy], file.name, { type: file.type }) });
-  await read(below, context);
+  try {
+    context.store.clear();
+    context.store.set({ file: new File([await file.arrayBuffer()], file.name, { type: file.type }) });
+    await read(below, context);
+  } catch (error) {
+    below.replaceChildren();
+    context.fail(error);
+  }
 }
 
 async function read(below, context, sheet) {
@@ -52,7 +49,7 @@ function offer(below, context) {
   const { file, preview } = context.store.state;
   const sheets = sheetsOf(preview);
   const picker = choice("sheet", sheets.map((name) => [name, name]), preview.sheet ?? sheets[0]);
-  below.replaceChildren(element("h2", {}, file.name), sheets.length > 1 ? field("Which sheet has the rows?", picker) : "",
+  below.replaceChildren(h("h2", file.name), sheets.length > 1 ? field("Which sheet has the rows?", picker) : "",
     actions(button("Continue", () => read(below, context, picker.value), "primary")));
 }
 

@@ -1,12 +1,12 @@
 /** Step 7: the account's imports, the newest first. */
 
-import { actions, button, choice, element, field, rows } from "./dom.js";
+import { actions, button, choice, field, h, rows } from "./dom.js";
 import { STATES, effect, isFinished, stepOf } from "./jobs.js";
 
 const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 export function mount(container, context) {
-  const list = element("ul", { class: "jobs" });
+  const list = h("ul.jobs");
   const more = actions();
   const filter = choice("state", [["", "All"], ...Object.entries(STATES)], "", (status) => load(list, more, context, status ? { status } : {}));
   container.append(field("Show", filter), list, more);
@@ -24,17 +24,15 @@ async function load(list, more, context, query) {
 
 function entry(job, context) {
   const step = stepOf(job);
-  const { kind, file, options } = job;
-  const title = kind === "revert" ? "Undo" : `${options.dry_run ? "Check of " : ""}${file?.name ?? "Import"}`;
+  const title = step === "undo" ? "Undo" : `${step === "see" ? "Check of " : ""}${job.file?.name ?? "Import"}`;
   const when = WHEN.format(new Date(job.created_at));
   const way = (text, to) => {
     const control = button(text, () => open(job, to, context));
-    control.setAttribute("aria-label", `${text}: ${title}, ${when}`);
+    control.ariaLabel = `${text}: ${title}, ${when}`;
     return control;
   };
   const facts = [when, job.created_by, rows(job.total_rows), job.failed_rows > 0 && `${rows(job.failed_rows)} with errors`];
-  return element("li", {}, element("b", {}, title), element("small", { class: job.status }, STATES[job.status]),
-    element("p", { class: "hint" }, facts.filter(Boolean).join(" · ")),
+  return h("li", h("div", h("b", title), h(`small.${job.status}`, STATES[job.status]), h("p.hint", facts.filter(Boolean).join(" · "))),
     actions(way("Open", step), step === "apply" && isFinished(job) && effect(job) > 0 && way("Undo", "undo")));
 }
 

@@ -1,27 +1,23 @@
 /** Step 2: what each column is, and how rows are imported. The service says what that makes of the file. */
 
-import { actions, button, choice, element, field, words } from "./dom.js";
+import { actions, button, choice, field, h, words } from "./dom.js";
 
 const FIELDS = ["identifier", "name", "type", "description", "valid_from", "valid_to", "is_active"];
-const DATES = {
-  "YYYY-MM-DD": "2024-12-31", "YYYY/MM/DD": "2024/12/31", "DD/MM/YYYY": "31/12/2024", "MM/DD/YYYY": "12/31/2024",
-  "DD-MM-YYYY": "31-12-2024", "DD.MM.YYYY": "31.12.2024", "DD-Mon-YYYY": "31-Dec-2024", "D/M/YY": "31/12/24", "M/D/YY": "12/31/24",
-};
+const DATES = ["YYYY-MM-DD", "YYYY/MM/DD", "DD/MM/YYYY", "MM/DD/YYYY", "DD-MM-YYYY", "DD.MM.YYYY", "DD-Mon-YYYY", "D/M/YY", "M/D/YY"];
 const CONFLICTS = [["error", "Keep it, and report the row"], ["skip", "Keep it, and skip the row"], ["update", "Update it"]];
 const DELIMITERS = [[",", "Commas"], [";", "Semicolons"], ["\t", "Tabs"], ["|", "Vertical bars"]];
 const CHARSETS = [["utf-8", "UTF-8"], ["utf-16", "UTF-16"], ["windows-1252", "Windows-1252"]];
 const EXTRA = "metadata.";
 
 export function mount(container, context) {
-  if (!context.store.state.preview) return context.go("drop");
   return new Mapping(container, context).propose();
 }
 
 class Mapping {
   constructor(container, context) {
     this.context = context;
-    this.form = element("div");
-    this.problems = element("div", { role: "alert" });
+    this.form = h("div");
+    this.problems = h("div", { role: "alert" });
     container.append(this.form, this.problems, actions(button("Check", () => this.check(), "primary"), button("Another file", () => context.go("drop"))));
   }
 
@@ -31,6 +27,11 @@ class Mapping {
 
   get preview() {
     return this.context.store.state.preview;
+  }
+
+  get dateFormats() {
+    const { date_format: format } = this.options;
+    return format.trim ? { valid_from: format, valid_to: format } : format;
   }
 
   /** Selects what the service proposes: fields of similar names, and formats that are the only ones to fit all dates. */
@@ -46,22 +47,14 @@ class Mapping {
     });
   }
 
-  get dateFormats() {
-    const { date_format: format } = this.options;
-    return format.trim ? { valid_from: format, valid_to: format } : format;
-  }
-
   /** Shows what the service makes of other options; of several changes, of the last one. */
-  change(changes) {
-    this.context.store.set({ options: { ...this.options, ...changes } });
-    this.asked?.abort();
-    this.asked = new AbortController();
-    return this.answer = this.ask(AbortSignal.any([this.context.signal, this.asked.signal]));
-  }
-
-  async ask(signal) {
-    const { api, store } = this.context;
-    const preview = await api.preview(store.state.file, this.options, { signal });
+  async change(changes) {
+    const { api, store, signal } = this.context;
+    store.set({ options: { ...this.options, ...changes } });
+    const answer = api.preview(store.state.file, this.options, { signal });
+    this.answer = answer;
+    const preview = await answer;
+    if (this.answer !== answer) return;
     store.set({ preview, options: preview.options });
     this.show();
   }
@@ -74,25 +67,24 @@ class Mapping {
     const lines = problems.filter(({ code }) => code !== "missing-columns").map(({ detail }) => detail);
     if (missing.length) lines.unshift(`Your file has no column for: ${missing.map(words).join(", ")}.`);
     if (this.undecided) lines.push("Please choose how the dates are written.");
-    this.problems.replaceChildren(lines.length ? element("div", { class: "problem" }, ...lines.map((line) => element("p", {}, line))) : "");
+    this.problems.replaceChildren(lines.length ? h("div.problem", ...lines.map((line) => h("p", line))) : "");
   }
 
   remembered() {
     const { mapping_from, remembered_job_id, sheet } = this.preview;
-    const use = button("Use the same columns and settings", () => {
+    if (mapping_from) return h("p.tip", "Columns and settings are as in your last import of such a file.");
+    return remembered_job_id ? h("p.tip", "You have imported such a file before. ", button("Use the same columns and settings", () => {
       this.context.store.set({ options: { sheet, columns: "remembered" } });
       return this.change();
-    });
-    if (mapping_from) return element("p", { class: "tip" }, "Columns and settings are as in your last import of such a file.");
-    return remembered_job_id ? element("p", { class: "tip" }, "You have imported such a file before. ", use) : "";
+    })) : "";
   }
 
   columns() {
-    const head = ["In your file", "For example", "Is imported as"].map((text) => element("th", { scope: "col" }, text));
-    const lines = this.preview.columns.map((column) => element("tr", {},
-      element("th", { scope: "row" }, nameOf(column)), element("td", { class: "hint" }, column.samples.slice(0, 3).join(" · ")),
-      element("td", {}, this.target(column), this.suggested.has(column.column) && element("small", {}, "A suggestion: please check"))));
-    return element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...lines));
+    const head = ["In your file", "For example", "Is imported as"].map((text) => h("th", { scope: "col" }, text));
+    const lines = this.preview.columns.map((column) => h("tr",
+      h("th", { scope: "row" }, nameOf(column)), h("td.hint", column.samples.slice(0, 3).join(" · ")),
+      h("td", this.target(column), this.suggested.has(column.column) && h("small", "A suggestion: please check"))));
+    return h("table", h("thead", h("tr", ...head)), h("tbody", ...lines));
   }
 
   target(column) {
@@ -119,18 +111,18 @@ class Mapping {
     const { defaults } = this.options;
     const names = new Set([...this.preview.missing_fields, ...Object.keys(defaults)]);
     names.delete("identifier");
-    return [...names].map((name) => field(`Or ${words(name)} of all rows`, element("input", { id: `all-${name}`, value: defaults[name],
+    return [...names].map((name) => field(`Or ${words(name)} of all rows`, h("input", { id: `all-${name}`, value: defaults[name],
       onchange: ({ target }) => this.change({ defaults: filled({ ...defaults, [name]: target.value.trim() }) }) })));
   }
 
   settings() {
     const { on_conflict, on_error } = this.options;
-    const keep = { identifiers: "file", empty: "keep", clear_value: null };
-    return element("fieldset", {}, element("legend", {}, "Settings"), ...this.dates(),
-      field("If there is an asset with the identifier already", choice("conflict", CONFLICTS, on_conflict, (value) => this.change({ on_conflict: value, ...keep }))),
-      element("div", { class: "check" }, element("input", { type: "checkbox", id: "abort", checked: on_error === "abort",
+    const neutral = { identifiers: "file", empty: "keep", clear_value: null };
+    return h("fieldset", h("legend", "Settings"), ...this.dates(),
+      field("If there is an asset with the identifier already", choice("conflict", CONFLICTS, on_conflict, (value) => this.change({ on_conflict: value, ...neutral }))),
+      h("div.check", h("input", { type: "checkbox", id: "abort", checked: on_error === "abort",
         onchange: ({ target }) => this.change({ on_error: target.checked ? "abort" : "continue" }) }),
-      element("label", { for: "abort" }, "All or nothing: if any row has an error, import none")),
+      h("label", { for: "abort" }, "All or nothing: if any row has an error, import none")),
       this.reading("delimiter", "Cells are separated by", DELIMITERS), this.reading("charset", "Characters are encoded as", CHARSETS));
   }
 
@@ -139,10 +131,10 @@ class Mapping {
     this.undecided = null;
     return this.preview.date_formats.map(({ column, field: date, formats }) => {
       const current = this.dateFormats[date];
-      if (formats.length > 1 && !formats.includes(current)) this.undecided = `date-${date}`;
-      const names = new Set([...(this.undecided ? [""] : []), ...formats, current, ...Object.keys(DATES)]);
-      const choices = [...names].map((name) => [name, (DATES[name] ?? (name || "Please choose")) + (formats.includes(name) ? " ✓" : "")]);
-      return field(`Dates in ${column} are written like`, choice(`date-${date}`, choices, this.undecided ? "" : current,
+      const isOpen = formats.length > 1 && !formats.includes(current);
+      if (isOpen) this.undecided = `date-${date}`;
+      const choices = [...new Set([...formats, current, ...DATES])].map((name) => [name, formats.includes(name) ? `${name} ✓` : name]);
+      return field(`Dates in ${column} are written as`, choice(`date-${date}`, isOpen ? [["", "Please choose"], ...choices] : choices, isOpen ? "" : current,
         (format) => this.change({ date_format: { ...this.dateFormats, [date]: format } })));
     });
   }

@@ -1,20 +1,19 @@
 /** Step 3: what the import would do, as a dry run has found out. */
 
-import { button, element, rows, words } from "./dom.js";
-import { effect, follow, parts, report, sum } from "./jobs.js";
+import { button, h, rows, words } from "./dom.js";
+import { effect, follow, parts, report } from "./jobs.js";
 import { errorGroups, listOf, waysToFix } from "./lists.js";
 
 export async function mount(container, context) {
   const { store, go } = context;
-  if (!store.state.jobs.length) return go("drop");
   await follow(container, context, "Checking");
   const plans = store.state.jobs;
   const last = plans.at(-1);
-  const importable = last.failed_rows && last.options.on_error === "abort" ? 0 : sum(plans, effect);
+  const importable = last.failed_rows && last.options.on_error === "abort" ? 0 : effect(...plans);
   report(container, context, sentence(last, importable), parts(plans), ...waysToFix(last, context),
-    importable > 0 && button(`Import ${rows(importable)}`, () => apply(plans, context), last.failed_rows ? null : "primary"),
+    importable > 0 && button(`Import ${rows(importable)}`, () => apply(plans, context), last.failed_rows ? "plain" : "primary"),
     button("Back", () => go("map")));
-  if (last.status === "completed") container.append(errorGroups(last, context), element("h2", {}, "Changes"), changes(plans, context));
+  if (last.status === "completed") container.append(errorGroups(last, context), h("h2", "Changes"), changes(plans, context));
 }
 
 function sentence({ status, failure, failed_rows: failed }, importable) {
@@ -26,7 +25,7 @@ function sentence({ status, failure, failed_rows: failed }, importable) {
 /** Applies each plan that would change something. A second attempt repeats the same requests. */
 async function apply(plans, { api, store, signal, go }) {
   const jobs = [];
-  for (const plan of plans.filter(effect)) jobs.push(await api.apply(plan, { signal, key: store.key(plan.job_id) }));
+  for (const plan of plans) if (effect(plan)) jobs.push(await api.apply(plan, { signal, key: store.key(plan.job_id) }));
   store.set({ jobs });
   go("apply");
 }
@@ -37,7 +36,7 @@ function changes(plans, context) {
     ["Identifier", 9, ({ identifier }) => identifier ?? ""],
     ["What happens", 8, ({ action }) => words(action)],
     ["Column", 8, ({ field = "" }) => field],
-    ["Old → new", 16, ({ field, from, to }) => field ? element("span", {}, element("del", {}, text(from)), " → ", element("ins", {}, text(to))) : ""],
+    ["Old → new", 16, ({ field, from, to }) => field ? h("span", h("del", text(from)), " → ", h("ins", text(to))) : ""],
   ], lines(plans, context));
 }
 
