@@ -1,12 +1,15 @@
 """The page as somebody uses it: by what is visible and by what its controls are called."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, expect
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, ConsoleMessage, FilePayload, expect
 
 from tests.conftest import bearer
 
+AXE = Axe()
 TIMEOUT_MS = 15_000
 # Runs before any script of the page.
 REPORT_VIOLATIONS = """
@@ -56,6 +59,26 @@ class ImportPage:
         dialog = self.page.get_by_role("dialog")
         dialog.get_by_label("Access token").fill(self._token.text)
         dialog.get_by_role("button", name="Continue").click()
+
+    def choose(self, name: str, content: bytes) -> None:
+        """Choose a file in the first step."""
+        file = FilePayload(name=name, mimeType="", buffer=content)
+        self.page.get_by_label("choose a file").set_input_files(file)
+
+    def require_step(self, heading: str) -> None:
+        """Wait for a step, which must have the focus."""
+        expect(self.page.get_by_role("heading", level=1, name=heading, exact=True)).to_be_focused()
+
+    def require_text(self, text: str) -> None:
+        """Wait for a text on the page."""
+        expect(self.page.get_by_role("main").get_by_text(text)).to_be_visible()
+
+    def require_accessible(self) -> None:
+        """No rule of axe-core may be violated by the page as it is now, neither in light nor in dark."""
+        for scheme in ("light", "dark"):
+            self.page.emulate_media(color_scheme=scheme)
+            violations = AXE.run(self.page).response["violations"]
+            assert not violations, json.dumps(violations, indent=2)
 
     def click(self, name: str) -> None:
         """Click the button of this name."""

@@ -65,7 +65,7 @@ def test_each_frame_of_scrolling_is_drawn_in_time(import_page: ImportPage) -> No
     median_ms = import_page.page.evaluate("""
       async () => {
         const durations = [];
-        for (let frame = 0; frame < 60; frame += 1) {
+        for (let frame = 0; frame < 20; frame += 1) {
           const before = performance.now();
           table.element.scrollTop += 400;
           table.element.dispatchEvent(new Event("scroll"));
@@ -73,7 +73,7 @@ def test_each_frame_of_scrolling_is_drawn_in_time(import_page: ImportPage) -> No
           durations.push(performance.now() - before);
           await new Promise(requestAnimationFrame);
         }
-        return durations.sort((one, other) => one - other)[30];
+        return durations.sort((one, other) => one - other)[10];
       }
     """)
 

@@ -4,6 +4,8 @@ import { parse } from "./csv.js";
 import { element } from "./dom.js";
 import { VirtualTable } from "./table.js";
 
+const PAGE_ROWS = 10;
+
 /** @typedef {{name: string, cells: string[], errors: string[], fault?: string}} GridRow  `errors` by column, `fault` of the row as a whole */
 
 export class Grid {
@@ -11,7 +13,7 @@ export class Grid {
   #row = 0;
   #column = 0;
   #editor = null; // the text area in the active cell
-  #undo = []; // what takes each change back
+  #earlier = []; // what `edits` had before each change
   #table;
   #detail = element("p", { class: "grid-detail" });
 
@@ -40,9 +42,15 @@ export class Grid {
 
   /** Moves to the next cell with an error that is still there; false if there is none. */
   toNextError() {
-    const place = this.#nextError(this.#row, this.#column) ?? this.#nextError(0, 0);
-    if (place) this.moveTo(...place);
-    return Boolean(place);
+    const width = this.columns.length + 1;
+    const cells = this.rows.length * width;
+    for (let place = this.#row * width + this.#column + 1, end = place + cells; place < end; place += 1) {
+      const [row, column] = [Math.floor(place % cells / width), place % width];
+      if (!this.#error(row, column)) continue;
+      this.moveTo(row, column);
+      return true;
+    }
+    return false;
   }
 
   /** Moves the focus to a cell; column 0 has the names of the rows. @param {number} row @param {number} column */
@@ -87,7 +95,7 @@ export class Grid {
     const control = event.ctrlKey || event.metaKey;
     if (key === "Enter" || key === "F2") this.#edit(this.#text);
     else if (key === "Delete" || key === "Backspace") this.#change([[""]]);
-    else if (key === "z" && control) this.#undoLast();
+    else if (key === "z" && control) this.#undo();
     else if (!this.#move(key, control)) {
       // The editor gets the key itself, which may be the first of several that make a character.
       const isText = key.length === 1 && (event.getModifierState("AltGraph") || !(control || event.altKey));
@@ -101,10 +109,9 @@ export class Grid {
   #move(key, control) {
     const step = control ? Infinity : 1;
     const end = control ? Infinity : 0;
-    const { page } = this.#table;
     const moves = {
       ArrowUp: [-step, 0], ArrowDown: [step, 0], ArrowLeft: [0, -step], ArrowRight: [0, step],
-      PageUp: [-page, 0], PageDown: [page, 0], Home: [-end, -Infinity], End: [end, Infinity],
+      PageUp: [-PAGE_ROWS, 0], PageDown: [PAGE_ROWS, 0], Home: [-end, -Infinity], End: [end, Infinity],
     };
     if (moves[key]) this.moveTo(this.#row + moves[key][0], this.#column + moves[key][1]);
     return key in moves;
@@ -160,7 +167,7 @@ export class Grid {
   /** Leaves the editor without a change. */
   #close() {
     this.#editor = null;
-    this.#redraw([this.#row]);
+    this.#update();
   }
 
   /** Sets the texts of a block that begins at the active cell; returns how many of them are in the grid. */
@@ -168,32 +175,25 @@ export class Grid {
     const texts = block
       .flatMap((cells, down) => cells.map((text, right) => [this.#row + down, this.#column + right - 1, text]))
       .filter(([row, column]) => this.rows[row] && column in this.columns);
-    this.#undo.push(texts.map(([row, column]) => [row, column, this.edits.get(`${row},${column}`)]));
-    this.#set(texts);
+    this.#earlier.push([...this.edits]);
+    for (const [row, column, text] of texts) this.edits.set(`${row},${column}`, text);
+    this.#update();
     return texts.length;
   }
 
-  #undoLast() {
-    const texts = this.#undo.pop() ?? [];
-    this.#set(texts);
-    if (texts.length) this.moveTo(texts[0][0], texts[0][1] + 1);
+  #undo() {
+    if (!this.#earlier.length) return;
+    this.edits.clear();
+    for (const [key, text] of this.#earlier.pop()) this.edits.set(key, text);
+    this.#update();
   }
 
-  /** Sets texts, [row, column, text]; without a text, the original one. */
-  #set(texts) {
-    for (const [row, column, text] of texts) {
-      if (text === undefined) this.edits.delete(`${row},${column}`);
-      else this.edits.set(`${row},${column}`, text);
-    }
-    this.#redraw(new Set(texts.map(([row]) => row)));
-    this.onedit();
-  }
-
-  #redraw(rows) {
+  #update() {
     const hasFocus = this.#cell.contains(document.activeElement);
-    for (const row of rows) this.#table.updateRow(row);
+    this.#table.update();
     if (hasFocus) this.#cell.focus();
     this.#describe();
+    this.onedit();
   }
 
   #fill(cell, row, column) {
@@ -210,21 +210,11 @@ export class Grid {
     if (error || isEdited) cell.append(element("span", { class: error ? "error" : "was" }, error ?? "changed"));
   }
 
-  /** The error that a cell shows; those of whole rows are in column 0. */
+  /** The error that a cell shows until its text is another; those of whole rows are in column 0 until a cell is edited. */
   #error(row, column) {
     const { cells, errors, fault } = this.rows[row];
-    if (column === 0) return fault;
-    return this.text(row, column - 1) === (cells[column - 1] ?? "") ? errors[column - 1] : undefined;
-  }
-
-  /** Where the first error behind a cell is, as arguments of `moveTo`. */
-  #nextError(row, column) {
-    for (let next = row; next < this.rows.length; next += 1) {
-      for (let place = next === row ? column + 1 : 1; place <= this.columns.length; place += 1) {
-        if (this.#error(next, place)) return [next, place];
-      }
-    }
-    return null;
+    if (column) return this.text(row, column - 1) === (cells[column - 1] ?? "") ? errors[column - 1] : undefined;
+    return this.columns.some((_, place) => this.edits.has(`${row},${place}`)) ? undefined : fault;
   }
 
   /** Shows all of the active cell, of which the grid may show only the beginning. */

@@ -53,8 +53,9 @@ function editor(job, failed, ways, context) {
   ];
 }
 
-async function upload(job, failed, grid, { api, store, signal, go }) {
-  requireEntered(failed, grid);
+async function upload(job, failed, grid, { api, store, signal, go, fail }) {
+  const cell = failed.lossy.find((key) => !grid.edits.has(key));
+  if (cell) return refuse(cell, grid, fail);
   const { dry_run, delimiter } = job.options;
   const file = failed.fixed(grid.text.bind(grid));
   const newJob = await api.upload(file, { dry_run, delimiter, charset: "utf-8" }, { signal });
@@ -63,11 +64,8 @@ async function upload(job, failed, grid, { api, store, signal, go }) {
   go(stepOf(newJob));
 }
 
-/** Moves to a cell that must be entered again, if there is one, and throws. */
-function requireEntered({ lossy }, grid) {
-  const cell = lossy.find((key) => !grid.edits.has(key));
-  if (!cell) return;
+function refuse(cell, grid, fail) {
   const [row, column] = cell.split(",").map(Number);
+  fail({ title: "Enter this cell again", message: "What it shows is not what the file has." });
   grid.moveTo(row, column + 1);
-  throw Object.assign(new Error("What it shows is not what the file has."), { title: "Enter this cell again" });
 }

@@ -42,11 +42,6 @@ export class VirtualTable {
     this.#render();
   }
 
-  /** Shows a row as it is now, in new cells. @param {number} row */
-  updateRow(row) {
-    this.#shown.get(row)?.replaceChildren(...this.#cells(row));
-  }
-
   /** Scrolls a row into sight. @param {number} row */
   reveal(row) {
     const { height, room } = this.#sizes();
@@ -57,12 +52,6 @@ export class VirtualTable {
   /** The HTML cell of a row in the document. @param {number} row @param {number} column */
   cell(row, column) {
     return this.#shown.get(row).children[column];
-  }
-
-  /** How many rows are in sight. */
-  get page() {
-    const { height, room } = this.#sizes();
-    return Math.max(1, Math.floor(room / height));
   }
 
   /** In pixels: the height of a row, and of what is below the header. */
@@ -99,19 +88,15 @@ export class VirtualTable {
   }
 
   #newRow(index) {
-    const row = element("div", { role: "row", "aria-rowindex": index + 2 }, ...this.#cells(index));
+    const { columns, fill = (cell, _, column) => show(cell, columns[column].cell(this.rows[index])) } = this.#options;
+    const row = element("div", { role: "row", "aria-rowindex": index + 2 }, ...columns.map((_, column) => {
+      const cell = element("div", { role: "cell" });
+      fill(cell, index, column);
+      return cell;
+    }));
     row.style.setProperty("--index", index);
     this.#shown.set(index, row);
     return row;
-  }
-
-  #cells(row) {
-    const { columns, fill = (cell, _, column) => show(cell, columns[column].cell(this.rows[row])) } = this.#options;
-    return columns.map((_, column) => {
-      const cell = element("div", { role: "cell" });
-      fill(cell, row, column);
-      return cell;
-    });
   }
 }
 
