@@ -3,7 +3,6 @@
 import { pause } from "./api.js";
 import { actions, count, h, rows } from "./dom.js";
 
-const WAIT_S = 10;
 const PAUSE_S = 0.3; // if the service is too busy to let a request wait
 const ANNOUNCED_MS = 10_000;
 export const STATES = { pending: "Waiting", processing: "Running", completed: "Finished", failed: "Stopped", cancelled: "Cancelled" };
@@ -14,7 +13,6 @@ export const isFinished = ({ completed_at }) => completed_at !== null;
 /** How many assets jobs have created or changed, or plans would. */
 export const effect = (...jobs) => sum(jobs, "created") + sum(jobs, "updated");
 
-/** @param {object[]} jobs @param {"created" | "updated" | "processed"} kind  of rows */
 export const sum = (jobs, kind) => jobs.reduce((total, job) => total + job[`${kind}_rows`], 0);
 
 /** The step that shows a job. */
@@ -23,14 +21,14 @@ export const stepOf = ({ kind, options }) => kind === "revert" ? "undo" : option
 /** Shows what became of rows, as a sentence and as a small bar. @param {[string, string, number][]} parts  colour, name, number */
 export function report(container, { announce }, summary, parts, ...buttons) {
   announce(summary);
-  const shown = parts.filter(([, , number]) => number);
-  const bar = shown.map(([colour, , number]) => {
-    const piece = h(`i.${colour}`);
-    piece.style.flexGrow = number;
-    return piece;
-  });
-  const legend = shown.map(([colour, name, number]) => h("li", h(`i.${colour}`), h("b", count(number)), ` ${name}`));
-  container.replaceChildren(h("p.lead", summary), h("div.bar", ...bar), h("ul.legend", ...legend), actions(...buttons));
+  const bar = h("div.bar");
+  const legend = h("ul.legend");
+  for (const [colour, name, number] of parts.filter((part) => part[2])) {
+    bar.append(h(`i.${colour}`));
+    bar.lastChild.style.flexGrow = number;
+    legend.append(h("li", h(`i.${colour}`), h("b", count(number)), ` ${name}`));
+  }
+  container.replaceChildren(h("p.lead", summary), bar, legend, actions(...buttons));
 }
 
 /** The parts of an import; rows that failed are the last job's. */
@@ -43,7 +41,7 @@ export const parts = (jobs) => [
 ];
 
 /** Shows the progress of the store's jobs until they are finished. */
-export async function follow(container, { api, store, signal, announce }, doing) {
+export async function follow(container, { api, store, announce }, doing) {
   const bar = h("progress", { value: 0, "aria-label": doing });
   const line = h("p.lead");
   let announced = 0;
@@ -60,7 +58,7 @@ export async function follow(container, { api, store, signal, announce }, doing)
   for (let job of store.state.jobs) {
     show(job);
     while (!isFinished(job)) {
-      const [next] = await Promise.all([api.job(job.job_id, { wait: WAIT_S, etag: job.etag, signal }), pause(PAUSE_S)]);
+      const [next] = await Promise.all([api.job(job.job_id, job.etag), pause(PAUSE_S)]);
       if (next) show(job = next);
     }
   }
@@ -68,11 +66,11 @@ export async function follow(container, { api, store, signal, announce }, doing)
 
 function progress(jobs, { queue_position: position, rows_per_second: speed, estimated_completion: end, cancel_requested }) {
   if (position > 1) return `waiting for ${count(position - 1)} others`;
-  const seconds = Math.max(1, Math.round((new Date(end) - Date.now()) / 1000));
+  const minutes = (new Date(end) - Date.now()) / 60_000;
   return [
     `${count(sum(jobs, "processed"))} of ${rows(sum(jobs, "total"))}`,
     speed && `${count(Math.round(speed))} rows/s`,
-    end && `about ${seconds < 90 ? `${seconds} s` : `${Math.round(seconds / 60)} min`} left`,
+    end && (minutes < 1 ? "less than a minute left" : `about ${Math.round(minutes)} min left`),
     cancel_requested && "cancelling",
   ].filter(Boolean).join(" · ");
 }

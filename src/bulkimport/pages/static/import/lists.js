@@ -21,9 +21,9 @@ export function listOf(label, columns, pages) {
 }
 
 /** All row errors of a job. */
-export function errorList({ job_id: id }, { api, signal }) {
+export function errorList({ job_id: id }, { api }) {
   const columns = [["Row", 4, ({ row }) => String(row)], ["Column", 7, ({ field }) => field ?? ""], ["Problem", 24, ({ message }) => message]];
-  return listOf("Errors", columns, api.pages(id, "errors", { signal }));
+  return listOf("Errors", columns, api.pages(id, "errors"));
 }
 
 /** Row errors by code and field, the most frequent first, with the first rows of each. */
@@ -50,8 +50,8 @@ export const waysToFix = (job, context) => job.failed_rows ? [
 ] : [];
 
 /** Saves failed rows: as a workbook, or as CSV if a workbook cannot hold them. */
-export async function saveFailedRows({ api, signal }, { job_id: id }) {
-  const file = (format) => api.failedRows(id, format, { signal });
+export async function saveFailedRows({ api }, { job_id: id }) {
+  const file = (format) => api.failedRows(id, format);
   const blob = await file("xlsx").catch((error) => error.code === "csv-only" ? file("csv") : Promise.reject(error));
   h("a", { href: URL.createObjectURL(blob), download: `failed-rows.${blob.type.startsWith("text/csv") ? "csv" : "xlsx"}` }).click();
 }

@@ -1,4 +1,4 @@
-/** The page: which step is shown, and what each step is given. */
+/** The page: which step is shown, and what it is given (see docs/import-page.md). */
 
 import { Api } from "./api.js";
 import { h } from "./dom.js";
@@ -12,10 +12,6 @@ import * as past from "./step_history.js";
 import * as map from "./step_map.js";
 import * as see from "./step_see.js";
 import * as undo from "./step_undo.js";
-
-/** What a step's `mount(container, context)` is given; see docs/import-page.md.
- * @typedef {{api: Api, store: Store, signal: AbortSignal, go: (step: string) => void,
- *   announce: (text: string) => void, fail: (error: Error) => void}} Context */
 
 /** Module, heading, and name in the list of steps. */
 const STEPS = {
@@ -35,29 +31,29 @@ const api = new Api(session);
 const [main, steps, announcer] = ["step", "steps", "announcer"].map((id) => document.getElementById(id));
 let leave = new AbortController();
 
-/** Shows a step, moves the focus to its heading, and puts its jobs into the address. */
+/** Shows a step, moves the focus to its heading, and puts its jobs into the address. @param {keyof STEPS} name */
 function go(name) {
   const { jobs, preview } = store.state;
   if (WITH_JOBS.includes(name) ? !jobs.length : name === "map" && !preview) return go("drop");
-  const [{ mount }, heading] = STEPS[name];
   leave.abort();
   leave = new AbortController();
+  const { signal } = leave;
+  api.signal = signal;
   session.notice("");
+  const [{ mount }, heading] = STEPS[name];
   const title = h("h1", { tabindex: -1 }, heading);
   const container = h("section");
   main.replaceChildren(title, h("div", { role: "alert" }), container);
   document.title = heading;
   showSteps(name);
   showAddress(name);
-  const context = { api, store, signal: leave.signal, go, announce: (text) => { announcer.textContent = text; }, fail };
-  Promise.resolve().then(() => mount(container, context)).catch(fail);
+  Promise.resolve().then(() => mount(container, { api, store, signal, go, announce, fail })).catch(fail);
   title.focus();
 }
 
 function showSteps(current) {
-  const names = Object.keys(STEPS).filter((name) => STEPS[name][2]);
-  steps.hidden = !names.includes(current);
-  steps.replaceChildren(...names.map((name) => h("li", { "aria-current": name === current && "step" }, STEPS[name][2])));
+  steps.hidden = !STEPS[current][2];
+  steps.replaceChildren(...Object.entries(STEPS).map(([name, [, , label]]) => label ? h("li", { "aria-current": name === current && "step" }, label) : ""));
 }
 
 /** The address brings the jobs back, also in another browser: `#job=ID,ID`. */
@@ -69,14 +65,17 @@ function showAddress(step) {
 
 const idsOf = (jobs) => jobs.map(({ job_id: id }) => id).join();
 
+function announce(text) {
+  announcer.textContent = text;
+}
+
 /** Shows what went wrong; that a request was aborted is nothing wrong. */
 function fail(error) {
   if (error.name === "AbortError") return;
   const { title = "Something went wrong", message, errors = [] } = error;
   const faults = errors.map((fault) => h("li", `${fault.field}: ${fault.message}`));
-  const problem = h("div.problem", h("b", title), h("p", message), h("ul", ...faults));
-  main.querySelector("[role=alert]").replaceChildren(problem);
-  problem.scrollIntoView({ block: "nearest" });
+  main.querySelector("[role=alert]").replaceChildren(h("div.problem", h("b", title), h("p", message), h("ul", ...faults)));
+  scrollTo(0, 0);
 }
 
 /** Shows what the address names: an import, the earlier ones, or a step before there is a job. */
@@ -94,8 +93,5 @@ async function restore() {
 
 for (const link of document.querySelectorAll("[data-step]")) link.addEventListener("click", () => go(link.dataset.step));
 addEventListener("popstate", restore);
-addEventListener("unhandledrejection", (event) => {
-  event.preventDefault();
-  fail(event.reason);
-});
+addEventListener("unhandledrejection", ({ reason }) => fail(reason));
 restore();

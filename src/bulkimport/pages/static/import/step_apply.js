@@ -12,13 +12,13 @@ export async function mount(container, context) {
   const { jobs } = store.state;
   const last = jobs.at(-1);
   report(container, context, sentence(jobs, rows(effect(...jobs))), parts(jobs), ...waysToFix(last, context),
-    button("Import another file", () => another(context), last.failed_rows ? "plain" : "primary"),
+    button("Import another file", () => go("drop"), last.failed_rows ? "plain" : "primary"),
     effect(...jobs) > 0 && button("Undo this import", () => go("undo"), "danger"));
   container.append(errorGroups(last, context));
 }
 
-async function cancel({ api, store, signal }) {
-  for (const job of store.state.jobs) if (!isFinished(job)) await api.cancel(job.job_id, { signal });
+async function cancel({ api, store }) {
+  for (const job of store.state.jobs) if (!isFinished(job)) await api.cancel(job.job_id);
 }
 
 function sentence(jobs, imported) {
@@ -26,9 +26,4 @@ function sentence(jobs, imported) {
   const isCancelled = jobs.some(({ status }) => status === "cancelled");
   const end = failure ? `The import stopped: ${failure}` : isCancelled ? "The import was cancelled." : "Done.";
   return `${end} ${imported} imported${failed ? `, ${rows(failed)} with errors` : ""}.`;
-}
-
-function another({ store, go }) {
-  store.clear();
-  go("drop");
 }

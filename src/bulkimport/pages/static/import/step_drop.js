@@ -7,9 +7,10 @@ const OF_THE_NEXT_STEP = ["missing-columns", "duplicate-columns", "ambiguous-dat
 
 export function mount(container, context) {
   const { store, signal } = context;
+  store.clear();
   const below = h("div", { role: "status" });
   const take = ([file]) => file && open(file, below, context);
-  const input = h("input.hidden", { type: "file", id: "file", accept: ".csv,.txt,.tsv,.gz,.xlsx", onchange: () => take(input.files) });
+  const input = h("input.hidden", { type: "file", id: "file", onchange: () => take(input.files) });
   container.append(h("p", "You will see what changes before anything is changed."), input,
     h("label.drop", { for: "file" }, h("b", "Drop your spreadsheet here"), h("span", "or ", h("u", "choose a file")),
       h("span.hint", "Excel (.xlsx) or CSV, with names of columns in the first row")), below);
@@ -18,14 +19,12 @@ export function mount(container, context) {
     event.preventDefault();
     take(event.dataTransfer.files);
   }, { signal });
-  if (store.state.preview) offer(below, context);
 }
 
 /** Copies the file, so that no later request depends on what becomes of it. */
 async function open(file, below, context) {
   below.replaceChildren(`Reading ${file.name}…`);
   try {
-    context.store.clear();
     context.store.set({ file: new File([await file.arrayBuffer()], file.name, { type: file.type }) });
     await read(below, context);
   } catch (error) {
@@ -35,9 +34,9 @@ async function open(file, below, context) {
 }
 
 async function read(below, context, sheet) {
-  const { api, store, signal, go } = context;
-  const preview = await api.preview(store.state.file, { sheet }, { signal });
-  store.set({ preview, options: preview.options });
+  const { api, store, go } = context;
+  const preview = await api.preview(store.state.file, { sheet });
+  store.set({ preview, options: preview.options ?? { sheet } });
   if (sheetsOf(preview).length > 1 && !sheet) return offer(below, context);
   const problem = preview.problems.find(({ code }) => !OF_THE_NEXT_STEP.includes(code));
   if (problem) throw { ...problem, message: problem.detail };
@@ -53,4 +52,4 @@ function offer(below, context) {
     actions(button("Continue", () => read(below, context, picker.value), "primary")));
 }
 
-const sheetsOf = ({ sheets }) => (sheets ?? []).filter((sheet) => sheet.has_content).map(({ name }) => name);
+const sheetsOf = ({ sheets }) => (sheets ?? []).filter((sheet) => sheet.is_visible && sheet.has_content).map(({ name }) => name);

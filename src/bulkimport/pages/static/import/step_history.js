@@ -15,7 +15,7 @@ export function mount(container, context) {
 
 /** Shows the first page of a filter, or appends the page at its cursor. */
 async function load(list, more, context, query) {
-  const { jobs, next_cursor: cursor } = await context.api.jobs(query, { signal: context.signal });
+  const { jobs, next_cursor: cursor } = await context.api.jobs(query);
   if (!query.cursor) list.replaceChildren();
   list.append(...jobs.map((job) => entry(job, context)));
   more.replaceChildren(cursor ? button("Show more", () => load(list, more, context, { ...query, cursor })) : "");
@@ -36,8 +36,8 @@ function entry(job, context) {
     actions(way("Open", step), step === "apply" && isFinished(job) && effect(job) > 0 && way("Undo", "undo")));
 }
 
-async function open({ job_id: id }, step, { api, store, signal, go }) {
-  const job = await api.job(id, { signal });
+async function open({ job_id: id }, step, { api, store, go }) {
+  const job = await api.job(id);
   store.clear();
   store.set({ jobs: [job] });
   go(step);

@@ -5,57 +5,51 @@ import { actions, button, choice, field, h, words } from "./dom.js";
 const FIELDS = ["identifier", "name", "type", "description", "valid_from", "valid_to", "is_active"];
 const DATES = ["YYYY-MM-DD", "YYYY/MM/DD", "DD/MM/YYYY", "MM/DD/YYYY", "DD-MM-YYYY", "DD.MM.YYYY", "DD-Mon-YYYY", "D/M/YY", "M/D/YY"];
 const CONFLICTS = [["error", "Keep it, and report the row"], ["skip", "Keep it, and skip the row"], ["update", "Update it"]];
-const DELIMITERS = [[",", "Commas"], [";", "Semicolons"], ["\t", "Tabs"], ["|", "Vertical bars"]];
-const CHARSETS = [["utf-8", "UTF-8"], ["utf-16", "UTF-16"], ["windows-1252", "Windows-1252"]];
+const READ_BY = {
+  delimiter: ["Cells are separated by", [[",", "Commas"], [";", "Semicolons"], ["\t", "Tabs"], ["|", "Vertical bars"]]],
+  charset: ["Characters are encoded as", [["utf-8", "UTF-8"], ["utf-16", "UTF-16"], ["windows-1252", "Windows-1252"]]],
+};
 const EXTRA = "metadata.";
 
-export function mount(container, context) {
-  return new Mapping(container, context).propose();
-}
+export const mount = (container, context) => new Mapping(container, context).propose();
 
 class Mapping {
-  constructor(container, context) {
-    this.context = context;
+  constructor(container, { api, store, go }) {
+    Object.assign(this, { api, store, go });
     this.form = h("div");
-    this.problems = h("div", { role: "alert" });
-    container.append(this.form, this.problems, actions(button("Check", () => this.check(), "primary"), button("Another file", () => context.go("drop"))));
+    this.problems = h("div", { role: "alert", tabindex: -1 });
+    container.append(this.form, this.problems, actions(button("Check", () => this.check(), "primary"), button("Another file", () => go("drop"))));
   }
 
+  /** As far as they are known: not all, if the header cannot be read. */
   get options() {
-    return this.context.store.state.options;
+    return { columns: {}, defaults: {}, date_format: {}, ...this.store.state.options };
   }
 
   get preview() {
-    return this.context.store.state.preview;
+    return this.store.state.preview;
   }
 
-  get dateFormats() {
-    const { date_format: format } = this.options;
-    return format.trim ? { valid_from: format, valid_to: format } : format;
-  }
-
-  /** Selects what the service proposes: fields of similar names, and formats that are the only ones to fit all dates. */
+  /** Selects what the service proposes: fields of similar names, and other formats if those in force do not fit. */
   propose() {
-    const { columns, date_formats } = this.preview;
-    const similar = columns.filter(({ how }) => how === "similar").map(({ column, field: target }) => [column, target]);
-    const certain = date_formats.filter(({ formats }) => formats.length === 1).map(({ field: target, formats }) => [target, formats[0]]);
+    const { columns, date_format } = this.options;
+    const similar = this.preview.columns.filter(({ how }) => how === "similar").map(({ column, field: target }) => [column, target]);
+    const wrong = this.preview.date_formats.filter(({ field: date, formats }) => formats.length && ![...formats, "auto"].includes(date_format[date]));
     this.suggested = new Map(similar);
     this.show();
-    if (similar.length + certain.length) return this.change({
-      columns: { ...this.options.columns, ...Object.fromEntries(similar) },
-      date_format: { ...this.dateFormats, ...Object.fromEntries(certain) },
+    if (similar.length + wrong.length) return this.change({
+      columns: { ...columns, ...Object.fromEntries(similar) },
+      date_format: { ...date_format, ...Object.fromEntries(wrong.map(({ field: date }) => [date, "auto"])) },
     });
   }
 
   /** Shows what the service makes of other options; of several changes, of the last one. */
-  async change(changes) {
-    const { api, store, signal } = this.context;
-    store.set({ options: { ...this.options, ...changes } });
-    const answer = api.preview(store.state.file, this.options, { signal });
-    this.answer = answer;
+  async change(changes, options = { ...this.options, ...changes }) {
+    this.store.set({ options });
+    const answer = this.answer = this.api.preview(this.store.state.file, options);
     const preview = await answer;
     if (this.answer !== answer) return;
-    store.set({ preview, options: preview.options });
+    this.store.set({ preview, options: preview.options ?? options });
     this.show();
   }
 
@@ -66,17 +60,14 @@ class Mapping {
     const { missing_fields: missing, problems } = this.preview;
     const lines = problems.filter(({ code }) => code !== "missing-columns").map(({ detail }) => detail);
     if (missing.length) lines.unshift(`Your file has no column for: ${missing.map(words).join(", ")}.`);
-    if (this.undecided) lines.push("Please choose how the dates are written.");
     this.problems.replaceChildren(lines.length ? h("div.problem", ...lines.map((line) => h("p", line))) : "");
   }
 
   remembered() {
     const { mapping_from, remembered_job_id, sheet } = this.preview;
+    const use = button("Use the same columns and settings", () => this.change({}, { sheet, columns: "remembered" }));
     if (mapping_from) return h("p.tip", "Columns and settings are as in your last import of such a file.");
-    return remembered_job_id ? h("p.tip", "You have imported such a file before. ", button("Use the same columns and settings", () => {
-      this.context.store.set({ options: { sheet, columns: "remembered" } });
-      return this.change();
-    })) : "";
+    return remembered_job_id ? h("p.tip", "You have imported such a file before. ", use) : "";
   }
 
   columns() {
@@ -111,7 +102,7 @@ class Mapping {
     const { defaults } = this.options;
     const names = new Set([...this.preview.missing_fields, ...Object.keys(defaults)]);
     names.delete("identifier");
-    return [...names].map((name) => field(`Or ${words(name)} of all rows`, h("input", { id: `all-${name}`, value: defaults[name],
+    return [...names].map((name) => field(`${words(name)} of all rows`, h("input", { id: `all-${name}`, value: defaults[name],
       onchange: ({ target }) => this.change({ defaults: filled({ ...defaults, [name]: target.value.trim() }) }) })));
   }
 
@@ -122,39 +113,35 @@ class Mapping {
       field("If there is an asset with the identifier already", choice("conflict", CONFLICTS, on_conflict, (value) => this.change({ on_conflict: value, ...neutral }))),
       h("div.check", h("input", { type: "checkbox", id: "abort", checked: on_error === "abort",
         onchange: ({ target }) => this.change({ on_error: target.checked ? "abort" : "continue" }) }),
-      h("label", { for: "abort" }, "All or nothing: if any row has an error, import none")),
-      this.reading("delimiter", "Cells are separated by", DELIMITERS), this.reading("charset", "Characters are encoded as", CHARSETS));
+      h("label", { for: "abort" }, "All or nothing: if any row has an error, import none")), ...this.reading());
   }
 
   /** How the dates of each column are written; formats that fit all of them come first. */
   dates() {
-    this.undecided = null;
+    const { date_format } = this.options;
     return this.preview.date_formats.map(({ column, field: date, formats }) => {
-      const current = this.dateFormats[date];
-      const isOpen = formats.length > 1 && !formats.includes(current);
-      if (isOpen) this.undecided = `date-${date}`;
-      const choices = [...new Set([...formats, current, ...DATES])].map((name) => [name, formats.includes(name) ? `${name} ✓` : name]);
-      return field(`Dates in ${column} are written as`, choice(`date-${date}`, isOpen ? [["", "Please choose"], ...choices] : choices, isOpen ? "" : current,
-        (format) => this.change({ date_format: { ...this.dateFormats, [date]: format } })));
+      const choices = [...new Set([...formats, ...DATES])].map((name) => [name, formats.includes(name) ? `${name} ✓` : name]);
+      return field(`Dates in ${column} are written as`, choice(`date-${date}`, [...choices, ["auto", "Whatever fits"]], date_format[date],
+        (format) => this.change({ date_format: { ...date_format, [date]: format } })));
     });
   }
 
-  reading(name, label, choices) {
-    const current = this.options[name] ?? "";
-    const own = choices.some(([value]) => value === current) ? [] : [[current, current || "Please choose"]];
-    return this.preview[name] && field(label, choice(name, [...own, ...choices], current, (value) => this.change({ [name]: value })));
+  /** How a CSV file is read. */
+  reading() {
+    return Object.keys(READ_BY).filter((name) => this.preview[name]).map((name) => {
+      const [label, choices] = READ_BY[name];
+      const current = this.preview[name].value ?? "";
+      const all = choices.some(([value]) => value === current) ? choices : [[current, current || "Please choose"], ...choices];
+      return field(label, choice(name, all, current, (value) => this.change({ [name]: value })));
+    });
   }
 
   /** Uploads the file to be checked, unless the service would refuse it. */
   async check() {
-    const { api, store, signal, go, announce } = this.context;
     await this.answer;
-    if (this.undecided || this.preview.problems.length) {
-      announce(this.problems.textContent);
-      return document.getElementById(this.undecided ?? "column-1")?.focus();
-    }
-    store.set({ jobs: [await api.upload(store.state.file, { ...this.options, dry_run: true }, { signal })] });
-    go("see");
+    if (this.preview.problems.length) return this.problems.focus();
+    this.store.set({ jobs: [await this.api.upload(this.store.state.file, { ...this.options, dry_run: true })] });
+    this.go("see");
   }
 }
 

@@ -23,9 +23,9 @@ function sentence({ status, failure, failed_rows: failed }, importable) {
 }
 
 /** Applies each plan that would change something. A second attempt repeats the same requests. */
-async function apply(plans, { api, store, signal, go }) {
+async function apply(plans, { api, store, go }) {
   const jobs = [];
-  for (const plan of plans) if (effect(plan)) jobs.push(await api.apply(plan, { signal, key: store.key(plan.job_id) }));
+  for (const plan of plans) if (effect(plan)) jobs.push(await api.apply(plan, store.key(plan.job_id)));
   store.set({ jobs });
   go("apply");
 }
@@ -41,9 +41,9 @@ function changes(plans, context) {
 }
 
 /** A line for each row, or for each field that a row changes. */
-async function* lines(plans, { api, signal }) {
+async function* lines(plans, { api }) {
   for (const { job_id: id } of plans) {
-    for await (const page of api.pages(id, "changes", { signal })) yield page.flatMap(linesOf);
+    for await (const page of api.pages(id, "changes")) yield page.flatMap(linesOf);
   }
 }
 

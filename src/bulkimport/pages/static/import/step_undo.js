@@ -17,9 +17,9 @@ function ask(container, jobs, context) {
 }
 
 /** The last job is undone first. A second attempt repeats the same requests. */
-async function undo(jobs, { api, store, signal, go }) {
+async function undo(jobs, { api, store, go }) {
   const reverts = [];
-  for (const job of jobs.toReversed()) if (effect(job)) reverts.push(await api.revert(job.job_id, { signal, key: store.key(job.job_id) }));
+  for (const job of jobs.toReversed()) if (effect(job)) reverts.push(await api.revert(job.job_id, store.key(job.job_id)));
   store.set({ jobs: reverts });
   go("undo");
 }
@@ -35,6 +35,6 @@ async function result(container, context) {
   report(container, context, end + (kept ? ` ${rows(kept)} could not be undone: somebody has changed those assets since.` : ""), [
     ["good", "removed", sum(jobs, "removed")], ["changed", "as before", sum(jobs, "updated")],
     ["same", "nothing to undo", sum(jobs, "skipped")], ["bad", "not undone", kept]],
-  button("Import a file", () => go("drop"), "primary"), button("Earlier imports", () => go("history")));
+  button("Import a file", () => go("drop"), "primary"));
   for (const job of jobs) if (job.failed_rows) container.append(h("h2", "Not undone"), errorList(job, context));
 }

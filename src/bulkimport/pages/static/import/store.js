@@ -1,12 +1,9 @@
 /**
- * What the page knows, in memory only: the file, its preview and upload options, and changes of failed rows by job id.
+ * What the page knows, in memory only: the file, its preview and upload options, and by job id changes of failed rows.
  * `jobs` are the dry runs of an import, or the jobs that carry it out: the file's, then one for each time that failed
  * rows were fixed. The rows that still fail are the last one's.
  */
 export class Store {
-  state;
-  #keys;
-
   constructor() {
     this.clear();
   }
@@ -20,14 +17,13 @@ export class Store {
     this.state = { ...this.state, ...changes };
   }
 
-  /** The Idempotency-Key of an action until the keys are forgotten. */
+  /** The Idempotency-Key of an action, until the keys are forgotten. */
   key(action) {
-    if (!this.#keys.has(action)) this.#keys.set(action, newKey());
-    return this.#keys.get(action);
+    return this.keys[action] ??= newKey();
   }
 
   forgetKeys() {
-    this.#keys = new Map();
+    this.keys = {};
   }
 }
 
