@@ -84,6 +84,12 @@ class ImportPage:
         """Click the button of this name."""
         self.page.get_by_role("button", name=name, exact=True).click()
 
+    def fix_next_error(self, text: str) -> None:
+        """Type another text over the next cell that has an error."""
+        self.click("Next error")
+        self.type(text)
+        self.press("Enter")
+
     def press(self, *keys: str) -> None:
         for key in keys:
             self.page.keyboard.press(key)

@@ -45,6 +45,15 @@ def test_the_last_row_is_at_the_end(import_page: ImportPage) -> None:
     expect(last).to_be_in_viewport()
     assert last.get_attribute("aria-rowindex") == str(ROWS + 1)
     assert table.locator("*").count() < 400
+
+
+def test_rows_are_in_order_after_scrolling_back(import_page: ImportPage) -> None:
+    table = shown_table(import_page)
+
+    import_page.page.evaluate("table.reveal(4999)")
+    import_page.page.evaluate("table.reveal(4980)")
+
+    expect(table.get_by_role("row").filter(has_text="text 4981")).to_be_in_viewport()
     indices = [int(row.get_attribute("aria-rowindex") or 0) for row in table.get_by_role("row").all()]
     assert indices == sorted(indices)
 

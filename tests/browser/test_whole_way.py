@@ -59,9 +59,7 @@ def test_from_drop_to_undo(import_page: ImportPage, running: Service, account_id
 
     page.require_step("Fix the rows with errors")
     for text in ("device", "2024-02-29", "Car"):
-        page.click("Next error")
-        page.type(text)
-        page.press("Enter")
+        page.fix_next_error(text)
     page.click("Check the fixed rows")
 
     page.require_text("4 rows can be imported. Nothing has been changed yet.")
