@@ -46,7 +46,7 @@ check: lint ## Lint, and run the unit and integration tests: the inner loop
 
 .PHONY: test
 test: .venv/installed ## Run the whole test suite
-	$(PYTEST) tests/e2e tests/integration tests/unit
+	$(PYTEST) tests/e2e tests/browser tests/integration tests/unit
 
 .PHONY: clients
 clients: .venv/installed ## Generate clients from /openapi.json and call the service with them, about 2 minutes

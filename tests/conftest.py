@@ -8,7 +8,7 @@ import select
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -149,6 +149,13 @@ def empty_database(server: postgres.Server) -> Iterator[TestDatabase]:
 @pytest.fixture
 def db(server: postgres.Server, template: str) -> Iterator[TestDatabase]:
     """A database with all migrations and three accounts, and logins that see past no policy."""
+    with cloned_database(server, template) as db:
+        yield db
+
+
+@contextmanager
+def cloned_database(server: postgres.Server, template: str) -> Iterator[TestDatabase]:
+    """A database of its own, for as long as the context lasts."""
     name = f"test_{next(_numbers)}"
     admin_url = server.url("postgres", "postgres")
     # By default, CREATE DATABASE writes each page to the WAL, which takes twice the processor time.

@@ -16,7 +16,7 @@ from bulkimport.auth.tokens import TokenVerifier
 from bulkimport.database import migrations
 from bulkimport.database.connections import Database
 from bulkimport.database.readiness import Readiness
-from bulkimport.pages import docs
+from bulkimport.pages import docs, import_page
 from bulkimport.web import body, health, problems, request_log, responses
 
 MULTIPART_ALLOWANCE_BYTES = 64 * 1024  # around the file: boundaries, part headers, small fields
@@ -63,6 +63,8 @@ def create_app(config: settings.Settings | None = None) -> Flask:
     app.register_blueprint(health.blueprint)
     app.url_map.converters |= {"job": ids.JobText, "asset": ids.AssetText}
     app.register_blueprint(docs.blueprint)
+    if config.import_page:
+        app.register_blueprint(import_page.blueprint)
     app.register_blueprint(uploads.blueprint)
     app.register_blueprint(previews.blueprint)
     app.register_blueprint(jobs.blueprint)

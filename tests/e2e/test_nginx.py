@@ -1,5 +1,6 @@
 """nginx in front of the service, with deploy/nginx.conf: what it blocks, passes on, and answers itself."""
 
+import gzip
 import hashlib
 import http.client
 import json
@@ -122,6 +123,19 @@ def test_only_allowed_addresses_can_read_metrics(service: Service, nginx: Nginx)
         outside = call(nginx, "GET", path, source="127.0.0.2")
         document = require_problem(outside, 404, "not-found", path.partition("?")[0])
         assert document["detail"] == "There is nothing at this path."
+
+
+@needs_nginx
+def test_files_of_the_import_page_are_compressed_and_kept(service: Service, nginx: Nginx) -> None:
+    service.start_web()
+    page = call(nginx, "GET", "/import")
+    assert page.headers.get_all("Cache-Control") == ["no-store"]
+    assert page.headers["Content-Security-Policy"].endswith("frame-ancestors 'none'")
+    (path,) = re.findall(r'src="(/import/[0-9a-f]+/main\.js)"', page.body.decode())
+    script = call(nginx, "GET", path, Accept_Encoding="gzip")
+    assert script.headers["Content-Encoding"] == "gzip"
+    assert script.headers.get_all("Cache-Control") == ["public, max-age=31536000, immutable"]
+    assert b"import" in gzip.decompress(script.body)
 
 
 @needs_nginx

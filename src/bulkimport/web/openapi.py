@@ -34,6 +34,7 @@ TAGS = {
     "row errors": "What is wrong with the rows that a job did not import, and those rows to be fixed.",
     "assets": "Read and change single assets.",
     "health": "For those who operate the service.",
+    "import page": "The page on which people import a file.",
     "documentation": "This description, and pages for people.",
 }
 BY_NGINX = ("uri-too-long", "headers-too-large", "bad-gateway", "gateway-timeout")
