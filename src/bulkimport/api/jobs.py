@@ -9,10 +9,9 @@ from uuid import UUID, uuid4
 from flask import Blueprint, Response, request, url_for
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.api import ids, long_polling
+from bulkimport.api import ids, job_json, long_polling
 from bulkimport.api.job_schemas import JobPageSchema, JobQuerySchema, JobSchema
 from bulkimport.api.new_job import ACCEPTED, accepted, limits, receipt
-from bulkimport.api.upload_schemas import JobOptionsSchema
 from bulkimport.jobs import actions, estimates
 from bulkimport.store import accounts, job_documents, jobs, queue
 from bulkimport.store.job_documents import Document, State
@@ -21,11 +20,9 @@ from bulkimport.web.idempotency import KEY_PROBLEMS, Answer, answer_once
 from bulkimport.web.operations import Success, operation
 from bulkimport.web.pagination import page_answer
 from bulkimport.web.problems import Problem
-from bulkimport.web.schemas import rfc3339
 
 JOB_PAGE_SCHEMA = JobPageSchema()
 JOB_QUERY_SCHEMA = JobQuerySchema()
-JOB_OPTIONS_SCHEMA = JobOptionsSchema()
 JOB_PROBLEMS = ("invalid-id", "not-found")
 CACHING = {"Cache-Control": "private, no-cache", "Vary": "Prefer"}
 OUTDATED = ""  # a version that no job has
@@ -58,7 +55,7 @@ def list_jobs() -> Response:
             **query,
         )
     answer: dict[str, Any] = JOB_PAGE_SCHEMA.dump({"jobs": [], "next_cursor": page.next_key})
-    answer["jobs"] = [json.loads(one.text) | _computed(one) for one in page.documents]
+    answer["jobs"] = [json.loads(job_json.text(one)) for one in page.documents]
     return page_answer(answer)
 
 
@@ -87,7 +84,7 @@ def status(job_id: str) -> Response:
     headers["ETag"] = etag(document.version, position)
     if document.status not in jobs.FINAL_STATUSES:
         headers["Retry-After"] = str(estimates.poll_after(document))
-    return Response(_text(document, position), 200, headers, content_type="application/json")
+    return Response(job_json.text(document, position), 200, headers, content_type="application/json")
 
 
 @blueprint.delete("/<job:job_id>")
@@ -128,7 +125,7 @@ def cancel(job_id: str) -> Response:
             raise _not_found(parsed_id)
         done = document.status == jobs.CANCELLED
         headers = {} if done else {"Retry-After": "1", "Location": url_for(".status", job_id=parsed_id)}
-        return Answer(200 if done else 202, headers, _text(document, None))
+        return Answer(200 if done else 202, headers, job_json.text(document))
 
     return answer_once(act, subject=f"Job {parsed_id}")
 
@@ -207,21 +204,6 @@ def _position(cursor: Cursor, job_id: UUID, job: Document | State | None) -> int
     if job is None or job.status != jobs.PENDING:
         return None
     return queue.position(cursor, account_id=access.principal().account_id, job_id=job_id)
-
-
-def _text(document: Document, position: int | None) -> str:
-    """The job as JSON, with what is computed from its columns."""
-    computed = json.dumps({**_computed(document), "queue_position": position}, ensure_ascii=False)
-    return f"{document.text[:-1]}, {computed[1:]}"
-
-
-def _computed(document: Document) -> dict[str, Any]:
-    return {
-        "options": JOB_OPTIONS_SCHEMA.dump(document.options),
-        "progress": estimates.progress(document),
-        "rows_per_second": estimates.rows_per_second(document),
-        "estimated_completion": rfc3339(estimates.estimated_completion(document)),
-    }
 
 
 def _not_found(job_id: UUID) -> Problem:
