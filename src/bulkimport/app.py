@@ -17,7 +17,7 @@ from bulkimport.database import migrations
 from bulkimport.database.connections import Database
 from bulkimport.database.readiness import Readiness
 from bulkimport.pages import docs
-from bulkimport.web import body, health, problems, request_log, responses
+from bulkimport.web import body, health, problems, request_log
 
 MULTIPART_ALLOWANCE_BYTES = 64 * 1024  # around the file: boundaries, part headers, small fields
 MAX_FORM_MEMORY_BYTES = 512 * 1024  # Werkzeug includes its 64 KiB read buffer, for files too
@@ -57,7 +57,6 @@ def create_app(config: settings.Settings | None = None) -> Flask:
 
     long_polling.register(app)
     request_log.register(app)
-    responses.register(app)
     body.register(app)
     problems.register(app)
     app.register_blueprint(health.blueprint)

@@ -20,7 +20,10 @@ RECENT_OPTIONS = 1000  # a few hundred bytes each; most uploads have one of a fe
 
 
 def text(job: Document, position: int | None = None) -> str:
-    """The job as JSON; `position` is the one in the queue, None unless the job is pending."""
+    """The job as JSON; without its row errors and its position in the queue if it is of a page of jobs.
+
+    `position` is None unless the job is pending.
+    """
     own = ENCODE(
         {
             "job_id": job.id,
@@ -39,7 +42,6 @@ def text(job: Document, position: int | None = None) -> str:
             "progress": estimates.progress(job),
             "rows_per_second": estimates.rows_per_second(job),
             "estimated_completion": rfc3339(estimates.estimated_completion(job)),
-            "queue_position": position,
             "cancel_requested": job.cancel_requested_at is not None,
             "created_at": rfc3339(job.created_at),
             "started_at": rfc3339(job.started_at),
@@ -52,11 +54,13 @@ def text(job: Document, position: int | None = None) -> str:
             "traceparent": job.traceparent,
         }
     )
-    errors = "" if job.errors is None else f', "errors": {_errors(job.errors)}'
-    return (
-        f'{own[:-1]}, "options": {_options(job.options)}, "ignored_columns": {job.ignored_columns}, '
-        f'"error_summary": {job.error_summary}{errors}}}'
+    stored = (
+        f'"options": {_options(job.options)}, "ignored_columns": {job.ignored_columns}, '
+        f'"error_summary": {job.error_summary}'
     )
+    if job.errors is None:
+        return f"{own[:-1]}, {stored}}}"
+    return f'{own[:-1]}, {stored}, "queue_position": {ENCODE(position)}, "errors": {_errors(job.errors)}}}'
 
 
 @lru_cache(RECENT_OPTIONS)

@@ -2,12 +2,12 @@
 
 from uuid import UUID
 
-from flask import g, json, request, url_for
+from flask import json, request, url_for
 
 from bulkimport.api.upload_schemas import AcceptedSchema
 from bulkimport.jobs.intake import Limits
 from bulkimport.store.jobs import Receipt
-from bulkimport.web import access
+from bulkimport.web import access, request_log
 from bulkimport.web.idempotency import Answer
 from bulkimport.web.operations import Success
 
@@ -37,10 +37,11 @@ def accepted(job_id: UUID, message: str) -> Answer:
 
 def receipt() -> Receipt:
     """Who creates the job, and by which request."""
+    exchange = request_log.exchange()
     return Receipt(
         created_by=access.principal().subject,
-        request_id=g.request_id,
-        traceparent=request.headers["traceparent"] if g.trace_id else None,
+        request_id=exchange.request_id,
+        traceparent=request.headers["traceparent"] if exchange.trace_id else None,
     )
 
 

@@ -11,6 +11,7 @@ from bulkimport.auth.tokens import READ_SCOPE, WRITE_SCOPE, Principal
 from bulkimport.database.connections import Database
 from bulkimport.settings import Settings
 from bulkimport.store import accounts
+from bulkimport.web import request_log
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110, section 9.2.1
 
@@ -19,6 +20,7 @@ def authenticate() -> None:
     """Run before each request of a protected blueprint: raise unless its token is valid and has the scope."""
     tokens: TokenCache = current_app.extensions["token_cache"]
     g.principal = identified = tokens.verify(request.headers.get("Authorization"))
+    request_log.exchange().account_id = identified.account_id
     if settings().jwt_require_scopes:
         identified.require(READ_SCOPE if request.method in SAFE_METHODS else WRITE_SCOPE)
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import Flask, Response, g, json, request
+from flask import Flask, Response, json, request
 from psycopg2.errors import DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure
 from werkzeug.exceptions import HTTPException
 
@@ -13,6 +13,7 @@ from bulkimport.auth.jwks import KeysUnavailableError
 from bulkimport.auth.tokens import InsufficientScopeError, UnauthorizedError
 from bulkimport.database.connections import DatabaseUnavailableError, PrivilegedRoleError
 from bulkimport.errors import Refusal
+from bulkimport.web import request_log
 from bulkimport.web.problem_types import PROBLEM_TYPES
 
 CHALLENGE = 'Bearer realm="bulkimport"'
@@ -56,11 +57,11 @@ def register(app: Flask) -> None:
 
 def answer(error: Exception) -> Response:
     """The problem document for an exception; one that is not the caller's fault is logged."""
-    problem = _problem(error)
-    g.problem_type = problem.type
+    problem, exchange = _problem(error), request_log.exchange()
+    exchange.problem_type = problem.type
     problem_type = PROBLEM_TYPES[problem.type]
     if problem_type.status >= 500:
-        log.error(problem_type.title, exc_info=error, extra={"request_id": g.request_id})
+        log.error(problem_type.title, exc_info=error, extra={"request_id": exchange.request_id})
     detail, headers = problem.detail, dict(problem.headers)
     if problem_type.retry_after_s:
         seconds = headers.setdefault("Retry-After", str(problem_type.retry_after_s))
@@ -72,7 +73,7 @@ def answer(error: Exception) -> Response:
         "status": problem_type.status,
         "detail": detail,
         "instance": request.path,
-        "request_id": g.request_id,
+        "request_id": exchange.request_id,
     }
     if problem.errors:
         document["errors"] = problem.errors
