@@ -1,4 +1,4 @@
-"""The web application: what it is made of, in the order in which a request meets it."""
+"""The web application, and what it is made of."""
 
 import threading
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 
 from bulkimport import settings
-from bulkimport.api import assets, ids, jobs, long_polling, plans, row_errors, uploads
+from bulkimport.api import assets, ids, jobs, long_polling, plans, quick_status, row_errors, uploads
 from bulkimport.auth import keys
 from bulkimport.auth.jwks import KeySet
 from bulkimport.auth.keys import FixedKey, KeySource
@@ -56,7 +56,6 @@ def create_app(config: settings.Settings | None = None) -> Flask:
     app.extensions["upload_places"] = threading.BoundedSemaphore(settings.WEB_CONNECTIONS)
 
     long_polling.register(app)
-    request_log.register(app)
     body.register(app)
     problems.register(app)
     app.register_blueprint(health.blueprint)
@@ -67,6 +66,8 @@ def create_app(config: settings.Settings | None = None) -> Flask:
     app.register_blueprint(row_errors.blueprint)
     app.register_blueprint(plans.blueprint)
     app.register_blueprint(assets.blueprint)
+    quick_status.register(app)
+    request_log.register(app)
     return app
 
 

@@ -50,7 +50,7 @@ class JobFileSchema(AnswerSchema):
 class JobSchema(AnswerSchema):
     """A job's status."""
 
-    # job_json writes it; a test compares the two.
+    # job_status.text writes it; a test compares the two.
 
     job_id = fields.UUID(metadata=about("The job's id."))
     kind = Choice(JOB_KIND, metadata=about("Whether it imports a file or undoes another job."))

@@ -1,11 +1,12 @@
 """Problem documents (RFC 9457), and the one handler that turns every error into one."""
 
+import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import Flask, Response, json, request
+from flask import Flask, Response, request
 from psycopg2.errors import DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure
 from werkzeug.exceptions import HTTPException
 
@@ -15,7 +16,9 @@ from bulkimport.database.connections import DatabaseUnavailableError, Privileged
 from bulkimport.errors import Refusal
 from bulkimport.web import request_log
 from bulkimport.web.problem_types import PROBLEM_TYPES
+from bulkimport.web.request_log import Exchange
 
+PROBLEM_JSON = "application/problem+json"
 CHALLENGE = 'Bearer realm="bulkimport"'
 NOT_IN_DESCRIPTIONS = re.compile(r"[^ !#-\[\]-~]")  # RFC 6750, section 3: error_description
 
@@ -57,7 +60,13 @@ def register(app: Flask) -> None:
 
 def answer(error: Exception) -> Response:
     """The problem document for an exception; one that is not the caller's fault is logged."""
-    problem, exchange = _problem(error), request_log.exchange()
+    status, headers, body = document(error, request_log.exchange(), request.path)
+    return Response(body, status, headers, content_type=PROBLEM_JSON)
+
+
+def document(error: Exception, exchange: Exchange, path: str) -> tuple[int, dict[str, str], str]:
+    """Status, headers and JSON of the answer to a request of this path; see `answer`."""
+    problem = _problem(error)
     exchange.problem_type = problem.type
     problem_type = PROBLEM_TYPES[problem.type]
     if problem_type.status >= 500:
@@ -66,20 +75,18 @@ def answer(error: Exception) -> Response:
     if problem_type.retry_after_s:
         seconds = headers.setdefault("Retry-After", str(problem_type.retry_after_s))
         detail += f" Try again in {seconds} s."
-    document = {
+    members = {
         "type": f"/problems/{problem.type}",
         "code": problem.type,
         "title": problem_type.title,
         "status": problem_type.status,
         "detail": detail,
-        "instance": request.path,
+        "instance": path,
         "request_id": exchange.request_id,
     }
     if problem.errors:
-        document["errors"] = problem.errors
-    return Response(
-        json.dumps(document), problem_type.status, headers, content_type="application/problem+json"
-    )
+        members["errors"] = problem.errors
+    return problem_type.status, headers, json.dumps(members, ensure_ascii=False)
 
 
 def _problem(error: Exception) -> Problem:

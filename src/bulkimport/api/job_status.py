@@ -1,28 +1,86 @@
-"""Jobs as JSON, which JobSchema describes.
+"""The status of a job: its JSON, its ETag, and what GET answers.
 
-The schema's own `dump` would take twice as long; a test compares the two.
+The `dump` of JobSchema would take twice as long as `text`; a test compares the two.
 """
 
 import json
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
+
+from psycopg2.extensions import cursor as Cursor
+from werkzeug.datastructures import ETags
 
 from bulkimport.api.row_error_schemas import UNSPECIFIED
 from bulkimport.api.upload_schemas import JobOptionsSchema
 from bulkimport.jobs import estimates
-from bulkimport.store import jobs
-from bulkimport.store.job_documents import Document
+from bulkimport.store import accounts, job_documents, jobs, queue
+from bulkimport.store.job_documents import Document, State
+from bulkimport.web.idempotency import Answer
+from bulkimport.web.problems import Problem
 from bulkimport.web.schemas import rfc3339
+
+CACHING = {"Cache-Control": "private, no-cache", "Vary": "Prefer"}
+REPRESENTATION = "4"  # part of every ETag: increase it when the JSON form of a job changes
 
 JOB_OPTIONS_SCHEMA = JobOptionsSchema()
 ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 RECENT_OPTIONS = 1000  # a few hundred bytes each; most uploads have one of a few combinations
 
 
-def text(job: Document, position: int | None = None) -> str:
-    """The job as JSON; without its row errors and its position in the queue if it is of a page of jobs.
+def answer(cursor: Cursor, *, account_id: int, job_id: UUID, known: ETags) -> Answer:
+    """The job, or 304 if its ETag is among the `known` ones, those of If-None-Match.
 
-    `position` is None unless the job is pending.
+    Raises a not-found problem if there is no such job, and Refusal if the account is not active.
+    """
+    current = known_etag(cursor, account_id=account_id, job_id=job_id, known=known) if known else None
+    if current:
+        return Answer(304, {**CACHING, "ETag": current}, "")
+    job = job_documents.get(cursor, account_id=account_id, job_id=job_id)
+    if job is None:
+        accounts.require_active(cursor, account_id=account_id)
+        raise not_found(job_id)
+    position = _position(cursor, account_id, job_id, job)
+    headers = {**CACHING, "ETag": etag(job.version, position)}
+    if job.status not in jobs.FINAL_STATUSES:
+        headers["Retry-After"] = str(estimates.poll_after(job))
+    return Answer(200, headers, text(job, position))
+
+
+def known_etag(cursor: Cursor, *, account_id: int, job_id: UUID, known: ETags) -> str | None:
+    """The job's ETag if it is among the `known` ones (RFC 9110, section 13.1.2), or None."""
+    state = job_documents.get_states(cursor, account_id=account_id, job_ids=[job_id]).get(job_id)
+    if state is None:
+        return None
+    current = etag(state.version, _position(cursor, account_id, job_id, state))
+    return current if known.contains_weak(current.strip('"')) else None
+
+
+def etag(version: str, position: int | None = None) -> str:
+    """The ETag of a job's JSON form; `position` is the one in the queue, None unless the job is pending."""
+    return f'"{version}.{position or 0}.{REPRESENTATION}"'
+
+
+def version(current_etag: str) -> str:
+    """The version of the job that has the ETag."""
+    return current_etag.strip('"').partition(".")[0]
+
+
+def not_found(job_id: UUID) -> Problem:
+    """The problem that there is no such job."""
+    return Problem("not-found", f"There is no job {job_id}.")
+
+
+def _position(cursor: Cursor, account_id: int, job_id: UUID, job: Document | State) -> int | None:
+    if job.status != jobs.PENDING:
+        return None
+    return queue.position(cursor, account_id=account_id, job_id=job_id)
+
+
+def text(job: Document, position: int | None = None) -> str:
+    """The job as JSON, which JobSchema describes; `position` is None unless the job is pending.
+
+    A job of a page has neither its row errors nor its position in the queue.
     """
     own = ENCODE(
         {
