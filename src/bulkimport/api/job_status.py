@@ -47,36 +47,6 @@ def answer(cursor: Cursor, *, account_id: int, job_id: UUID, known: ETags) -> An
     return Answer(200, headers, text(job, position))
 
 
-def known_etag(cursor: Cursor, *, account_id: int, job_id: UUID, known: ETags) -> str | None:
-    """The job's ETag if it is among the `known` ones (RFC 9110, section 13.1.2), or None."""
-    state = job_documents.get_states(cursor, account_id=account_id, job_ids=[job_id]).get(job_id)
-    if state is None:
-        return None
-    current = etag(state.version, _position(cursor, account_id, job_id, state))
-    return current if known.contains_weak(current.strip('"')) else None
-
-
-def etag(version: str, position: int | None = None) -> str:
-    """The ETag of a job's JSON form; `position` is the one in the queue, None unless the job is pending."""
-    return f'"{version}.{position or 0}.{REPRESENTATION}"'
-
-
-def version(current_etag: str) -> str:
-    """The version of the job that has the ETag."""
-    return current_etag.strip('"').partition(".")[0]
-
-
-def not_found(job_id: UUID) -> Problem:
-    """The problem that there is no such job."""
-    return Problem("not-found", f"There is no job {job_id}.")
-
-
-def _position(cursor: Cursor, account_id: int, job_id: UUID, job: Document | State) -> int | None:
-    if job.status != jobs.PENDING:
-        return None
-    return queue.position(cursor, account_id=account_id, job_id=job_id)
-
-
 def text(job: Document, position: int | None = None) -> str:
     """The job as JSON, which JobSchema describes; `position` is None unless the job is pending.
 
@@ -119,6 +89,36 @@ def text(job: Document, position: int | None = None) -> str:
     if job.errors is None:
         return f"{own[:-1]}, {stored}}}"
     return f'{own[:-1]}, {stored}, "queue_position": {ENCODE(position)}, "errors": {_errors(job.errors)}}}'
+
+
+def known_etag(cursor: Cursor, *, account_id: int, job_id: UUID, known: ETags) -> str | None:
+    """The job's ETag if it is among the `known` ones (RFC 9110, section 13.1.2), or None."""
+    state = job_documents.get_states(cursor, account_id=account_id, job_ids=[job_id]).get(job_id)
+    if state is None:
+        return None
+    current = etag(state.version, _position(cursor, account_id, job_id, state))
+    return current if known.contains_weak(current.strip('"')) else None
+
+
+def etag(version: str, position: int | None = None) -> str:
+    """The ETag of a job's JSON form; `position` is the one in the queue, None unless the job is pending."""
+    return f'"{version}.{position or 0}.{REPRESENTATION}"'
+
+
+def version(current_etag: str) -> str:
+    """The version of the job that has the ETag."""
+    return current_etag.strip('"').partition(".")[0]
+
+
+def not_found(job_id: UUID) -> Problem:
+    """The problem that there is no such job."""
+    return Problem("not-found", f"There is no job {job_id}.")
+
+
+def _position(cursor: Cursor, account_id: int, job_id: UUID, job: Document | State) -> int | None:
+    if job.status != jobs.PENDING:
+        return None
+    return queue.position(cursor, account_id=account_id, job_id=job_id)
 
 
 @lru_cache(RECENT_OPTIONS)

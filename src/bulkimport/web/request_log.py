@@ -1,5 +1,6 @@
-"""What surrounds every request: an id, headers that every response has, a log line, and an observation of its
-duration. It is WSGI, in front of Flask, whose hooks would take a read several times as long.
+"""What surrounds every request: an id, headers that every response has, a log line, its duration as a metric.
+
+It is WSGI, around Flask, whose hooks would take longer.
 """
 
 import logging
@@ -32,9 +33,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Exchange:
-    """A request, and what is known about it so far; `route` is the template of its path, once it has matched
-    one.
-    """
+    """A request, and what is known about it so far; `route` is the template that its path matches."""
 
     request_id: str
     trace_id: str | None
@@ -50,7 +49,7 @@ def register(app: Flask) -> None:
 
 
 def exchange() -> Exchange:
-    """That of the request."""
+    """The exchange of the request that Flask is processing."""
     current: Exchange = request.environ[EXCHANGE]
     return current
 
