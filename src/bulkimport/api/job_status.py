@@ -93,7 +93,7 @@ def text(job: Document, position: int | None = None) -> str:
 
 def known_etag(cursor: Cursor, *, account_id: int, job_id: UUID, known: ETags) -> str | None:
     """The job's ETag if it is among the `known` ones (RFC 9110, section 13.1.2), or None."""
-    state = job_documents.get_states(cursor, account_id=account_id, job_ids=[job_id]).get(job_id)
+    state = job_documents.get_state(cursor, account_id=account_id, job_id=job_id)
     if state is None:
         return None
     current = etag(state.version, _position(cursor, account_id, job_id, state))

@@ -92,6 +92,24 @@ def get(cursor: Cursor, *, account_id: int, job_id: UUID) -> Document | None:
 
 
 # xmin is the transaction that wrote the row last: another one after every change, whoever makes it.
+GET_STATE = """
+/* job_documents.get_state */
+SELECT status, xmin::text
+FROM trakrf.bulk_import_jobs
+WHERE account_id = %(account_id)s
+  AND id         = %(job_id)s
+  AND deleted_at IS NULL
+  AND (SELECT is_active FROM trakrf.accounts WHERE id = %(account_id)s)
+"""
+
+
+def get_state(cursor: Cursor, *, account_id: int, job_id: UUID) -> State | None:
+    """The status and version of the job that `get` would return."""
+    cursor.execute(GET_STATE, {"account_id": account_id, "job_id": job_id})
+    state = cursor.fetchone()
+    return State(*state) if state else None
+
+
 GET_STATES = """
 /* job_documents.get_states */
 SELECT id, status, xmin::text
@@ -99,14 +117,12 @@ FROM trakrf.bulk_import_jobs
 WHERE account_id = %(account_id)s
   AND id         = ANY (%(job_ids)s::uuid[])
   AND deleted_at IS NULL
-  AND EXISTS (SELECT FROM trakrf.accounts
-              WHERE id = %(account_id)s
-                AND is_active)
+  AND (SELECT is_active FROM trakrf.accounts WHERE id = %(account_id)s)
 """
 
 
 def get_states(cursor: Cursor, *, account_id: int, job_ids: Collection[UUID]) -> dict[UUID, State]:
-    """The status and version of each of these jobs that `get` would return, by its id."""
+    """As `get_state`, for each of these jobs, by its id."""
     cursor.execute(GET_STATES, {"account_id": account_id, "job_ids": list(job_ids)})
     return {job_id: State(status, version) for job_id, status, version in cursor.fetchall()}
 
