@@ -18,6 +18,7 @@ from tests.support.bad_tokens import Headers
 from tests.support.issuer import Issued, KeyServer, ec_key, jwk, pem, rsa_key
 
 PATH = "/api/v1/assets"
+JOB = f"{PATH}/bulk/a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 MAX_P99_S = 0.005
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bulkimport-web' AND datname = "
 Open = Callable[..., FlaskClient]
@@ -138,7 +139,11 @@ def test_scopes_allow_reading_and_writing(
     client = open_client(JWT_SECRET=SECRET, JWT_REQUIRE_SCOPES="true")
     headers = {"Authorization": f"Bearer {Issued('HS256', SECRET).token(claims=claims)}"}
     for scope, allowed, answers in (
-        ("assets:read", reads, [client.get(PATH, headers=headers), client.head(PATH, headers=headers)]),
+        (
+            "assets:read",
+            reads,
+            [read(path, headers=headers) for read in (client.get, client.head) for path in (PATH, JOB)],
+        ),
         (
             "assets:write",
             writes,

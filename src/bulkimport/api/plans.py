@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 from flask import Blueprint, Response, request
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.api import ids
-from bulkimport.api.jobs import etag, require_job
+from bulkimport.api import ids, job_status
+from bulkimport.api.jobs import require_job
 from bulkimport.api.new_job import ACCEPTED, accepted, limits, receipt
 from bulkimport.api.plan_schemas import PlanPageSchema, PlanQuerySchema
 from bulkimport.jobs import plans as dry_runs
@@ -99,7 +99,7 @@ def apply(job_id: str) -> Response:
 
 def _require_match(dry_run: Job) -> None:
     """A problem if the request has If-Match without the ETag of the dry run."""
-    current = etag(dry_run.version)
+    current = job_status.etag(dry_run.version)
     if "If-Match" in request.headers and not request.if_match.contains(current.strip('"')):
         raise Problem(
             "precondition-failed",

@@ -1,4 +1,4 @@
-"""Headers that every response has, and files as responses."""
+"""Files as responses."""
 
 import tempfile
 from codecs import BOM_UTF8
@@ -7,17 +7,12 @@ from contextlib import ExitStack
 from itertools import chain
 from typing import BinaryIO, cast
 
-from flask import Flask, Response, request
+from flask import Response, request
 from werkzeug.wsgi import FileWrapper
 
 from bulkimport.web.operations import CSV, JSON, XLSX
 
 BLOCK_BYTES = 64 * 1024
-
-
-def register(app: Flask) -> None:
-    """Forbid type sniffing for every response, and caching unless its view allows it."""
-    app.after_request(_protect)
 
 
 def csv_attachment(body: bytes | Iterator[bytes], name: str, *, bom: bool = False) -> Response:
@@ -54,9 +49,3 @@ def workbook_attachment(write: Callable[[BinaryIO], None], name: str) -> Respons
 
 def _attachment(name: str) -> str:
     return f'attachment; filename="{name}"'
-
-
-def _protect(response: Response) -> Response:
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers.setdefault("Cache-Control", "no-store")
-    return response
