@@ -9,7 +9,6 @@ from flask import Flask
 from bulkimport import settings
 from bulkimport.api import (
     assets,
-    ids,
     jobs,
     long_polling,
     plans,
@@ -27,7 +26,7 @@ from bulkimport.database import migrations
 from bulkimport.database.connections import Database
 from bulkimport.database.readiness import Readiness
 from bulkimport.pages import docs, import_page
-from bulkimport.web import body, health, problems, request_log
+from bulkimport.web import body, health, ids, problems, request_log
 
 MULTIPART_ALLOWANCE_BYTES = 64 * 1024  # around the file: boundaries, part headers, small fields
 MAX_FORM_MEMORY_BYTES = 512 * 1024  # Werkzeug includes its 64 KiB read buffer, for files too

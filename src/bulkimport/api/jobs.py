@@ -9,12 +9,12 @@ from uuid import UUID, uuid4
 from flask import Blueprint, Response, request, url_for
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.api import ids, job_status, long_polling
+from bulkimport.api import job_status, long_polling
 from bulkimport.api.job_schemas import JobPageSchema, JobQuerySchema, JobSchema
 from bulkimport.api.new_job import ACCEPTED, accepted, limits, receipt
 from bulkimport.jobs import actions
 from bulkimport.store import job_documents, jobs
-from bulkimport.web import access, parameters
+from bulkimport.web import access, ids, parameters
 from bulkimport.web.idempotency import KEY_PROBLEMS, Answer, answer_once
 from bulkimport.web.operations import Success, operation
 from bulkimport.web.pagination import page_answer

@@ -14,9 +14,9 @@ from flask import Flask
 from werkzeug.http import HTTP_STATUS_CODES, parse_etags
 
 from bulkimport.api import job_status
-from bulkimport.api.ids import UUID_PATTERN
 from bulkimport.web import access, problems
 from bulkimport.web.idempotency import Answer
+from bulkimport.web.ids import UUID_PATTERN
 from bulkimport.web.operations import JSON
 from bulkimport.web.request_log import EXCHANGE, Exchange
 
