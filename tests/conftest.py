@@ -53,7 +53,7 @@ hypothesis.settings.register_profile("fuzz", max_examples=5_000, deadline=None)
 hypothesis.settings.load_profile("tests")
 
 _numbers = itertools.count()
-_unused: list[str] = []  # databases of tests that have ended
+_unused: list[str] = []  # databases of tests that have ended, to be dropped
 
 OpenUnread = Callable[[str, str, tuple[object, ...]], Connection]
 
@@ -109,8 +109,10 @@ class TestDatabase:
 
     def rows(self, sql: str, *parameters: object) -> list[tuple[object, ...]]:
         """What the administrator sees."""
-        idle = bool(self.idle)
-        connection = self.idle.pop() if idle else psycopg2.connect(self.admin_url)
+        try:  # without looking first, as tests have threads
+            connection, reused = self.idle.pop(), True
+        except IndexError:
+            connection, reused = psycopg2.connect(self.admin_url), False
         connection.autocommit = True
         try:
             with connection.cursor() as cursor:
@@ -118,7 +120,7 @@ class TestDatabase:
                 rows = cursor.fetchall() if cursor.description else []
         except psycopg2.Error as error:
             connection.close()
-            if idle and (error.pgcode or SERVER_STOPPED).startswith(SERVER_STOPPED):
+            if reused and (error.pgcode or SERVER_STOPPED).startswith(SERVER_STOPPED):
                 return self.rows(sql, *parameters)
             raise
         self.idle.append(connection)
@@ -140,7 +142,6 @@ def server(request: pytest.FixtureRequest) -> Iterator[postgres.Server]:
     """One for each process that runs tests."""
     # The machine does not lose power in a test; what processes lose, they lose all the same.
     options = {"fsync": "off", "full_page_writes": "off"}
-    options |= dict(o.split("=", 1) for o in os.environ.get("QUICK_PG", "").split())
     remove_abandoned_clusters()
     with (
         tempfile.TemporaryDirectory(prefix=CLUSTER_PREFIX, dir=memory_with_room()) as folder,
@@ -189,8 +190,10 @@ def empty_database(server: postgres.Server) -> Iterator[TestDatabase]:
     """A database with no migration applied."""
     name = f"test_{next(_numbers)}"
     environment.create_database(server, name)
-    yield _urls(server, name)
-    environment.execute(server.url("postgres", "postgres"), f"DROP DATABASE {name} WITH (FORCE)")
+    database = _urls(server, name)
+    yield database
+    database.close()
+    _unused.append(name)
 
 
 @pytest.fixture
