@@ -42,11 +42,15 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loads
 
 .PHONY: check
 check: lint ## Lint, and run the unit and integration tests: the inner loop
-	$(PYTEST) tests/integration tests/unit
+	$(PYTEST) -m "not slow" tests/integration tests/unit
 
 .PHONY: test
 test: .venv/installed ## Run the whole test suite
 	$(PYTEST) tests/e2e tests/browser tests/integration tests/unit
+
+.PHONY: test-postgres
+test-postgres: .venv/installed ## Run the integration tests with each PostgreSQL that is installed (OTHERS=1: not the default)
+	$(BIN)/python -m tests.support.postgres_versions $(if $(OTHERS),--others) $(PYTEST) tests/integration
 
 .PHONY: clients
 clients: .venv/installed ## Generate clients from /openapi.json and call the service with them, about 2 minutes

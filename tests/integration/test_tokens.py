@@ -12,6 +12,7 @@ from werkzeug.test import create_environ, run_wsgi_app
 
 from bulkimport import settings
 from bulkimport.app import create_app
+from bulkimport.auth.jwks import FETCH_INTERVAL_S
 from tests.conftest import OWN, SECRET, TestDatabase, bearer
 from tests.support import bad_tokens, issuer
 from tests.support.bad_tokens import Headers
@@ -83,6 +84,7 @@ def test_a_valid_token_is_accepted(configuration: str, open_client: Open, key_se
             assert client.get(PATH, headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("configuration", ["secret", "RSA key", "key set"])
 def test_ten_thousand_bad_tokens_are_refused_quickly_without_asking_the_database(
     configuration: str, open_client: Open, key_server: KeyServer, db: TestDatabase
@@ -92,6 +94,7 @@ def test_ten_thousand_bad_tokens_are_refused_quickly_without_asking_the_database
     client = open_client(**{name: value})
     connections = f"{CONNECTIONS}{db.value('SELECT quote_literal(current_database())')}"
     seconds, wrong, count = [], [], 0
+    began = time.monotonic()
     for what, headers in bad_tokens.generate(issuers):
         environ = with_headers(headers)
         started = time.thread_time()  # it waits for nothing, and is not charged for what else runs here
@@ -105,7 +108,7 @@ def test_ten_thousand_bad_tokens_are_refused_quickly_without_asking_the_database
     assert db.value(connections) == 0
     p99 = sorted(seconds)[int(count * 0.99)]
     assert p99 < MAX_P99_S, f"p99 of {count}: {p99 * 1000:.2f} ms"
-    assert key_server.fetches <= 2
+    assert key_server.fetches <= 2 + (time.monotonic() - began) // FETCH_INTERVAL_S
     good = {"Authorization": f"Bearer {issuers[0].token()}"}
     assert client.get(PATH, headers=good).status_code == 200
     assert db.value(connections) == 1, "a good token is what asks the database"

@@ -38,6 +38,7 @@ FILES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_the_time_per_byte_is_the_same_for_small_and_large_files(name: str) -> None:
     block, end = FILES[name]
