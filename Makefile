@@ -102,6 +102,10 @@ fuzz-api: .venv/installed ## Call each operation 2,000 times as described, and n
 chaos: .venv/installed ## Kill, stop, cut and restart everything many times, about an hour
 	$(BIN)/python -m pytest --full tests/e2e/chaos
 
+.PHONY: soak
+soak: .venv/installed ## Keep 20 accounts busy for MINUTES (10), with kills and restarts, and look for leaks
+	$(BIN)/python -m pytest --capture=no --minutes "$(or $(MINUTES),10)" tests/soak
+
 .PHONY: bench
 bench: .venv/installed ## Measure speed and memory against yardsticks, about 20 minutes
 	$(BIN)/python -m bench

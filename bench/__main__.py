@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from bench import claims, following, imports, memory, report, requests, updates
+from bench import claims, following, imports, memory, plans, report, requests, updates
 from bench.service import started
 
-GROUPS = ("imports", "updates", "requests", "following", "claims", "memory")
+GROUPS = ("imports", "updates", "requests", "following", "claims", "plans", "memory")
 
 
 @click.command()
@@ -43,6 +43,8 @@ def main(groups: tuple[str, ...], runs: int, output: Path) -> None:
                 measures += imports.two_workers(service, folder, runs)
         if "claims" in groups:
             measures += claims.measure(folder, runs)
+        if "plans" in groups:
+            measures += plans.measure(folder, runs)
         if "memory" in groups:
             measures += memory.measure(folder)
     report.write(measures, output)

@@ -22,11 +22,11 @@ MIN_LOOK_INTERVAL_S, MAX_LOOK_INTERVAL_S = 0.001, 0.01
 
 
 @contextmanager
-def started(folder: Path, *, workers: int, web: int = 1) -> Iterator[Service]:
+def started(folder: Path, *, workers: int, web: int = 1, **variables: str) -> Iterator[Service]:
     """The whole service, with `workers` worker processes and `web` web processes."""
-    concurrency = {"WORKER_CONCURRENCY": str(workers), "WEB_CONCURRENCY": str(web), "LOG_LEVEL": "WARNING"}
-    config = settings.load({"DATA_DIR": str(folder), "PORT": str(run.free_port()), **concurrency})
-    environ = {**os.environ, **concurrency}
+    variables |= {"WORKER_CONCURRENCY": str(workers), "WEB_CONCURRENCY": str(web), "LOG_LEVEL": "WARNING"}
+    config = settings.load({"DATA_DIR": str(folder), "PORT": str(run.free_port()), **variables})
+    environ = {**os.environ, **variables}
     with (
         (folder / "service.log").open("ab") as output,
         run.service(config, environ, threading.Event(), output=output) as service,

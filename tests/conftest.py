@@ -55,6 +55,7 @@ OpenUnread = Callable[[str, str, tuple[object, ...]], Connection]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="repeat each fault as often as make chaos does")
+    parser.addoption("--minutes", type=float, default=10, help="how long make soak lasts")
 
 
 @pytest.hookimpl(optionalhook=True)

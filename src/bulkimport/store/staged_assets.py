@@ -256,8 +256,8 @@ def incomplete(cursor: Cursor, *, account_id: int) -> list[Incomplete]:
     return [Incomplete(*row) for row in cursor]
 
 
-# A row that creates an asset can be among them only if `complete` has filled in a date. The asset is looked up
-# only for a row that lacks a date: its own dates decide about any other.
+# A row that creates an asset can be among them only if `complete` has filled in a date. The asset is
+# looked up only for a row that lacks a date: its own dates decide about any other.
 MISORDERED = """
 /* staged_assets.misordered */
 SELECT staged.import_row, coalesce(staged.valid_from, holder.valid_from),
