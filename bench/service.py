@@ -80,7 +80,12 @@ def psql(service: Service, *commands: str) -> str:
 
 def forget_everything(service: Service) -> None:
     """Delete all assets and jobs, and leave nothing for autovacuum to do during the next measurement."""
-    psql(service, "TRUNCATE trakrf.assets", "TRUNCATE trakrf.bulk_import_jobs CASCADE", "CHECKPOINT")
+    psql(
+        service,
+        "TRUNCATE trakrf.assets, trakrf.bulk_import_identifiers, trakrf.bulk_import_changes",
+        "TRUNCATE trakrf.bulk_import_jobs CASCADE",
+        "CHECKPOINT",
+    )
 
 
 def peak_memory(word: str) -> int:

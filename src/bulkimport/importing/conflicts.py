@@ -54,7 +54,7 @@ def insert(cursor: Cursor, claim: Claim, checked: CheckedChunk, *, hopeful: bool
 def insert_or_skip(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resolution:
     """Create assets; a row whose identifier an existing asset has is skipped."""
     staging.stage(cursor, checked.staged)
-    errors = _drop_repeated(cursor, claim, checked)
+    errors = _drop_repeated(cursor, claim, checked, len(checked.good))
     created = staged_assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id)
     return Resolution(created, skipped=len(checked.good) - len(errors) - created, errors=errors)
 
@@ -62,7 +62,7 @@ def insert_or_skip(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resol
 def insert_or_update(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Options) -> Resolution:
     """Create assets, and change the existing ones as their rows say; unless that changes nothing."""
     staging.stage(cursor, checked.staged)
-    errors = _drop_repeated(cursor, claim, checked)
+    errors = _drop_repeated(cursor, claim, checked, len(checked.good))
     unchanged = staged_assets.lock_held(cursor, account_id=claim.account_id, clears=options.clears)
     staging.discard(cursor, unchanged)
     errors += _drop_unfit(cursor, claim, checked, options)
@@ -105,7 +105,7 @@ def rehearse(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Optio
     if on_conflict == ERROR:
         held = staged_assets.held(cursor, account_id=claim.account_id)
         errors += _drop(cursor, [_refusal(row, checked, ALREADY_TAKEN) for row in held])
-    errors += _drop_repeated(cursor, claim, checked)
+    errors += _drop_repeated(cursor, claim, checked, len(checked.good) - len(errors))
     if on_conflict == UPDATE:
         errors += _drop_unfit(cursor, claim, checked, options)
     return Resolution(skipped=len(checked) - len({error.row for error in errors}), errors=errors)
@@ -147,9 +147,9 @@ def _conflict(taken: staging.Taken, claim: Claim, on_conflict: str) -> tuple[str
     return ALREADY_TAKEN if on_conflict == ERROR else None
 
 
-def _drop_repeated(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> list[RowError]:
-    """Drop rows whose identifier an earlier row of the file has, whatever became of that row."""
-    repeated = staging.note_identifiers(cursor, account_id=claim.account_id, job_id=claim.job_id)
+def _drop_repeated(cursor: Cursor, claim: Claim, checked: CheckedChunk, count: int) -> list[RowError]:
+    """Of `count` staged rows drop those whose identifier an earlier row has, whatever became of that row."""
+    repeated = staging.note_identifiers(cursor, account_id=claim.account_id, job_id=claim.job_id, count=count)
     return _drop(cursor, [_refusal(row.row, checked, duplicate(row.first_row)) for row in repeated])
 
 

@@ -134,9 +134,11 @@ ORDER BY staged.import_row
 """
 
 
-def note_identifiers(cursor: Cursor, *, account_id: int, job_id: UUID) -> list[Repeated]:
-    """Note the staged identifiers; return the staged rows whose identifier an earlier row has."""
+def note_identifiers(cursor: Cursor, *, account_id: int, job_id: UUID, count: int) -> list[Repeated]:
+    """Note the `count` staged identifiers; return the staged rows whose identifier an earlier row has."""
     cursor.execute(NOTE_IDENTIFIERS, {"account_id": account_id, "job_id": job_id})
+    if cursor.rowcount == count:  # all of them are new
+        return []
     cursor.execute(REPEATED, {"account_id": account_id, "job_id": job_id})
     return [Repeated(*row) for row in cursor]
 
