@@ -44,8 +44,8 @@ def find(cursor: Cursor, *, account_id: int, parent_id: UUID) -> UUID | None:
     return row[0] if row else None
 
 
-# Each from the end of an index: assets_import_idx, and the primary key of the changes. For max(), PostgreSQL 15
-# and 16 read all rows of the job if the table has no statistics yet.
+# Each from the end of an index: assets_import_idx, and the primary key of the changes. For max(),
+# PostgreSQL 15 and 16 read all rows of the job if the table has no statistics yet.
 LAST_ROW = """
 /* reverting.last_row */
 SELECT greatest(
