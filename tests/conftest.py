@@ -129,8 +129,8 @@ class TestDatabase:
 
     def close(self) -> None:
         """Close the administrator's connections."""
-        for connection in self.idle:
-            connection.close()
+        while self.idle:
+            self.idle.pop().close()
 
     def value(self, sql: str, *parameters: object) -> object:
         """The one value that the administrator sees."""

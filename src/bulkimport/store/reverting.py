@@ -44,18 +44,23 @@ def find(cursor: Cursor, *, account_id: int, parent_id: UUID) -> UUID | None:
     return row[0] if row else None
 
 
-# Each from the end of an index: assets_import_idx, and the primary key of the changes.
+# Each from the end of an index: assets_import_idx, and the primary key of the changes. For max(),
+# PostgreSQL 15 and 16 read all rows of the job if the table has no statistics yet.
 LAST_ROW = """
 /* reverting.last_row */
 SELECT greatest(
-    (SELECT max(import_row)
+    (SELECT import_row
      FROM trakrf.assets
      WHERE account_id    = %(account_id)s
-       AND import_job_id = %(parent_id)s),
-    (SELECT max(row_number)
+       AND import_job_id = %(parent_id)s
+     ORDER BY import_row DESC
+     LIMIT 1),
+    (SELECT row_number
      FROM trakrf.bulk_import_changes
      WHERE account_id = %(account_id)s
-       AND job_id     = %(parent_id)s),
+       AND job_id     = %(parent_id)s
+     ORDER BY row_number DESC
+     LIMIT 1),
     2)
 """
 
