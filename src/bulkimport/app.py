@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 
 from bulkimport import settings
-from bulkimport.api import assets, ids, jobs, long_polling, plans, row_errors, uploads
+from bulkimport.api import asset_exports, assets, ids, jobs, long_polling, plans, row_errors, uploads
 from bulkimport.auth import keys
 from bulkimport.auth.jwks import KeySet
 from bulkimport.auth.keys import FixedKey, KeySource
@@ -68,6 +68,7 @@ def create_app(config: settings.Settings | None = None) -> Flask:
     app.register_blueprint(row_errors.blueprint)
     app.register_blueprint(plans.blueprint)
     app.register_blueprint(assets.blueprint)
+    app.register_blueprint(asset_exports.blueprint)
     return app
 
 
