@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from bench import claims, following, imports, memory, report, requests
+from bench import claims, exports, following, imports, memory, report, requests
 from bench.service import started
 
-GROUPS = ("imports", "requests", "following", "claims", "memory")
+GROUPS = ("imports", "requests", "following", "claims", "exports", "memory")
 
 
 @click.command()
@@ -40,6 +40,8 @@ def main(groups: tuple[str, ...], runs: int, output: Path) -> None:
                 measures += imports.two_workers(service, folder, runs)
         if "claims" in groups:
             measures += claims.measure(folder, runs)
+        if "exports" in groups:
+            measures += exports.measure(folder, runs)
         if "memory" in groups:
             measures += memory.measure(folder)
     report.write(measures, output)

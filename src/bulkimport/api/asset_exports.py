@@ -10,7 +10,6 @@ from flask import Blueprint, Response
 from bulkimport.api.asset_schemas import AssetFilterSchema
 from bulkimport.api.row_error_schemas import FailedRowsQuerySchema
 from bulkimport.assets import exports
-from bulkimport.assets.exports import Exported
 from bulkimport.spreadsheet.assets import write_workbook
 from bulkimport.store import accounts
 from bulkimport.web import access, parameters
@@ -64,14 +63,15 @@ def assets_xlsx() -> Response:
 
     def write(file: BinaryIO) -> None:
         with tempfile.TemporaryFile() as csv_file:
-            exported = _write(cast(BinaryIO, csv_file), filters)
+            rows = _write(cast(BinaryIO, csv_file), filters)
             csv_file.seek(0)
-            write_workbook(cast(BinaryIO, csv_file), file, rows=exported.rows)
+            write_workbook(cast(BinaryIO, csv_file), file, rows=rows)
 
     return file_attachment(write, "assets.xlsx")
 
 
-def _write(file: BinaryIO, filters: Mapping[str, Any], *, formula_safe: bool = False) -> Exported:
+def _write(file: BinaryIO, filters: Mapping[str, Any], *, formula_safe: bool = False) -> int:
+    """Write the account's assets to the file as CSV; return how many."""
     account_id = access.principal().account_id
     with access.database().tenant_snapshot(account_id) as cursor:
         accounts.require_active(cursor, account_id=account_id)

@@ -1,8 +1,7 @@
 """An account's assets as a CSV file that can be uploaded again."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from psycopg2.extensions import cursor as Cursor
@@ -21,28 +20,21 @@ UNREADABLE = f"(?i)^(?:{SCIENTIFIC.pattern})$"
 FORMULA = f"^[{''.join(map(re.escape, FORMULA_STARTS))}]"
 
 
-@dataclass(frozen=True)
-class Exported:
-    """The columns of a file of assets, and how many rows there are below the header."""
-
-    columns: list[str]
-    rows: int
-
-
 def write_csv(
     cursor: Cursor, file: BinaryIO, *, account_id: int, filters: Mapping[str, Any], formula_safe: bool = False
-) -> Exported:
-    """Write the assets that match to the file, in the order of their ids, and return what was written.
+) -> int:
+    """Write the assets that match to the file, in the order of their ids; return how many.
 
-    The transaction must be a snapshot, so that no page of it is older than another. `filters` are the
-    arguments of asset_columns.filter_parameters. Raises Refusal if an upload could not have that many columns.
+    The transaction must be a snapshot: each portion of the assets is read by a statement of its own.
+    `filters` are the arguments of asset_columns.filter_parameters. Raises Refusal if an upload could not have
+    as many columns.
     """
     parameters = asset_columns.filter_parameters(**filters)
-    portions = list(_portions(cursor, account_id, parameters))
-    named = header.metadata_columns(_keys(portions))
-    columns = [*FIELDS, *named.values(), VERSION]
-    file.write(LineWriter().line(columns))
-    rows = sum(
+    portions = list(_portions(cursor, account_id))
+    named = header.metadata_columns(_keys(cursor, portions, account_id, parameters))
+    asset_columns.read_in_order(cursor)
+    file.write(LineWriter().line([*FIELDS, *named.values(), VERSION]))
+    return sum(
         asset_columns.export(
             cursor,
             file,
@@ -55,25 +47,29 @@ def write_csv(
         )
         for portion in portions
     )
-    return Exported(columns, rows)
 
 
-def _portions(cursor: Cursor, account_id: int, filters: Mapping[str, Any]) -> Iterator[Portion]:
+def _portions(cursor: Cursor, account_id: int) -> Iterator[Portion]:
     last_id = 0
     while last_id < MAX_ID:
-        portion = asset_columns.portion(
-            cursor, account_id=account_id, after_id=last_id, filters=filters, max_keys=MAX_KEYS + 1
-        )
+        portion = asset_columns.portion(cursor, account_id=account_id, after_id=last_id)
         yield portion
         last_id = portion.last_id
 
 
-def _keys(portions: list[Portion]) -> set[str]:
-    keys = {key for portion in portions for key in portion.keys}
-    if len(keys) > MAX_KEYS:
-        raise Refusal(
-            "too-many-columns",
-            f"The metadata of these assets has more than {MAX_KEYS} keys, and a file has a column for each. "
-            "Export fewer assets at a time, for example of one type.",
-        )
+def _keys(
+    cursor: Cursor, portions: Iterable[Portion], account_id: int, filters: Mapping[str, Any]
+) -> set[str]:
+    """The keys of the metadata of all assets that match; Refusal if there are more than MAX_KEYS."""
+    keys: set[str] = set()
+    for portion in portions:
+        keys |= {
+            *asset_columns.keys(cursor, portion, account_id=account_id, filters=filters, limit=MAX_KEYS + 1)
+        }
+        if len(keys) > MAX_KEYS:
+            raise Refusal(
+                "too-many-columns",
+                f"The metadata of these assets has more than {MAX_KEYS} keys, and a file has a column for "
+                "each. Export fewer assets at a time, for example of one type.",
+            )
     return keys

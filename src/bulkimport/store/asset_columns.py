@@ -95,54 +95,71 @@ def filter_parameters(
 
 
 class Portion(NamedTuple):
-    """Consecutive assets of an account, by their ids, and the keys of the metadata of those that match."""
+    """Some of an account's assets, those with ids above `after_id` and up to `last_id`."""
 
     after_id: int
     last_id: int
-    keys: Sequence[str]
 
 
 PORTION_ASSETS = 20_000  # so few that a statement about them takes a fraction of its time-out
 MAX_ID = 2**63 - 1
 
-MATCHES = (
-    "deleted_at IS NULL AND (%(identifier)s IS NULL OR identifier = %(identifier)s)"
-    f" AND {MATCHES_JOB} AND {MATCHES_QUERY}"
-)
-# The innermost SELECT reads only the primary key, which has no metadata.
-PORTION = f"""
-/* asset_columns.portion */
-SELECT last.id,
-       ARRAY(SELECT DISTINCT jsonb_object_keys(metadata)
-             FROM trakrf.assets
-             WHERE account_id = %(account_id)s
-               AND id         > %(after_id)s
-               AND id         <= last.id
-               AND metadata   <> '{{}}'
-               AND {MATCHES}
-             LIMIT %(limit)s)
-FROM (
-    SELECT coalesce((SELECT id
-                     FROM trakrf.assets
-                     WHERE account_id = %(account_id)s
-                       AND id         > %(after_id)s
-                     ORDER BY id
-                     OFFSET %(scan_rows)s - 1
-                     LIMIT 1), %(max_id)s)
-) AS last (id)
+# Read from the primary key alone.
+LAST_ID = """
+/* asset_columns.last_id */
+SELECT id
+FROM trakrf.assets
+WHERE account_id = %(account_id)s
+  AND id         > %(after_id)s
+ORDER BY id
+OFFSET %(scan_rows)s - 1
+LIMIT 1
+"""
+
+
+def portion(cursor: Cursor, *, account_id: int, after_id: int) -> Portion:
+    """The next PORTION_ASSETS assets, or all there are; then the portion ends at MAX_ID."""
+    parameters = {"account_id": account_id, "after_id": after_id, "scan_rows": PORTION_ASSETS}
+    cursor.execute(LAST_ID, parameters)
+    (last_id,) = cursor.fetchone() or (MAX_ID,)
+    return Portion(after_id, last_id)
+
+
+IS_IN_PORTION = f"""account_id = %(account_id)s
+  AND id         > %(after_id)s
+  AND id        <= %(last_id)s
+  AND deleted_at IS NULL
+  AND (%(identifier)s IS NULL OR identifier = %(identifier)s)
+  AND {MATCHES_JOB}
+  AND {MATCHES_QUERY}"""
+KEYS = f"""
+/* asset_columns.keys */
+SELECT DISTINCT jsonb_object_keys(metadata)
+FROM trakrf.assets
+WHERE {IS_IN_PORTION}
+  AND metadata  <> '{{}}'
+LIMIT %(limit)s
 """  # noqa: S608 - the filters are constants
 
 
-def portion(
-    cursor: Cursor, *, account_id: int, after_id: int, filters: Mapping[str, Any], max_keys: int
-) -> Portion:
-    """The next PORTION_ASSETS assets after an id, whether they match or not; the last one ends at MAX_ID.
+def keys(
+    cursor: Cursor, portion: Portion, *, account_id: int, filters: Mapping[str, Any], limit: int
+) -> list[str]:
+    """At most `limit` keys of the metadata of the matching assets; `filters`: see filter_parameters."""
+    cursor.execute(KEYS, {**filters, **portion._asdict(), "account_id": account_id, "limit": limit})
+    return [key for (key,) in cursor]
 
-    It has at most `max_keys` keys. `filters`: see filter_parameters.
-    """
-    parameters = {"account_id": account_id, "after_id": after_id, "scan_rows": PORTION_ASSETS}
-    cursor.execute(PORTION, {**filters, **parameters, "max_id": MAX_ID, "limit": max_keys})
-    return Portion(after_id, *cursor.fetchone() or ())
+
+# A bitmap scan would need a sort, which costs more than it gains where the assets lie in order of their ids.
+READ_IN_ORDER = """
+/* asset_columns.read_in_order */
+SELECT set_config('enable_bitmapscan', 'off', true)
+"""
+
+
+def read_in_order(cursor: Cursor) -> None:
+    """Make the statements of this transaction read assets in the order of an index."""
+    cursor.execute(READ_IN_ORDER)
 
 
 # A column as the cell of a file. A text that begins as a formula gets an apostrophe if `formula`, a regular
@@ -171,10 +188,7 @@ EXPORT = f"""
 /* asset_columns.export */
 SELECT {CELLS_OF_COLUMNS}{CELLS_OF_KEYS}, version
 FROM trakrf.assets
-WHERE account_id = %(account_id)s
-  AND id         > %(after_id)s
-  AND id         <= %(last_id)s
-  AND {MATCHES}
+WHERE {IS_IN_PORTION}
 ORDER BY id
 """  # noqa: S608 - the cells and filters are constants
 
@@ -201,8 +215,7 @@ def export(
         {
             **filters,
             "account_id": account_id,
-            "after_id": portion.after_id,
-            "last_id": portion.last_id,
+            **portion._asdict(),
             "keys": list(keys),
             "unreadable": unreadable,
             "formula": formula,

@@ -119,7 +119,7 @@ PROBLEM_TYPES = {
         400,
         "The file has too many columns",
         "The header has more columns than the service reads, or an export would.",
-        "Remove those that are not needed, or export fewer assets at a time; `detail` says how many are allowed.",
+        "Remove those that are not needed, or export fewer assets; `detail` says how many are allowed.",
         KINDS_OF_FILES,
         "Select the letters of the columns that are not needed, right-click one of them and choose Delete.",
     ),
