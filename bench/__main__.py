@@ -5,10 +5,10 @@ from pathlib import Path
 
 import click
 
-from bench import claims, following, imports, memory, picture, plans, report, requests, updates
+from bench import claims, exports, following, imports, memory, picture, plans, report, requests, updates
 from bench.service import started
 
-GROUPS = ("imports", "updates", "requests", "following", "claims", "plans", "memory")
+GROUPS = ("imports", "updates", "requests", "following", "claims", "plans", "exports", "memory")
 PICTURE = Path("docs/images/performance.svg")
 
 
@@ -46,6 +46,8 @@ def main(groups: tuple[str, ...], runs: int, output: Path) -> None:
             measures += claims.measure(folder, runs)
         if "plans" in groups:
             measures += plans.measure(folder, runs)
+        if "exports" in groups:
+            measures += exports.measure(folder, runs)
         if "memory" in groups:
             measures += memory.measure(folder)
     report.write(measures, output)

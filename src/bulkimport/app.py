@@ -8,6 +8,7 @@ from flask import Flask
 
 from bulkimport import settings
 from bulkimport.api import (
+    asset_exports,
     assets,
     jobs,
     long_polling,
@@ -78,6 +79,7 @@ def create_app(config: settings.Settings | None = None) -> Flask:
     app.register_blueprint(row_errors.blueprint)
     app.register_blueprint(plans.blueprint)
     app.register_blueprint(assets.blueprint)
+    app.register_blueprint(asset_exports.blueprint)
     quick_status.register(app)
     request_log.register(app)
     return app
