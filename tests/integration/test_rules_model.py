@@ -21,6 +21,7 @@ from tests.model.rules import FIELDS, Asset, Outcome
 
 COUNTED = ("total", "created", "updated", "unchanged", "skipped", "failed", "blank")
 IS_FUZZ = settings.get_current_profile_name() == "fuzz"
+MAX_UPLOAD_BYTES = 1024**2
 PAGE = 1_000  # errors and changes; no case has more
 
 _accounts = itertools.count(1_000, step=2)
@@ -35,7 +36,7 @@ def admin(db: TestDatabase) -> Iterator[Connection]:
 
 
 @settings(
-    max_examples=settings.default.max_examples if IS_FUZZ else 60,
+    max_examples=settings.get_profile("fuzz").max_examples if IS_FUZZ else 100,
     derandomize=not IS_FUZZ,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -45,7 +46,10 @@ def test_the_service_follows_the_rules(importer: Importer, admin: Connection, ca
     other_account_id = account_id + 1
     store(admin, account_id, other_account_id, case)
     app = importer.client.application
-    app.extensions["settings"] = replace(app.extensions["settings"], chunk_rows=case.chunk_rows)
+    app.extensions["settings"] = replace(
+        app.extensions["settings"], chunk_rows=case.chunk_rows, max_upload_bytes=MAX_UPLOAD_BYTES
+    )
+    app.config["MAX_CONTENT_LENGTH"] = 2 * MAX_UPLOAD_BYTES
     note(f"{to_bytes(case)!r}\n{form_fields(case)}")
 
     response = importer.upload(to_bytes(case), account_id, **form_fields(case))

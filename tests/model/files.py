@@ -26,21 +26,41 @@ HEADERS = {
     "valid_to": ("valid_to", "VALID  to", "Valid\nTo"),
     "is_active": ("is_active", "Is Active", "active", "ACTIVE"),
 }
-KEYS = ("colour", "Colour", "Größe", "serial no", "a.b")
-IDENTIFIERS = ("A-1", "A-2", "A-3", "a-1", "Ä 4", "ASSET-0001", "ASSET-0003", "ASSET-00005", "ASSET-12")
+KEYS = ("colour", "Größe", "serial no", "a.b")
+IDENTIFIERS = ("A-1", "a-1", "Ä 4", "ASSET-0001", "ASSET-0003", "ASSET-00005", "ASSET-12")
 CLEAR_VALUES = ("#N/A", "-", "NULL")
-DAYS = st.dates(date(1969, 1, 1), date(2068, 12, 31))
-WHITE_SPACE = st.sampled_from(["", "", "", "", " ", "\t ", "\u00a0"])
+FIRST_DAY, LAST_DAY = date(1969, 1, 1), date(2068, 12, 31)  # of years with two digits
+DAYS = st.sampled_from([FIRST_DAY, date(2024, 2, 29), date(2026, 3, 4), LAST_DAY]) | st.dates(
+    FIRST_DAY, LAST_DAY
+)
+CLEAN_DAYS = {
+    "valid_from": st.sampled_from([FIRST_DAY, date(2020, 1, 1), date(2024, 2, 29)]),
+    "valid_to": st.sampled_from([date(2024, 2, 29), date(2030, 12, 13), LAST_DAY]),
+}
+NO_DATES = ("2023-02-29", "31/04/2024", "12/13/99", "soon", "0000-01-01")
+TYPES = ("person", "Device", "ASSET", "inventory", "other")
+BOOLEANS = ("true", "FALSE", "1", "0", "Yes", "no", "t", "F", "y", "n")
+WHITE_SPACE = st.sampled_from([("", ""), ("", ""), (" ", ""), ("\t", "\u00a0")])
 TIMES = (
     *("T00:00:00Z", " 23:59", "T08:00:00.123+02:00", " 8:00 AM", " 12:30 am", "T24:00", " 13:00 PM", "T8:5"),
     *("T23:59:59.9999999-23:59", " 08:00:60", "T08:00Z", " 1:02:03.5pm"),
 )
-TEXTS = st.sampled_from(
-    ["Laptop", 'LG TV 55"', "a, b; c", "two\nlines", "=1+1", "0", "Größe", "x" * 255, "y" * 256]
-)
+TEXTS = st.sampled_from(["Laptop", 'LG TV 55"', "a, b; c", "two\nlines", "=1+1", "0", "Größe", "x" * 255])
 NUMBERS = st.sampled_from(["8.93901E+18", "1E5", "1E+05", "-2,5e+10", "1.5E-3", "12E+3", "E+5"])
 ODD = st.sampled_from(
-    ["a\0b", "a\u200bb", "\u2060", f"b{UNDECODABLE}d", "z" * 1025, "#N/A", "-", " - ", "NULL"]
+    [
+        "a\0b",
+        "y" * 256,
+        "thing",
+        "a\u200bb",
+        "\u2060",
+        f"b{UNDECODABLE}d",
+        "z" * 1025,
+        "#N/A",
+        "-",
+        " - ",
+        "NULL",
+    ]
 )
 
 
@@ -81,16 +101,21 @@ def cases(draw: DrawFn) -> Case:
             else options.date_format.get(name, DEFAULT)
         )
         written_as[name] = requested if requested != "auto" else written_as[name]
-    is_workbook = draw(st.integers(0, 9)) == 0
+    is_workbook = draw(one_in(10))
     preamble = draw(st.sampled_from([0, 0, 0, 2]))
     targets = [target for _, target in columns]
-    rows = draw(st.lists(_row(targets, written_as, is_workbook=is_workbook), min_size=1, max_size=9))
+    is_clean = draw(st.booleans())
+    rows = [
+        draw(_row(targets, written_as, is_workbook=is_workbook, is_clean=is_clean))
+        for _ in range(draw(st.integers(1, 9)))
+    ]
     while is_workbook and rows and not rows[-1][0]:
         rows.pop()
     records = tuple(
         Record(preamble + 2 + place, tuple(cells), fault) for place, (cells, fault) in enumerate(rows)
     )
-    existing = draw(st.lists(_asset(), max_size=4, unique_by=lambda asset: asset.identifier))
+    fewest = 4 if options.on_conflict == "update" else 0
+    existing = draw(st.lists(_asset(), min_size=fewest, max_size=6, unique_by=lambda asset: asset.identifier))
     return Case(
         header=tuple(header for header, _ in columns),
         records=records,
@@ -130,7 +155,7 @@ def _options(draw: DrawFn) -> Options:
     return Options(
         date_format=draw(one_format | each_format),
         accept_numbers=draw(st.booleans()),
-        dry_run=draw(st.integers(0, 5)) == 0,
+        dry_run=draw(one_in(6)),
         on_conflict=on_conflict,
         on_error=draw(st.sampled_from(["continue", "continue", "continue", "abort"])),
         defaults=draw(st.just({}) | st.fixed_dictionaries({}, optional=default_values)),
@@ -144,6 +169,7 @@ def _options(draw: DrawFn) -> Options:
 def _columns(draw: DrawFn, options: Options) -> list[tuple[str, str | None]]:
     """Each column's header, and the field it is written for; None for one that is ignored."""
     columns: list[tuple[str, str | None]] = []
+    is_sparse = options.on_conflict == "update" and draw(st.booleans())
     for name in FIELDS:
         optional = (
             name in OPTIONAL
@@ -151,15 +177,17 @@ def _columns(draw: DrawFn, options: Options) -> list[tuple[str, str | None]]:
             or (name == "identifier" and options.identifiers == "generate")
             or (name != "identifier" and options.on_conflict == "update")
         )
-        if draw(st.integers(0, 2 if optional else 40)) > 0:
+        is_absent = draw(one_in(4 if optional else 40))
+        if is_absent == (optional and is_sparse):
             columns.append((draw(st.sampled_from([*HEADERS[name], f"Our {name}"])), name))
     keys = draw(st.lists(st.sampled_from(KEYS), max_size=3, unique=True))
     columns += [(draw(st.sampled_from(["metadata.", "Metadata."])) + key, f"metadata.{key}") for key in keys]
-    if draw(st.integers(0, 20)) == 0:
+    if draw(one_in(20)):
         columns += [(f"metadata.k{number}", f"metadata.k{number}") for number in range(22)]
     columns += draw(st.lists(st.just(("Remarks", None)), max_size=2))
-    if draw(st.integers(0, 30)) == 0:
-        columns.append((draw(st.sampled_from(HEADERS["identifier"])), "identifier"))
+    if draw(one_in(30)):
+        twice = st.sampled_from([(HEADERS["name"][2], "name"), ("METADATA.COLOUR", "metadata.COLOUR")])
+        columns.append(draw(twice))
     return draw(st.permutations(columns)) or [("Remarks", None)]
 
 
@@ -168,25 +196,37 @@ def _with_mapping(options: Options, columns: Sequence[tuple[str, str | None]]) -
     return Options(**{**vars(options), "columns": mapping})
 
 
+def one_in(count: int) -> SearchStrategy[bool]:
+    """True once in so many cases."""
+    return st.integers(1, count).map(lambda number: number == count)
+
+
 # Rows
 
 
 @st.composite
 def _row(
-    draw: DrawFn, targets: Sequence[str | None], written_as: Mapping[str, str], *, is_workbook: bool
+    draw: DrawFn,
+    targets: Sequence[str | None],
+    written_as: Mapping[str, str],
+    *,
+    is_workbook: bool,
+    is_clean: bool,
 ) -> tuple[list[Cell], str | None]:
-    kind = draw(st.integers(0, 19))
-    if kind == 0:
+    kind = draw(st.integers(1, 16 if is_clean else 20))
+    if kind == 20:
         blanks = st.sampled_from(["", " "])
         return [Cell(draw(blanks)) for _ in range(draw(st.integers(0, len(targets))))], None
-    if kind == 1 and not is_workbook:
+    if kind == 19 and not is_workbook:
         return [], "misplaced_quote"
-    cells = [draw(_cell(target, written_as, is_workbook=is_workbook)) for target in targets]
+    cells = [
+        draw(_cell(target, written_as, is_workbook=is_workbook, is_clean=is_clean)) for target in targets
+    ]
     if is_workbook:
         return cells if any(cell.text for cell in cells) else [], None
-    if kind == 2:
+    if kind == 18:
         cells = cells[: draw(st.integers(0, len(cells)))]
-    elif kind == 3:
+    elif kind == 17:
         cells += [
             Cell(text) for text in draw(st.lists(st.sampled_from(["", " ", "x"]), min_size=1, max_size=2))
         ]
@@ -194,55 +234,48 @@ def _row(
 
 
 @st.composite
-def _cell(draw: DrawFn, target: str | None, written_as: Mapping[str, str], *, is_workbook: bool) -> Cell:
-    kind = draw(st.integers(0, 15))
-    if is_workbook and kind <= 1:
+def _cell(
+    draw: DrawFn, target: str | None, written_as: Mapping[str, str], *, is_workbook: bool, is_clean: bool
+) -> Cell:
+    kind = draw(st.integers(1, 24))
+    if is_workbook and kind >= 22:
         return draw(_workbook_cell())
-    if kind == 2:
+    if kind == 21:
         text = ""
-    elif kind == 3:
-        text = draw(ODD | NUMBERS | TEXTS)
+    elif kind >= 19 and not is_clean:
+        text = draw(st.just("") | ODD | NUMBERS | TEXTS | st.sampled_from(NO_DATES))
     else:
-        text = draw(_good_text(target, written_as))
+        text = draw(_text(target, written_as, is_clean=is_clean))
     if is_workbook:
         text = text.replace("\0", "?").replace(UNDECODABLE, "?")
-    text = draw(WHITE_SPACE) + text + draw(WHITE_SPACE)
+    before, after = draw(WHITE_SPACE)
+    text = before + text + after
     return Cell(text, "undecodable" if UNDECODABLE in text else "text")
 
 
-def _good_text(target: str | None, written_as: Mapping[str, str]) -> SearchStrategy[str]:
+def _text(target: str | None, written_as: Mapping[str, str], *, is_clean: bool) -> SearchStrategy[str]:
     if target == "identifier":
         return st.sampled_from(IDENTIFIERS)
     if target == "type":
-        return st.sampled_from(["person", "Device", "ASSET", "inventory", "other", "thing"])
+        return st.sampled_from(TYPES)
     if target == "is_active":
-        return st.sampled_from(["true", "FALSE", "1", "0", "Yes", "no", "t", "F", "y", "n", "on"])
+        return st.sampled_from(BOOLEANS)
     if target in DATES:
-        return _date_text(written_as[target])
+        return _date_text(written_as[target], CLEAN_DAYS[target] if is_clean else DAYS)
     return st.sampled_from(["Laptop", "Screen", "grey", "black"]) | TEXTS
 
 
 @st.composite
-def _date_text(draw: DrawFn, date_format: str) -> str:
-    day = draw(st.sampled_from([date(2024, 1, 15), date(2024, 2, 29), date(2026, 3, 4)]) | DAYS)
-    digits = draw(st.sampled_from(["", "0"]))
-    year = f"{day.year:04}" if "YYYY" in date_format else f"{day.year % 100:02}"
-    month = (
-        MONTHS[day.month - 1].title()
-        if "Mon" in date_format
-        else f"{day.month:{digits}{2 if digits else ''}}"
-    )
-    parts = {"Y": year, "M": month, "D": f"{day.day:{digits}{2 if digits else ''}}"}
+def _date_text(draw: DrawFn, date_format: str, days: SearchStrategy[date]) -> str:
+    day, width = draw(days), draw(st.sampled_from(["1", "02"]))
+    parts = {
+        "Y": f"{day.year:04}" if "YYYY" in date_format else f"{day.year % 100:02}",
+        "M": MONTHS[day.month - 1].title() if "Mon" in date_format else f"{day.month:{width}}",
+        "D": f"{day.day:{width}}",
+    }
     separator = next(character for character in date_format if not character.isalpha())
     text = separator.join(parts[part[0]] for part in date_format.split(separator))
-    kind = draw(st.integers(0, 9))
-    if kind == 0:
-        return text + draw(st.sampled_from(TIMES))
-    return (
-        draw(st.sampled_from(["2023-02-29", "31/04/2024", "12/13/99", "soon", "0000-01-01"]))
-        if kind == 1
-        else text
-    )
+    return text + (draw(st.sampled_from(TIMES)) if draw(one_in(10)) else "")
 
 
 @st.composite
@@ -271,7 +304,7 @@ def _asset(draw: DrawFn) -> Asset:
         valid_to=draw(st.none() | st.just(begins + timedelta(days=400, microseconds=1))),
         is_active=draw(st.booleans()),
         metadata=draw(
-            st.dictionaries(st.sampled_from([*KEYS, "site"]), st.sampled_from(["grey", "old"]), max_size=2)
+            st.dictionaries(st.sampled_from([*KEYS, "site"]), st.sampled_from(["grey", "old"]), max_size=3)
         ),
         version=draw(st.integers(1, 3)),
     )
