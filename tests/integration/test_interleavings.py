@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -63,6 +64,7 @@ OPTIONS = st.fixed_dictionaries(
     {"on_conflict": st.sampled_from(["update", "update", "error", "skip"])},
     optional={"on_error": st.just("abort"), "dry_run": st.just("true")},
 )
+STATEMENTS = st.sampled_from([TO_THE_END, TO_THE_END, 0, 2, 5])  # of a request, before it is interrupted
 ACTIONS = st.sampled_from(["cancel", "retry", "revert", "revert", "apply", "delete"])
 
 _accounts = itertools.count(1_000, step=2)
@@ -121,19 +123,17 @@ def test_an_asset_created_while_a_row_looks_for_it_is_restored_by_a_revert(
     surroundings: Surroundings, statement: str
 ) -> None:
     machine = Interleavings(surroundings)
-    machine.upload([("A", "x", "device")], {"on_conflict": "update"}, place=0)
-    machine.run_to_the_end()
-    machine.start_a_worker(0)
+    machine.upload([("A", "x", "device")], {"on_conflict": "update"}, place=0, statements=TO_THE_END)
+    machine.start_a_worker(0, 0, waits=False)
     while machine.stage.actors[WORKERS[0]].stops_at != statement:
         machine.proceed(0, 1)
-    machine.create_an_asset("A", place=0)
+    machine.create_an_asset("A", place=0, statements=TO_THE_END)
     machine.run_to_the_end()
     machine.finish_all_jobs()
 
     (job,) = machine.all_jobs()
     assert job["updated_rows"] == 1
-    machine.act_on_a_job("revert", 0)
-    machine.run_to_the_end()
+    machine.act_on_a_job("revert", 0, TO_THE_END)
     machine.teardown()
     assert [asset["name"] for asset in machine.live_assets()] == ["z"]
 
@@ -170,71 +170,62 @@ class Interleavings(RuleBasedStateMachine):
 
     # What can happen
 
+    @initialize(rows=FILES, options=OPTIONS)
+    def begin(self, rows: list[tuple[str, str, str]], options: dict[str, str]) -> None:
+        self.upload(rows, options, place=0, statements=TO_THE_END)
+
     @precondition(lambda self: CLIENT not in self.stage.actors)
-    @rule(rows=FILES, options=OPTIONS, place=st.integers(0, 1))
-    def upload(self, rows: list[tuple[str, str, str]], options: dict[str, str], place: int) -> None:
+    @rule(rows=FILES, options=OPTIONS, place=st.integers(0, 1), statements=STATEMENTS)
+    def upload(
+        self, rows: list[tuple[str, str, str]], options: dict[str, str], place: int, statements: int
+    ) -> None:
         lines = [f"{identifier},{name},{kind},2024-01-15,yes" for identifier, name, kind in rows]
         file = "\n".join(["identifier,name,type,valid_from,is_active", *lines]).encode()
-        self.request("POST", "", place, data=lambda: {"file": (io.BytesIO(file), "assets.csv"), **options})
+
+        def form() -> dict[str, Any]:
+            return {"file": (io.BytesIO(file), "assets.csv"), **options}
+
+        self.request("POST", "", place, statements, data=form)
 
     @precondition(lambda self: CLIENT not in self.stage.actors and self.jobs())
-    @rule(action=ACTIONS, number=st.integers(0, 99))
-    def act_on_a_job(self, action: str, number: int) -> None:
+    @rule(action=ACTIONS, number=st.integers(0, 99), statements=STATEMENTS)
+    def act_on_a_job(self, action: str, number: int, statements: int) -> None:
         job = self.jobs()[number % len(self.jobs())]
         place = self.accounts.index(job["account_id"])
         if action == "delete":
-            self.request("DELETE", f"/{job['id']}", place)
+            self.request("DELETE", f"/{job['id']}", place, statements)
         else:
-            self.request("POST", f"/{job['id']}/{action}", place)
+            self.request("POST", f"/{job['id']}/{action}", place, statements)
 
     @precondition(lambda self: CLIENT not in self.stage.actors and self.live_assets())
-    @rule(
-        change=st.sampled_from(["PATCH", "PATCH", "DELETE"]),
-        name=st.sampled_from("xyz"),
-        number=st.integers(0, 99),
-    )
-    def change_an_asset(self, change: str, name: str, number: int) -> None:
+    @rule(method=st.sampled_from(["PATCH", "DELETE"]), number=st.integers(0, 99), statements=STATEMENTS)
+    def change_an_asset(self, method: str, number: int, statements: int) -> None:
         asset = self.live_assets()[number % len(self.live_assets())]
         place = self.accounts.index(asset["account_id"])
-        body = {"json": {"name": name}} if change == "PATCH" else {}
-        self.request(change, f"/../{asset['id']}", place, **body)
+        body = {"json": {"name": f"{number}"}} if method == "PATCH" else {}
+        self.request(method, f"/../{asset['id']}", place, statements, **body)
 
     @precondition(lambda self: CLIENT not in self.stage.actors)
-    @rule(identifier=st.sampled_from(IDENTIFIERS), place=st.integers(0, 1))
-    def create_an_asset(self, identifier: str, place: int) -> None:
-        body = {
-            "identifier": identifier,
-            "name": "z",
-            "type": "other",
-            "valid_from": "2024-01-15",
-            "is_active": True,
-        }
-        self.request("POST", "/..", place, json=body)
+    @rule(identifier=st.sampled_from(IDENTIFIERS), place=st.integers(0, 1), statements=STATEMENTS)
+    def create_an_asset(self, identifier: str, place: int, statements: int) -> None:
+        fields = {"name": "z", "type": "other", "valid_from": "2024-01-15", "is_active": True}
+        self.request("POST", "/..", place, statements, json={"identifier": identifier, **fields})
 
     @precondition(lambda self: CLIENT not in self.stage.actors and self.requests)
-    @rule(number=st.integers(0, 99))
-    def repeat_a_request(self, number: int) -> None:
-        key, send = self.requests[number % len(self.requests)]
-        self.begin_request(key, send)
-
-    @precondition(lambda self: CLIENT not in self.stage.actors and self.jobs())
-    @rule(action=ACTIONS, number=st.integers(0, 99))
-    def act_on_a_job_of_another_account(self, action: str, number: int) -> None:
-        job = self.jobs()[number % len(self.jobs())]
-        place = 1 - self.accounts.index(job["account_id"])
-        client, headers = self.app.test_client(), bearer(self.accounts[place])
-        path = f"{URL}/{job['id']}" + ("" if action == "delete" else f"/{action}")
-        response = client.open(path, method="DELETE" if action == "delete" else "POST", headers=headers)
-        assert response.status_code == 404, response.get_data(as_text=True)
+    @rule(number=st.integers(0, 99), statements=STATEMENTS)
+    def repeat_a_request(self, number: int, statements: int) -> None:
+        self.begin_request(*self.requests[number % len(self.requests)], statements)
 
     @precondition(lambda self: self.idle_workers())
-    @rule(number=st.integers(0, 9))
-    def start_a_worker(self, number: int) -> None:
+    @rule(number=st.integers(0, 9), statements=st.integers(0, 12), waits=st.booleans())
+    def start_a_worker(self, number: int, statements: int, waits: bool) -> None:
+        if waits:
+            self.let_time_pass()
         name = self.idle_workers()[number % len(self.idle_workers())]
         worker, database = self.workers[name], self.databases[name]
         purge = name == WORKERS[-1]
         self.stage.begin(
-            name, lambda: retention.purge_some(database, days=30) if purge else worker.work_once()
+            name, lambda: retention.purge_some(database, days=30) if purge else worker.work_once(), statements
         )
 
     @precondition(lambda self: self.stage.standing())
@@ -246,33 +237,22 @@ class Interleavings(RuleBasedStateMachine):
     @precondition(lambda self: self.stage.standing())
     @rule(number=st.integers(0, 9))
     def proceed_to_the_end(self, number: int) -> None:
-        standing = self.stage.standing()
-        self.stage.proceed(standing[number % len(standing)], TO_THE_END)
+        self.proceed(number, TO_THE_END)
 
     @precondition(lambda self: self.stage.standing())
-    @rule(number=st.integers(0, 9))
-    def kill(self, number: int) -> None:
+    @rule(number=st.integers(0, 9), is_killed=st.booleans())
+    def fail(self, number: int, is_killed: bool) -> None:
+        """A process is killed, or loses its session and goes on."""
         name = self.stage.standing()[number % len(self.stage.standing())]
-        self.stage.kill(name)
-        if name != CLIENT:
-            self.workers[name] = self.new_worker(name)
-
-    @precondition(lambda self: self.stage.standing())
-    @rule(number=st.integers(0, 9))
-    def end_a_session(self, number: int) -> None:
-        name = self.stage.standing()[number % len(self.stage.standing())]
-        self.query(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s", name
-        )
-
-    @precondition(lambda self: self.rows("SELECT FROM trakrf.bulk_import_queue WHERE not_before > now()"))
-    @rule()
-    def let_time_pass(self) -> None:
-        """Grace periods and delays end; jobs that a worker has locked are past theirs anyway."""
-        self.query(
-            "UPDATE trakrf.bulk_import_queue SET not_before = clock_timestamp()"
-            " WHERE ctid IN (SELECT ctid FROM trakrf.bulk_import_queue FOR UPDATE SKIP LOCKED)"
-        )
+        if is_killed:
+            self.stage.kill(name)
+            if name != CLIENT:
+                self.workers[name] = self.new_worker(name)
+        else:
+            self.query(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE application_name = %s",
+                name,
+            )
 
     @precondition(lambda self: self.finished)
     @rule(number=st.integers(0, 4))
@@ -285,6 +265,13 @@ class Interleavings(RuleBasedStateMachine):
             " ORDER BY job_id OFFSET %s LIMIT 1 FOR UPDATE SKIP LOCKED)",
             list(self.accounts),
             number,
+        )
+
+    def let_time_pass(self) -> None:
+        """Grace periods and delays end; jobs that a worker has locked are past theirs anyway."""
+        self.query(
+            "UPDATE trakrf.bulk_import_queue SET not_before = clock_timestamp()"
+            " WHERE ctid IN (SELECT ctid FROM trakrf.bulk_import_queue FOR UPDATE SKIP LOCKED)"
         )
 
     # What must hold after each step
@@ -411,10 +398,23 @@ class Interleavings(RuleBasedStateMachine):
         try:
             self.run_to_the_end()
             self.finish_all_jobs()
+            self.check_that_accounts_are_apart()
         finally:
             logging.getLogger("bulkimport.worker").removeHandler(self.errors)
             for database in self.databases.values():
                 database.close()
+
+    def check_that_accounts_are_apart(self) -> None:
+        client = self.app.test_client()
+        for job in self.jobs():
+            stranger = next(account_id for account_id in self.accounts if account_id != job["account_id"])
+            for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("GET", "/errors")):
+                response = client.open(f"{URL}/{job['id']}{path}", method=method, headers=bearer(stranger))
+                assert response.status_code == 404
+        for account_id in self.accounts:
+            page = client.get("/api/v1/assets?limit=100", headers=bearer(account_id)).get_json()
+            own = {asset["id"] for asset in self.live_assets() if asset["account_id"] == account_id}
+            assert {asset["id"] for asset in page["assets"]} == own
 
     def run_to_the_end(self) -> None:
         """Let all that have begun something finish it."""
@@ -434,7 +434,7 @@ class Interleavings(RuleBasedStateMachine):
 
     # Means
 
-    def request(self, method: str, path: str, place: int, **body: Any) -> None:
+    def request(self, method: str, path: str, place: int, statements: int, **body: Any) -> None:
         key = f"key-{len(self.requests)}"
         headers = {**bearer(self.accounts[place]), "Idempotency-Key": key}
         client = self.app.test_client()
@@ -447,10 +447,10 @@ class Interleavings(RuleBasedStateMachine):
 
         if method == "POST":
             self.requests.append((key, send))
-        self.begin_request(key if method == "POST" else None, send)
+        self.begin_request(key if method == "POST" else None, send, statements)
 
-    def begin_request(self, key: str | None, send: Callable[[], Any]) -> None:
-        self.stage.begin(CLIENT, lambda: (key, send()))
+    def begin_request(self, key: str | None, send: Callable[[], Any], statements: int) -> None:
+        self.stage.begin(CLIENT, lambda: (key, send()), statements)
 
     def leave_the_stage(self) -> None:
         for name in (*WORKERS, CLIENT):

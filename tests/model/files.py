@@ -4,13 +4,12 @@ import codecs
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from random import Random
 from typing import Any
 
 import xlsxwriter
-from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
 
 from tests.model.dates import DEFAULT, FORMATS, MONTHS
 from tests.model.rules import DATES, FIELDS, OPTIONAL, Asset, Cell, Options, Record
@@ -28,39 +27,39 @@ HEADERS = {
 }
 KEYS = ("colour", "Größe", "serial no", "a.b")
 IDENTIFIERS = ("A-1", "a-1", "Ä 4", "ASSET-0001", "ASSET-0003", "ASSET-00005", "ASSET-12")
+TEXTS = ("Laptop", "Screen", "grey", 'LG TV 55"', "a, b; c", "two\nlines", "=1+1", "0", "Größe", "x" * 255)
+VALUES = {
+    "identifier": (*IDENTIFIERS, *(f"B-{number}" for number in range(6))),
+    "name": ("Laptop", "Old", 'LG TV 55"', "two\nlines", "x" * 255),
+    "description": ("Old", "a, b; c", "=1+1", "z" * 1024),
+    "type": ("person", "Device", "ASSET", "inventory", "other"),
+    "is_active": ("true", "FALSE", "1", "0", "Yes", "no", "t", "F", "y", "n"),
+}
+DEFAULT_VALUES = {
+    "name": ("Unnamed", "-"),
+    "type": ("asset", "OTHER"),
+    "description": ("by default",),
+    "valid_from": ("today", "2024-01-15"),
+    "valid_to": ("today", "2030-12-31", "2020-01-01"),
+    "is_active": ("yes", "F"),
+    "metadata.colour": ("grey",),
+    "metadata.site": ("Berlin",),
+}
 CLEAR_VALUES = ("#N/A", "-", "NULL")
 FIRST_DAY, LAST_DAY = date(1969, 1, 1), date(2068, 12, 31)  # of years with two digits
-DAYS = st.sampled_from([FIRST_DAY, date(2024, 2, 29), date(2026, 3, 4), LAST_DAY]) | st.dates(
-    FIRST_DAY, LAST_DAY
-)
 CLEAN_DAYS = {
-    "valid_from": st.sampled_from([FIRST_DAY, date(2020, 1, 1), date(2024, 2, 29)]),
-    "valid_to": st.sampled_from([date(2024, 2, 29), date(2030, 12, 13), LAST_DAY]),
+    "valid_from": (FIRST_DAY, date(2020, 1, 1), date(2024, 2, 29)),
+    "valid_to": (date(2024, 2, 29), date(2030, 12, 13), LAST_DAY),
 }
-NO_DATES = ("2023-02-29", "31/04/2024", "12/13/99", "soon", "0000-01-01")
-TYPES = ("person", "Device", "ASSET", "inventory", "other")
-BOOLEANS = ("true", "FALSE", "1", "0", "Yes", "no", "t", "F", "y", "n")
-WHITE_SPACE = st.sampled_from([("", ""), ("", ""), (" ", ""), ("\t", "\u00a0")])
+WHITE_SPACE = (("", ""), ("", ""), (" ", ""), ("\t", "\u00a0"))
 TIMES = (
     *("T00:00:00Z", " 23:59", "T08:00:00.123+02:00", " 8:00 AM", " 12:30 am", "T24:00", " 13:00 PM", "T8:5"),
     *("T23:59:59.9999999-23:59", " 08:00:60", "T08:00Z", " 1:02:03.5pm"),
 )
-TEXTS = st.sampled_from(["Laptop", 'LG TV 55"', "a, b; c", "two\nlines", "=1+1", "0", "Größe", "x" * 255])
-NUMBERS = st.sampled_from(["8.93901E+18", "1E5", "1E+05", "-2,5e+10", "1.5E-3", "12E+3", "E+5"])
-ODD = st.sampled_from(
-    [
-        "a\0b",
-        "y" * 256,
-        "thing",
-        "a\u200bb",
-        "\u2060",
-        f"b{UNDECODABLE}d",
-        "z" * 1025,
-        "#N/A",
-        "-",
-        " - ",
-        "NULL",
-    ]
+ODD = (
+    *("", "a\0b", "y" * 256, "thing", "a\u200bb", "\u2060", f"b{UNDECODABLE}d", "z" * 1025, "two\nlines"),
+    *("#N/A", "-", " - ", "NULL", "2023-02-29", "31/04/2024", "12/13/99", "soon", "0000-01-01"),
+    *("8.93901E+18", "1E5", "1E+05", "-2,5e+10", "1.5E-3", "12E+3", "E+5"),
 )
 
 
@@ -87,89 +86,82 @@ class Case:
     quotes_all: bool
 
 
-@st.composite
-def cases(draw: DrawFn) -> Case:
+def random_case(random: Random) -> Case:
     """Any table with most cells valid, any options that do not contradict each other, any assets."""
-    options = draw(_options())
-    columns = draw(_columns(options))
-    options = _with_mapping(options, columns)
-    written_as = {name: draw(st.sampled_from(list(FORMATS))) for name in DATES}
-    for name in DATES:
-        requested = (
-            options.date_format
-            if isinstance(options.date_format, str)
-            else options.date_format.get(name, DEFAULT)
-        )
-        written_as[name] = requested if requested != "auto" else written_as[name]
-    is_workbook = draw(one_in(10))
-    preamble = draw(st.sampled_from([0, 0, 0, 2]))
-    targets = [target for _, target in columns]
-    is_clean = draw(st.booleans())
-    rows = [
-        draw(_row(targets, written_as, is_workbook=is_workbook, is_clean=is_clean))
-        for _ in range(draw(st.integers(1, 9)))
-    ]
-    while is_workbook and rows and not rows[-1][0]:
-        rows.pop()
-    records = tuple(
-        Record(preamble + 2 + place, tuple(cells), fault) for place, (cells, fault) in enumerate(rows)
+    options = _options(random)
+    columns = _columns(random, options)
+    mapping = {header: target for header, target in columns if target and header.startswith("Our ")}
+    options = replace(options, columns=mapping)
+    writer = _Writer(
+        random, _written_as(random, options), is_workbook=one_in(random, 10), is_clean=not one_in(random, 3)
     )
-    fewest = 4 if options.on_conflict == "update" else 0
-    existing = draw(st.lists(_asset(), min_size=fewest, max_size=6, unique_by=lambda asset: asset.identifier))
+    preamble = random.choice([0, 0, 0, 2])
+    rows = [writer.row([target for _, target in columns]) for _ in range(random.randint(1, 9))]
+    while writer.is_workbook and rows and not rows[-1][0]:
+        rows.pop()
     return Case(
         header=tuple(header for header, _ in columns),
-        records=records,
-        options=options,
-        assets=tuple(existing),
-        deleted=tuple(draw(st.lists(_asset(), max_size=2, unique_by=lambda asset: asset.identifier))),
-        of_another_account=tuple(
-            draw(st.lists(_asset(), max_size=2, unique_by=lambda asset: asset.identifier))
+        records=tuple(
+            Record(preamble + 2 + place, tuple(cells), fault) for place, (cells, fault) in enumerate(rows)
         ),
-        highest_number=draw(st.sampled_from([0, 2, 9_999])),
-        chunk_rows=draw(st.sampled_from(CHUNK_ROWS)),
+        options=options,
+        assets=_assets(random, 4 if options.on_conflict == "update" else random.randint(0, 4)),
+        deleted=_assets(random, random.randint(0, 2)),
+        of_another_account=_assets(random, random.randint(0, 2)),
+        highest_number=random.choice([0, 2, 9_999]),
+        chunk_rows=random.choice(CHUNK_ROWS),
         preamble=preamble,
-        is_workbook=is_workbook,
-        charset=draw(st.sampled_from(["utf-8", "utf-8", "utf-8-sig", "utf-16", "windows-1252"])),
-        delimiter=draw(st.sampled_from([",", ";", "|", "\t"])),
-        line_end=draw(st.sampled_from(["\n", "\r\n", "\r"])),
-        quotes_all=draw(st.booleans()),
+        is_workbook=writer.is_workbook,
+        charset=random.choice(["utf-8", "utf-8", "utf-8-sig", "utf-16", "windows-1252"]),
+        delimiter=random.choice([",", ";", "|", "\t"]),
+        line_end=random.choice(["\n", "\r\n", "\r"]),
+        quotes_all=one_in(random, 2),
     )
 
 
-@st.composite
-def _options(draw: DrawFn) -> Options:
-    on_conflict = draw(st.sampled_from(["error", "skip", "update", "update"]))
-    one_format = st.sampled_from([DEFAULT, DEFAULT, "auto", *FORMATS])
-    each_format = st.fixed_dictionaries({}, optional=dict.fromkeys(DATES, one_format)).filter(bool)
+def one_in(random: Random, count: int) -> bool:
+    """True once in so many cases."""
+    return random.randint(1, count) == 1
+
+
+def some_of(random: Random, names: Sequence[str], count: int) -> list[str]:
+    """At most so many of the names, in any order."""
+    return random.sample(names, random.randint(0, count))
+
+
+def _options(random: Random) -> Options:
+    on_conflict = random.choice(["error", "skip", "update", "update"])
+    formats = (DEFAULT, DEFAULT, "auto", *FORMATS, "D/M/YY", "M/D/YY")
+    each_format = {name: random.choice(formats) for name in random.sample(DATES, random.randint(1, 2))}
     updates = on_conflict == "update"
-    default_values = {
-        "name": st.sampled_from(["Unnamed", "-"]),
-        "type": st.sampled_from(["asset", "OTHER"]),
-        "description": st.just("by default"),
-        "valid_from": st.sampled_from(["today", "2024-01-15"]),
-        "valid_to": st.sampled_from(["today", "2030-12-31", "2020-01-01"]),
-        "is_active": st.sampled_from(["yes", "F"]),
-        "metadata.colour": st.just("grey"),
-        "metadata.site": st.just("Berlin"),
-    }
+    names = some_of(random, list(DEFAULT_VALUES), 4) if one_in(random, 2) else []
     return Options(
-        date_format=draw(one_format | each_format),
-        accept_numbers=draw(st.booleans()),
-        dry_run=draw(one_in(6)),
+        date_format=each_format if one_in(random, 2) else random.choice(formats),
+        accept_numbers=one_in(random, 2),
+        dry_run=one_in(random, 6),
         on_conflict=on_conflict,
-        on_error=draw(st.sampled_from(["continue", "continue", "continue", "abort"])),
-        defaults=draw(st.just({}) | st.fixed_dictionaries({}, optional=default_values)),
-        identifiers="generate" if on_conflict == "error" and draw(st.booleans()) else "file",
-        empty="clear" if updates and draw(st.booleans()) else "keep",
-        clear_value=draw(st.none() | st.sampled_from(CLEAR_VALUES)) if updates else None,
+        on_error="abort" if one_in(random, 4) else "continue",
+        defaults={name: random.choice(DEFAULT_VALUES[name]) for name in names},
+        identifiers="generate" if on_conflict == "error" and one_in(random, 2) else "file",
+        empty="clear" if updates and one_in(random, 2) else "keep",
+        clear_value=random.choice(CLEAR_VALUES) if updates and one_in(random, 2) else None,
     )
 
 
-@st.composite
-def _columns(draw: DrawFn, options: Options) -> list[tuple[str, str | None]]:
+def _written_as(random: Random, options: Options) -> dict[str, str]:
+    """The format in which most cells of each date are."""
+    requested = options.date_format
+    by_field = dict.fromkeys(DATES, requested) if isinstance(requested, str) else requested
+    formats = {name: by_field.get(name, DEFAULT) for name in DATES}
+    return {
+        name: random.choice(list(FORMATS)) if chosen == "auto" else chosen for name, chosen in formats.items()
+    }
+
+
+def _columns(random: Random, options: Options) -> list[tuple[str, str | None]]:
     """Each column's header, and the field it is written for; None for one that is ignored."""
     columns: list[tuple[str, str | None]] = []
-    is_sparse = options.on_conflict == "update" and draw(st.booleans())
+    is_sparse = options.on_conflict == "update" and one_in(random, 2)
     for name in FIELDS:
         optional = (
             name in OPTIONAL
@@ -177,136 +169,114 @@ def _columns(draw: DrawFn, options: Options) -> list[tuple[str, str | None]]:
             or (name == "identifier" and options.identifiers == "generate")
             or (name != "identifier" and options.on_conflict == "update")
         )
-        is_absent = draw(one_in(4 if optional else 40))
+        is_absent = one_in(random, 4 if optional else 60)
         if is_absent == (optional and is_sparse):
-            columns.append((draw(st.sampled_from([*HEADERS[name], f"Our {name}"])), name))
-    keys = draw(st.lists(st.sampled_from(KEYS), max_size=3, unique=True))
-    columns += [(draw(st.sampled_from(["metadata.", "Metadata."])) + key, f"metadata.{key}") for key in keys]
-    if draw(one_in(20)):
+            columns.append((random.choice([*HEADERS[name], f"Our {name}"]), name))
+    keys = some_of(random, KEYS, 1 if is_sparse else 3)
+    columns += [(random.choice(["metadata.", "Metadata."]) + key, f"metadata.{key}") for key in keys]
+    if one_in(random, 20):
         columns += [(f"metadata.k{number}", f"metadata.k{number}") for number in range(22)]
-    columns += draw(st.lists(st.just(("Remarks", None)), max_size=2))
-    if draw(one_in(30)):
-        twice = st.sampled_from([(HEADERS["name"][2], "name"), ("METADATA.COLOUR", "metadata.COLOUR")])
-        columns.append(draw(twice))
-    return draw(st.permutations(columns)) or [("Remarks", None)]
+    columns += [("Remarks", None)] * random.randint(0, 2)
+    if one_in(random, 30):
+        columns.append(random.choice([(HEADERS["name"][2], "name"), ("METADATA.COLOUR", "metadata.COLOUR")]))
+    return random.sample(columns, len(columns)) or [("Remarks", None)]
 
 
-def _with_mapping(options: Options, columns: Sequence[tuple[str, str | None]]) -> Options:
-    mapping = {header: target for header, target in columns if target and header.startswith("Our ")}
-    return Options(**{**vars(options), "columns": mapping})
+@dataclass(frozen=True)
+class _Writer:
+    """Writes rows; those of a clean file have few faults."""
+
+    random: Random
+    written_as: Mapping[str, str]
+    is_workbook: bool
+    is_clean: bool
+
+    def row(self, targets: Sequence[str | None]) -> tuple[list[Cell], str | None]:
+        """The cells, one for each target, and the fault of the row if it has one."""
+        random = self.random
+        kind = random.randint(1, 16 if self.is_clean else 20)
+        if kind == 20:
+            return [Cell(random.choice(["", " "])) for _ in range(random.randint(0, len(targets)))], None
+        if kind == 19 and not self.is_workbook:
+            return [], "misplaced_quote"
+        cells = [self._cell(target) for target in targets]
+        if self.is_workbook:
+            return cells if any(cell.text for cell in cells) else [], None
+        if kind == 18:
+            cells = cells[: random.randint(0, len(cells))]
+        elif kind == 17:
+            cells += [Cell(random.choice(["", " ", "x"])) for _ in range(random.randint(1, 2))]
+        return cells, None
+
+    def _cell(self, target: str | None) -> Cell:
+        random = self.random
+        kind = random.randint(1, 24)
+        if self.is_workbook and kind >= 22:
+            return self._workbook_cell()
+        if kind == 21 and one_in(random, 2):
+            text = ""
+        elif kind >= 19 and not self.is_clean:
+            text = random.choice(ODD)
+        else:
+            text = self._text(target)
+        if self.is_workbook:
+            text = text.replace("\0", "?").replace(UNDECODABLE, "?")
+        before, after = random.choice(WHITE_SPACE)
+        return Cell(before + text + after, "undecodable" if UNDECODABLE in text else "text")
+
+    def _text(self, target: str | None) -> str:
+        if target in DATES:
+            return self._date(target)
+        return self.random.choice(VALUES.get(target or "", TEXTS))
+
+    def _date(self, name: str) -> str:
+        random, date_format = self.random, self.written_as[name]
+        day = random.choice(CLEAN_DAYS[name]) if self.is_clean else _day(random)
+        width = random.choice(["1", "02"])
+        parts = {
+            "Y": f"{day.year:04}" if "YYYY" in date_format else f"{day.year % 100:02}",
+            "M": MONTHS[day.month - 1].title() if "Mon" in date_format else f"{day.month:{width}}",
+            "D": f"{day.day:{width}}",
+        }
+        separator = next(character for character in date_format if not character.isalpha())
+        text = separator.join(parts[part[0]] for part in date_format.split(separator))
+        return text + (random.choice(TIMES) if one_in(random, 10) else "")
+
+    def _workbook_cell(self) -> Cell:
+        random = self.random
+        kind = random.choice(["date", "long number", "damaged", "number", "boolean"])
+        texts = {
+            "date": [_day(random).isoformat()],
+            "long number": ["12345678901234600000"],
+            "damaged": ["#N/A", "#REF!"],
+            "number": ["0", "1", "12.5", "123456789012345"],
+            "boolean": ["TRUE", "FALSE"],
+        }
+        return Cell(random.choice(texts[kind]), kind)
 
 
-def one_in(count: int) -> SearchStrategy[bool]:
-    """True once in so many cases."""
-    return st.integers(1, count).map(lambda number: number == count)
+def _day(random: Random) -> date:
+    if one_in(random, 2):
+        return random.choice([FIRST_DAY, date(2024, 2, 29), date(2026, 3, 4), LAST_DAY])
+    return FIRST_DAY + timedelta(days=random.randint(0, (LAST_DAY - FIRST_DAY).days))
 
 
-# Rows
+def _assets(random: Random, count: int) -> tuple[Asset, ...]:
+    return tuple(_asset(random, identifier) for identifier in random.sample(IDENTIFIERS, count))
 
 
-@st.composite
-def _row(
-    draw: DrawFn,
-    targets: Sequence[str | None],
-    written_as: Mapping[str, str],
-    *,
-    is_workbook: bool,
-    is_clean: bool,
-) -> tuple[list[Cell], str | None]:
-    kind = draw(st.integers(1, 16 if is_clean else 20))
-    if kind == 20:
-        blanks = st.sampled_from(["", " "])
-        return [Cell(draw(blanks)) for _ in range(draw(st.integers(0, len(targets))))], None
-    if kind == 19 and not is_workbook:
-        return [], "misplaced_quote"
-    cells = [
-        draw(_cell(target, written_as, is_workbook=is_workbook, is_clean=is_clean)) for target in targets
-    ]
-    if is_workbook:
-        return cells if any(cell.text for cell in cells) else [], None
-    if kind == 18:
-        cells = cells[: draw(st.integers(0, len(cells)))]
-    elif kind == 17:
-        cells += [
-            Cell(text) for text in draw(st.lists(st.sampled_from(["", " ", "x"]), min_size=1, max_size=2))
-        ]
-    return cells, None
-
-
-@st.composite
-def _cell(
-    draw: DrawFn, target: str | None, written_as: Mapping[str, str], *, is_workbook: bool, is_clean: bool
-) -> Cell:
-    kind = draw(st.integers(1, 24))
-    if is_workbook and kind >= 22:
-        return draw(_workbook_cell())
-    if kind == 21:
-        text = ""
-    elif kind >= 19 and not is_clean:
-        text = draw(st.just("") | ODD | NUMBERS | TEXTS | st.sampled_from(NO_DATES))
-    else:
-        text = draw(_text(target, written_as, is_clean=is_clean))
-    if is_workbook:
-        text = text.replace("\0", "?").replace(UNDECODABLE, "?")
-    before, after = draw(WHITE_SPACE)
-    text = before + text + after
-    return Cell(text, "undecodable" if UNDECODABLE in text else "text")
-
-
-def _text(target: str | None, written_as: Mapping[str, str], *, is_clean: bool) -> SearchStrategy[str]:
-    if target == "identifier":
-        return st.sampled_from(IDENTIFIERS)
-    if target == "type":
-        return st.sampled_from(TYPES)
-    if target == "is_active":
-        return st.sampled_from(BOOLEANS)
-    if target in DATES:
-        return _date_text(written_as[target], CLEAN_DAYS[target] if is_clean else DAYS)
-    return st.sampled_from(["Laptop", "Screen", "grey", "black"]) | TEXTS
-
-
-@st.composite
-def _date_text(draw: DrawFn, date_format: str, days: SearchStrategy[date]) -> str:
-    day, width = draw(days), draw(st.sampled_from(["1", "02"]))
-    parts = {
-        "Y": f"{day.year:04}" if "YYYY" in date_format else f"{day.year % 100:02}",
-        "M": MONTHS[day.month - 1].title() if "Mon" in date_format else f"{day.month:{width}}",
-        "D": f"{day.day:{width}}",
-    }
-    separator = next(character for character in date_format if not character.isalpha())
-    text = separator.join(parts[part[0]] for part in date_format.split(separator))
-    return text + (draw(st.sampled_from(TIMES)) if draw(one_in(10)) else "")
-
-
-@st.composite
-def _workbook_cell(draw: DrawFn) -> Cell:
-    kind = draw(st.sampled_from(["date", "long number", "damaged", "number", "boolean"]))
-    if kind == "date":
-        return Cell(draw(DAYS).isoformat(), "date")
-    if kind == "long number":
-        return Cell("12345678901234600000", "long number")
-    if kind == "damaged":
-        return Cell(draw(st.sampled_from(["#N/A", "#REF!"])), "damaged")
-    if kind == "number":
-        return Cell(draw(st.sampled_from(["0", "1", "12.5", "123456789012345"])), "number")
-    return Cell(draw(st.sampled_from(["TRUE", "FALSE"])), "boolean")
-
-
-@st.composite
-def _asset(draw: DrawFn) -> Asset:
-    begins = datetime.combine(draw(DAYS), datetime.min.time(), UTC)
+def _asset(random: Random, identifier: str) -> Asset:
+    begins = datetime.combine(random.choice(CLEAN_DAYS["valid_from"]), datetime.min.time(), UTC)
     return Asset(
-        identifier=draw(st.sampled_from(IDENTIFIERS)),
-        name=draw(st.sampled_from(["Laptop", "Old"])),
-        type=draw(st.sampled_from(["device", "other"])),
-        description=draw(st.sampled_from([None, "Old"])),
+        identifier=identifier,
+        name=random.choice(["Laptop", "Old"]),
+        type=random.choice(["device", "other"]),
+        description=random.choice([None, "Old"]),
         valid_from=begins,
-        valid_to=draw(st.none() | st.just(begins + timedelta(days=400, microseconds=1))),
-        is_active=draw(st.booleans()),
-        metadata=draw(
-            st.dictionaries(st.sampled_from([*KEYS, "site"]), st.sampled_from(["grey", "old"]), max_size=3)
-        ),
-        version=draw(st.integers(1, 3)),
+        valid_to=random.choice([None, begins + timedelta(days=400, microseconds=1)]),
+        is_active=one_in(random, 2),
+        metadata={key: random.choice(["grey", "old"]) for key in some_of(random, [*KEYS, "site"], 3)},
+        version=random.randint(1, 3),
     )
 
 

@@ -36,14 +36,14 @@ class Killed(BaseException):
 class Actor:
     """A thread that runs `work` step by step. `failure` is what it raised; `result` what it returned."""
 
-    def __init__(self, name: str, work: Callable[[], Any]) -> None:
+    def __init__(self, name: str, work: Callable[[], Any], statements: int) -> None:
         self.name = name
         self.stops_at: str | None = None  # the statement before which it stands; None while it runs
         self.is_finished = False
         self.result: Any = None
         self.failure: BaseException | None = None
         self._changed = threading.Condition()
-        self._statements_left = 0
+        self._statements_left = statements
         self._is_killed = False
         self._thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
 
@@ -162,9 +162,9 @@ class Stage:
         self._admin = admin
         self.actors: dict[str, Actor] = {}
 
-    def begin(self, name: str, work: Callable[[], Any]) -> None:
-        """Let an actor run to its first stop. The application_name of its sessions is its `name`."""
-        self.actors[name] = Actor(name, work)
+    def begin(self, name: str, work: Callable[[], Any], statements: int) -> None:
+        """Let an actor run this many statements. The application_name of its sessions is its `name`."""
+        self.actors[name] = Actor(name, work, statements)
         self.actors[name].start()
         self.settle()
 
