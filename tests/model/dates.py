@@ -71,36 +71,28 @@ def _zone(offset: str | None) -> timezone:
 
 
 def of_columns(columns: dict[str, list[str]], requested: dict[str, str]) -> dict[str, str] | None:
-    """The format of each column, of its non-empty texts; None if `auto` finds no single format for one.
+    """The format of each column; None if `auto` finds no single format for the texts of one.
 
     Every format that fits all texts which are dates is possible. Where several are, that of the other column
-    counts if it is `auto` too and certain.
+    counts if it is `auto` too and certain. A column without texts needs no format.
     """
-    formats, possible = {}, {}
-    for field, chosen in requested.items():
-        if chosen != "auto":
-            formats[field] = chosen
-            continue
-        dates = [fitting for text in columns[field] if (fitting := _fitting(text))]
-        possible[field] = set.intersection(*dates) if dates else {DEFAULT}
-        if not possible[field]:
+    automatic = {field: columns[field] for field, chosen in requested.items() if chosen == "auto"}
+    possible = {field: _possible(texts) for field, texts in automatic.items()}
+    certain = {name for fits in possible.values() if len(fits) == 1 for name in fits}
+    decided = dict(requested)
+    for field, texts in automatic.items():
+        shared = possible[field] if len(possible[field]) == 1 else possible[field] & certain
+        if len(shared) == 1:
+            (decided[field],) = shared
+        elif any(texts):
             return None
-        if not dates:
-            formats[field] = DEFAULT
-    certain = {
-        field: next(iter(fits)) for field, fits in possible.items() if len(fits) == 1 and field not in formats
-    }
-    for field, fits in possible.items():
-        if field in formats:
-            continue
-        if field in certain:
-            formats[field] = certain[field]
-            continue
-        others = {chosen for other, chosen in certain.items() if other != field} & fits
-        if len(others) != 1:
-            return None
-        formats[field] = others.pop()
-    return formats
+        else:
+            decided[field] = DEFAULT
+    return decided
+
+
+def _possible(texts: list[str]) -> set[str]:
+    return set(FORMATS).intersection(*(fits for text in texts if (fits := _fitting(text))))
 
 
 def _fitting(text: str) -> set[str]:

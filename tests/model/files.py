@@ -58,7 +58,19 @@ TIMES = (
 )
 ODD = (
     *("", "a\0b", "y" * 256, "thing", "a\u200bb", "\u2060", f"b{UNDECODABLE}d", "z" * 1025, "two\nlines"),
-    *("#N/A", "-", " - ", "NULL", "2023-02-29", "31/04/2024", "12/13/99", "soon", "0000-01-01"),
+    *(
+        "y" * 256,
+        "z" * 1025,
+        "#N/A",
+        "-",
+        " - ",
+        "NULL",
+        "2023-02-29",
+        "31/04/2024",
+        "12/13/99",
+        "soon",
+        "0000-01-01",
+    ),
     *("8.93901E+18", "1E5", "1E+05", "-2,5e+10", "1.5E-3", "12E+3", "E+5"),
 )
 
@@ -93,7 +105,11 @@ def random_case(random: Random) -> Case:
     mapping = {header: target for header, target in columns if target and header.startswith("Our ")}
     options = replace(options, columns=mapping)
     writer = _Writer(
-        random, _written_as(random, options), is_workbook=one_in(random, 10), is_clean=not one_in(random, 3)
+        random,
+        _written_as(random, options),
+        is_workbook=one_in(random, 10),
+        is_clean=not one_in(random, 3),
+        generates=options.identifiers == "generate",
     )
     preamble = random.choice([0, 0, 0, 2])
     rows = [writer.row([target for _, target in columns]) for _ in range(random.randint(1, 9))]
@@ -130,7 +146,7 @@ def some_of(random: Random, names: Sequence[str], count: int) -> list[str]:
 
 
 def _options(random: Random) -> Options:
-    on_conflict = random.choice(["error", "skip", "update", "update"])
+    on_conflict = random.choice(["error", "error", "skip", "update", "update"])
     formats = (DEFAULT, DEFAULT, "auto", *FORMATS, "D/M/YY", "M/D/YY")
     each_format = {name: random.choice(formats) for name in random.sample(DATES, random.randint(1, 2))}
     updates = on_conflict == "update"
@@ -190,6 +206,7 @@ class _Writer:
     written_as: Mapping[str, str]
     is_workbook: bool
     is_clean: bool
+    generates: bool
 
     def row(self, targets: Sequence[str | None]) -> tuple[list[Cell], str | None]:
         """The cells, one for each target, and the fault of the row if it has one."""
@@ -227,6 +244,8 @@ class _Writer:
     def _text(self, target: str | None) -> str:
         if target in DATES:
             return self._date(target)
+        if target == "identifier" and self.generates and one_in(self.random, 2):
+            return ""
         return self.random.choice(VALUES.get(target or "", TEXTS))
 
     def _date(self, name: str) -> str:
