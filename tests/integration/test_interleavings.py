@@ -399,6 +399,9 @@ class Interleavings(RuleBasedStateMachine):
             self.finish_all_jobs()
             self.check_that_accounts_are_apart()
         finally:
+            while standing := self.stage.standing():  # nothing is left to the next example
+                self.stage.kill(standing[0])
+            self.query("DELETE FROM trakrf.bulk_import_queue")
             logging.getLogger("bulkimport.worker").removeHandler(self.errors)
             for database in self.databases.values():
                 database.close()
