@@ -401,7 +401,7 @@ class Interleavings(RuleBasedStateMachine):
         finally:
             while standing := self.stage.standing():  # nothing is left to the next example
                 self.stage.kill(standing[0])
-            self.query("DELETE FROM trakrf.bulk_import_queue")
+            self.query("TRUNCATE trakrf.bulk_import_jobs CASCADE")
             logging.getLogger("bulkimport.worker").removeHandler(self.errors)
             for database in self.databases.values():
                 database.close()

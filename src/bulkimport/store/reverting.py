@@ -219,8 +219,8 @@ def changed_since(cursor: Cursor, span: Span) -> list[ChangedAsset]:
     return [ChangedAsset(*row) for row in cursor]
 
 
-# Most of the assets are locked already. One that another transaction has created since is locked here, so that
-# it stays as it is noted.
+# Most of the assets are locked already. One that another transaction has created since is locked here, so
+# that it stays as it is noted.
 OF_ASSET = sql_list("asset.{column}")
 NOTE = f"""
 /* reverting.note */
