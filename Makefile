@@ -96,8 +96,9 @@ format: .venv/installed ## Fix style where that is automatic
 	$(BIN)/python -m ruff format .
 
 .PHONY: fuzz
-fuzz: .venv/installed ## Read thousands of files of random bytes
-	$(BIN)/python -m pytest --hypothesis-profile=fuzz -k 'any_bytes_give or any_bytes_are' tests/unit tests/integration
+fuzz: .venv/installed ## Try thousands of random files, imports and interleavings, more than an hour
+	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/unit tests/integration \
+		-k 'any_bytes_give or any_bytes_are or follows_the_rules or no_order_of_statements'
 
 .PHONY: fuzz-api
 fuzz-api: .venv/installed ## Call each operation 2,000 times as described, and not

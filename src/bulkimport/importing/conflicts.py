@@ -70,12 +70,12 @@ def insert_or_update(cursor: Cursor, claim: Claim, checked: CheckedChunk, option
     staging.discard(cursor, unchanged)
     errors += changed_since
     errors += _drop_unfit(cursor, claim, checked, options)
-    reverting.note(cursor, account_id=claim.account_id, job_id=claim.job_id)
+    noted = reverting.note(cursor, account_id=claim.account_id, job_id=claim.job_id)
     updated = staged_assets.update_staged(cursor, account_id=claim.account_id, clears=options.clears)
     staging.discard(cursor, updated)
     created = staged_assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id)
     failed = len({error.row for error in errors})
-    if created + len(updated) + len(unchanged) + failed != len(checked.good):
+    if len(updated) != noted or created + len(updated) + len(unchanged) + failed != len(checked.good):
         raise InterferenceError("an asset was created or deleted between two statements")
     return Resolution(created, len(updated), len(unchanged), errors=errors)
 

@@ -224,6 +224,8 @@ def changed_since(cursor: Cursor, span: Span) -> list[ChangedAsset]:
     return [ChangedAsset(*row) for row in cursor]
 
 
+# Most of the assets are locked already. One that another transaction has created since is locked here, so
+# that it stays as it is noted.
 OF_ASSET = sql_list("asset.{column}")
 NOTE = f"""
 /* reverting.note */
@@ -239,10 +241,12 @@ CROSS JOIN LATERAL (
       AND identifier = staged.identifier
       AND deleted_at IS NULL
     LIMIT 1
+    FOR NO KEY UPDATE
 ) AS asset
 """
 
 
-def note(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """Note the assets as they are before the staged rows change them; they must be locked."""
+def note(cursor: Cursor, *, account_id: int, job_id: UUID) -> int:
+    """Lock and note the assets as they are before the staged rows change them; return how many there are."""
     cursor.execute(NOTE, {"account_id": account_id, "job_id": job_id})
+    return cursor.rowcount
