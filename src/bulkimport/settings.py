@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,9 @@ WEB_CONNECTIONS = 8  # to the database, per web process; also how many uploads i
 WAITING_PLACES = 128  # for requests with `Prefer: wait`, per web process; each needs only a thread
 WEB_THREADS = WEB_CONNECTIONS + WAITING_PLACES
 BOOLEANS = ("true", "false")
+SWITCH = ("on", "off")
+ORIGIN = re.compile(r"(https?)://(?:[a-z0-9-]+(?:\.[a-z0-9-]+)*|\[[0-9a-f:]+\])(?::([1-9][0-9]{0,4}))?")
+DEFAULT_PORTS = {"http": "80", "https": "443"}
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOG_FORMATS = ("json", "text")
 
@@ -48,6 +52,8 @@ class Settings:
     chunk_rows: int
     max_active_jobs_per_account: int
     retention_days: int
+    import_page: bool
+    import_page_origins: str | None
     data_dir: Path
     metrics_folder: Path | None
 
@@ -114,6 +120,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         chunk_rows=_integer(variables, "CHUNK_ROWS", 5_000, 1, 100_000),
         max_active_jobs_per_account=_integer(variables, "MAX_ACTIVE_JOBS_PER_ACCOUNT", 20, 1, 1_000_000),
         retention_days=_integer(variables, "RETENTION_DAYS", 30, 1, 36_500),
+        import_page=_choice(variables, "IMPORT_PAGE", "on", SWITCH, str.lower) == "on",
+        import_page_origins=_origins(variables.get("IMPORT_PAGE_ORIGINS")),
         data_dir=Path(variables.get("DATA_DIR", "var")).absolute(),
         # gunicorn.conf.py and the worker supervisor create the folder and set this for their processes.
         metrics_folder=_folder(variables.get("PROMETHEUS_MULTIPROC_DIR")),
@@ -165,6 +173,27 @@ def _is_private(url: SplitResult) -> bool:
     if url.scheme != "http" or url.hostname == "localhost":
         return url.scheme in ("http", "https")
     return ipaddress.ip_address(url.hostname or "").is_loopback
+
+
+def _origins(value: str | None) -> str | None:
+    """The origins separated by spaces, each as browsers write it (RFC 6454, section 6.2)."""
+    origins = (value or "").replace(",", " ").split()
+    for origin in origins:
+        if not _is_origin(origin):
+            raise SettingsError(
+                f'IMPORT_PAGE_ORIGINS has "{origin}"; an origin is a scheme, a host in lower case and a port '
+                "unless it is the default one, such as https://platform.example.com"
+            )
+    return " ".join(origins) or None
+
+
+def _is_origin(text: str) -> bool:
+    """Whether a browser would write it like this, so that the two can be compared as texts."""
+    match = ORIGIN.fullmatch(text)
+    if match is None:
+        return False
+    scheme, port = match.groups()
+    return port != DEFAULT_PORTS[scheme] and int(port or 1) < 2**16
 
 
 def _folder(text: str | None) -> Path | None:

@@ -217,18 +217,25 @@ class Service:
 @pytest.fixture
 def service(db: TestDatabase, server: postgres.Server, tmp_path: Path) -> Iterator[Service]:
     """Nothing runs yet: the test starts what it needs."""
+    with stopped_at_the_end(db, server, tmp_path) as service:
+        yield service
+
+
+@contextmanager
+def stopped_at_the_end(db: TestDatabase, server: postgres.Server, folder: Path) -> Iterator[Service]:
+    """A service of which nothing runs yet; whatever is started ends with the context."""
     port = free_port()
     environment = {
         "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
+        "HOME": str(folder),
         "JWT_SECRET": SECRET,
         "PORT": str(port),
         "WEB_CONCURRENCY": "1",
         "MAX_ACTIVE_JOBS_PER_ACCOUNT": "1000000",
-        "DATA_DIR": str(tmp_path),
+        "DATA_DIR": str(folder),
     }
     with ExitStack() as stack:
-        service = Service(db, server, port, tmp_path / "service.log", environment)
+        service = Service(db, server, port, folder / "service.log", environment)
         stack.callback(service.stop)
         yield service
 

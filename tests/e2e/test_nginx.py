@@ -1,5 +1,6 @@
 """nginx in front of the service, with deploy/nginx.conf: what it blocks, passes on, and answers itself."""
 
+import gzip
 import hashlib
 import http.client
 import json
@@ -125,6 +126,19 @@ def test_only_allowed_addresses_can_read_metrics(service: Service, nginx: Nginx)
 
 
 @needs_nginx
+def test_files_of_the_import_page_are_compressed_and_kept(service: Service, nginx: Nginx) -> None:
+    service.start_web()
+    page = call(nginx, "GET", "/import")
+    assert page.headers.get_all("Cache-Control") == ["no-store"]
+    assert page.headers["Content-Security-Policy"].endswith("frame-ancestors 'none'")
+    (path,) = re.findall(r'src="(/import/[0-9a-f]+/main\.js)"', page.body.decode())
+    script = call(nginx, "GET", path, Accept_Encoding="gzip")
+    assert script.headers["Content-Encoding"] == "gzip"
+    assert script.headers.get_all("Cache-Control") == ["public, max-age=31536000, immutable"]
+    assert b"import" in gzip.decompress(script.body)
+
+
+@needs_nginx
 def test_requests_that_are_too_large_end_at_nginx(service: Service, nginx: Nginx) -> None:
     service.start_web()
     asked = service.log.read_bytes().count(b'"message": "request"')
@@ -152,12 +166,12 @@ def test_requests_that_are_too_large_end_at_nginx(service: Service, nginx: Nginx
     assert service.log.read_bytes().count(b'"message": "request"') == asked
 
 
-def sent_by_curl(nginx: Nginx, file: bytes) -> dict[str, Any]:
+def sent_by_curl(nginx: Nginx, file: bytes, path: str = BULK) -> dict[str, Any]:
     """The response to `curl -T -`, which does not know the length of its input."""
     headers = {**bearer(), "Content-Type": "text/csv"}
     command = ["curl", "--silent", "--fail-with-body", "--request", "POST", "--upload-file", "-"]
     command += [part for name, value in headers.items() for part in ("--header", f"{name}: {value}")]
-    command.append(f"http://127.0.0.1:{nginx.port}{BULK}")
+    command.append(f"http://127.0.0.1:{nginx.port}{path}")
     run = subprocess.run(command, input=file, capture_output=True, timeout=30, check=True)
     document: dict[str, Any] = json.loads(run.stdout)
     return document
@@ -190,6 +204,7 @@ def test_a_body_in_chunks_is_passed_on_as_a_whole(
     _, job = service.request("GET", send(nginx, file)["status_url"])
     assert job["file"]["sha256"] == hashlib.sha256(file).hexdigest()
     assert job["total_rows"] == rows
+    assert sent_by_curl(nginx, file, f"{BULK}/preview")["rows_read"] == min(rows, 1000)
 
 
 @needs_nginx

@@ -2,8 +2,10 @@
 
 import gzip
 import io
+import json
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from tests.conftest import FOREIGN, HEADER, OWN, bearer, csv_of
+from bulkimport.settings import Settings
+from tests.conftest import HEADER, OWN, bearer, csv_of
 from tests.integration.conftest import URL, Importer, problem
 from tests.integration.test_workbooks import FIELDS, GOOD, xlsx
 from tests.support import two_tenants
@@ -22,11 +25,20 @@ REQUIRED = "identifier,name,type,valid_from,is_active"
 ROW = "A,Laptop,device,2024-01-15,yes\n"
 
 
+@pytest.fixture
+def service_settings(service_settings: Settings) -> Settings:
+    """Room for files of more rows than a preview reads."""
+    return replace(
+        service_settings, max_rows=1_000_000, max_upload_bytes=32 * 1024**2, max_active_jobs_per_account=2
+    )
+
+
 def respond(importer: Importer, file: bytes, account_id: int = OWN, /, **options: str) -> TestResponse:
     return importer.client.post(
         f"{URL}/preview",
-        data={"file": (io.BytesIO(file), "assets.csv"), **options},
-        content_type="multipart/form-data",
+        query_string=options,
+        data=file,
+        content_type="text/csv",
         headers=bearer(account_id),
     )
 
@@ -60,14 +72,7 @@ def columns(document: dict[str, Any]) -> list[tuple[str, str | None, str]]:
 
 def to_send(options: dict[str, Any]) -> dict[str, str]:
     """The options of a preview as form fields."""
-    text = importer_json
-    return {name: value if isinstance(value, str) else text(value) for name, value in options.items()}
-
-
-def importer_json(value: object) -> str:
-    import json
-
-    return json.dumps(value)
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in options.items()}
 
 
 def test_nothing_is_stored(importer: Importer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +139,8 @@ def test_samples_are_five_different_cells_cut_and_printable(importer: Importer) 
 def test_the_values_are_those_that_would_be_imported(importer: Importer) -> None:
     document = preview(
         importer,
-        "identifier;name;valid_from;is_active\nA;Laptop;15/01/2024 08:30;y\nB;;x;maybe\nC;Laptop\n\nD;a;b;c;d\n",
+        "identifier;name;valid_from;is_active\n"
+        "A;Laptop;15/01/2024 08:30;y\nB;;x;maybe\nC;Laptop\n\nD;a;b;c;d\n",
         date_format="DD/MM/YYYY",
         defaults='{"type": "asset", "metadata.site": "Berlin"}',
     )
@@ -194,6 +200,14 @@ def test_the_encoding_is_named_with_the_reason(
     assert document["rows"][0]["values"]["identifier"] in ("A", "Ä")
     assert document["rows"][0]["errors"] == []
     assert document["options"]["charset"] == charset[0]
+
+
+def test_a_form_may_declare_the_encoding_of_its_file(importer: Importer) -> None:
+    file = (io.BytesIO(csv_of("Ä").decode().encode("latin-1")), "a.csv", "text/csv; charset=latin-1")
+    response = importer.client.post(
+        f"{URL}/preview", data={"file": file}, content_type="multipart/form-data", headers=bearer()
+    )
+    assert response.get_json()["charset"] == {"value": "iso8859-1", "how": "declared"}
 
 
 def test_bytes_that_do_not_decode_are_shown(importer: Importer) -> None:
@@ -273,7 +287,7 @@ def test_what_is_wrong_with_the_request_is_a_problem_of_the_preview(importer: Im
 
 
 def test_too_many_unfinished_jobs_are_listed(importer: Importer) -> None:
-    for _ in range(20):
+    for _ in range(2):
         assert importer.upload(csv_of("A")).status_code == 202
     assert refused(importer, csv_of("A")) == ["too-many-jobs"]
     assert len(preview(importer, csv_of("A"))["rows"]) == 1

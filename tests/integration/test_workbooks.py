@@ -287,6 +287,15 @@ def test_the_example_is_imported_by_whichever_program_it_was_saved(
     assert importer.assets("name", "(valid_from AT TIME ZONE 'UTC')::text", "is_active")[0] == FIRST_EXAMPLE
 
 
+def test_the_example_with_errors_has_three(web_database: Database, importer: Importer) -> None:
+    job_id = submit(web_database, (ROOT / "examples/assets-with-errors.xlsx").read_bytes())
+    importer.work()
+    job = importer.job(str(job_id))
+    assert counts(job) == {"created": 57, "failed": 3}
+    codes = [(5, "name", "required"), (10, "type", "unknown_type"), (16, "valid_from", "invalid_date")]
+    assert importer.errors(job) == codes
+
+
 CELLS = st.one_of(
     st.text(
         st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=["Cs", "Cc", "Cn"]),

@@ -7,8 +7,10 @@ import csv
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import openpyxl
 import xlsxwriter
@@ -16,6 +18,7 @@ import xlsxwriter
 HERE = Path(__file__).parent
 EXAMPLES = HERE.parents[1] / "examples"
 EXAMPLE_ROWS = 60
+FAULTS = {(4, 1): "", (9, 2): "laptop", (15, 4): "31/02/2024"}  # by row and column, both from 0
 HEADER = ("identifier", "name", "valid_from", "checked", "code", "share", "is_active", "count", "sum")
 DATES = (date(2024, 1, 15), date(1999, 12, 31), date(2030, 2, 28))
 
@@ -27,6 +30,7 @@ def main() -> None:
     write_with_openpyxl(HERE / "openpyxl.xlsx", since_1904=False)
     write_with_openpyxl(HERE / "openpyxl-1904.xlsx", since_1904=True)
     write_example(EXAMPLES / "assets.xlsx")
+    write_example(EXAMPLES / "assets-with-errors.xlsx", prefix="XE", faults=FAULTS)
     convert_with_libreoffice(EXAMPLES / "assets.xlsx", HERE / "examples/libreoffice.xlsx")
     for name in ("openpyxl", "openpyxl-1904"):
         convert_with_libreoffice(
@@ -68,8 +72,13 @@ def write_with_xlsxwriter(path: Path, *, constant_memory: bool) -> None:
     book.close()
 
 
-def write_example(path: Path) -> None:
-    """Rows of examples/assets.csv with other identifiers, as people type them: dates are dates."""
+def write_example(
+    path: Path, *, prefix: str = "XL", faults: Mapping[tuple[int, int], str] = MappingProxyType({})
+) -> None:
+    """Rows of examples/assets.csv with other identifiers, as people type them: dates are dates.
+
+    `faults` are texts in place of the cells at these rows and columns.
+    """
     with (EXAMPLES / "assets.csv").open(encoding="utf-8", newline="") as file:
         header, *rows = list(csv.reader(file))[: EXAMPLE_ROWS + 1]
     book = xlsxwriter.Workbook(str(path))
@@ -82,12 +91,14 @@ def write_example(path: Path) -> None:
     sheet.freeze_panes(1, 0)
     sheet.set_column(0, len(header) - 1, 16)
     for number, (identifier, *texts, valid_from, valid_to, is_active) in enumerate(rows, start=1):
-        for place, text in enumerate((f"XL-{identifier}", *texts)):
+        for place, text in enumerate((f"{prefix}-{identifier}", *texts)):
             sheet.write_string(number, place, text)
         for place, text in ((4, valid_from), (5, valid_to)):
             if text:
                 sheet.write_datetime(number, place, date.fromisoformat(text[:10]), day)
         sheet.write_boolean(number, 6, is_active.lower() in ("1", "true", "yes", "t", "y"))
+    for (number, place), text in faults.items():
+        sheet.write_string(number, place, text)
     book.close()
 
 

@@ -24,8 +24,8 @@ from bulkimport.csvfile.header import ALIAS, EXACT, MAPPED, NONE, SIMILAR
 from bulkimport.jobs import preview as previews
 from bulkimport.jobs.preview import AMBIGUOUS, HEADER
 from bulkimport.web import access, problems
-from bulkimport.web.problems import Problem
 from bulkimport.web.operations import Success, operation
+from bulkimport.web.problems import Problem
 from bulkimport.web.schemas import (
     PROBLEM_CODE,
     AnswerSchema,

@@ -73,11 +73,18 @@ def run(settings: Settings, environ: Mapping[str, str]) -> None:
         click.echo(
             f"\nbulkimport serves at {running.url} until Ctrl-C.\n\n"
             f"A token for account 1, valid for a day:\n\n  {token}\n\n"
+            f"{_page(running)}"
             f"Upload a file:\n\n"
             f'  curl -H "Authorization: Bearer {token}" -F file=@{_from_here(DEMO_FILES[0])}'
             f" {running.url}/api/v1/assets/bulk\n"
         )
         stopping.wait()
+
+
+def _page(running: Service) -> str:
+    if not running.settings.import_page:
+        return ""
+    return f"Import a spreadsheet in your browser, with this token:\n\n  {running.url}/import\n\n"
 
 
 def demo(settings: Settings, environ: Mapping[str, str]) -> int:

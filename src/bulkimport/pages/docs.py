@@ -5,7 +5,7 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app, json, render_template, request, send_from_directory
 
 from bulkimport.pages import manual
-from bulkimport.web import openapi
+from bulkimport.web import access, openapi
 from bulkimport.web.operations import HTML, JSON, Success, operation
 from bulkimport.web.problem_types import PROBLEM_TYPES
 from bulkimport.web.problems import Problem
@@ -33,7 +33,8 @@ blueprint.add_app_template_filter(manual.inline, "markdown")
 def start() -> Response:
     """Get links to the documentation: a page for browsers, JSON for programs."""
     if request.accept_mimetypes.best_match([JSON, HTML], default=JSON) == HTML:
-        response = _page("start.html", title="Bulk import of assets")
+        has_import = access.settings().import_page
+        response = _page("start.html", title="Bulk import of assets", has_import=has_import)
     else:
         response = Response(json.dumps(LINKS), 200, content_type=JSON)
     response.vary.add("Accept")

@@ -202,19 +202,25 @@ class Remembered(NamedTuple):
     options: Mapping[str, Any]
 
 
-# bulk_import_jobs_header_idx has no more than a hash, since 500 names are too long for an index.
+# bulk_import_jobs_header_idx has no more than a hash, since 500 names are too long for an index. The header
+# itself is compared outside: inside, it would make the planner expect a single job, and sort all jobs with
+# the hash instead of reading the first one in the index. Should another header have the same 64 bits, no job
+# is returned.
 LATEST_WITH_HEADER = """
 /* jobs.latest_with_header */
 SELECT id, options
-FROM trakrf.bulk_import_jobs
-WHERE account_id = %(account_id)s
-  AND hash_array_extended(header, 0) = hash_array_extended(%(header)s::text[], 0)
-  AND header     = %(header)s
-  AND status     = 'completed'
-  AND kind       = 'import'
-  AND deleted_at IS NULL
-ORDER BY completed_at DESC
-LIMIT 1
+FROM (
+    SELECT id, options, header
+    FROM trakrf.bulk_import_jobs
+    WHERE account_id = %(account_id)s
+      AND hash_array_extended(header, 0) = hash_array_extended(%(header)s::text[], 0)
+      AND status     = 'completed'
+      AND kind       = 'import'
+      AND deleted_at IS NULL
+    ORDER BY completed_at DESC
+    LIMIT 1
+) AS latest
+WHERE header = %(header)s
 """
 
 

@@ -1,0 +1,123 @@
+/**
+ * The API as the page calls it. A request is repeated until it is answered: after a pause if the service cannot be
+ * reached or is busy, and with another token if it refuses this one. A refusal is an Error with the problem's members.
+ */
+
+import { newKey } from "./store.js";
+
+const ROOT = "/api/v1/assets/bulk";
+const WAIT_S = 10;
+const PAUSES_S = [1, 2, 4, 8, 15];
+const AWAY = "The service cannot be reached. Trying again…";
+
+export class Api {
+  /** Aborts the requests of the step that is shown. @type {AbortSignal} */
+  signal;
+  #session;
+
+  constructor(session) {
+    this.#session = session;
+  }
+
+  /** What an upload would read. */
+  preview(file, options) {
+    return this.#post("/preview", { body: form(file, options) });
+  }
+
+  /** The new job. */
+  upload(file, options) {
+    return this.#newJob("", { body: form(file, options), key: newKey() });
+  }
+
+  /** A job and its `etag`. With an etag, the job after its next progress, or null if there is none for a while. */
+  async job(id, etag) {
+    const response = await this.#send(`/${id}`, { headers: etag && { Prefer: `wait=${WAIT_S}`, "If-None-Match": etag } });
+    return response.status === 304 ? null : { ...await response.json(), etag: response.headers.get("ETag") };
+  }
+
+  /** A page of jobs. */
+  jobs(query) {
+    return this.#json(`?${new URLSearchParams(query)}`);
+  }
+
+  /** The row errors of a job, or the rows of a plan, a page at a time. @param {"errors" | "changes"} list */
+  async *pages(id, list) {
+    for (let cursor = ""; cursor !== null;) {
+      const page = await this.#json(`/${id}/${list}?limit=1000${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+      yield page[list];
+      cursor = page.next_cursor;
+    }
+  }
+
+  /** A Blob. @param {"csv" | "xlsx"} format */
+  async failedRows(id, format) {
+    return (await this.#send(`/${id}/failed-rows.${format}`)).blob();
+  }
+
+  /** The new job, which does what a dry run has planned. @param {string} key  Idempotency-Key */
+  apply({ job_id: id, etag }, key) {
+    return this.#newJob(`/${id}/apply`, { key, headers: { "If-Match": etag } });
+  }
+
+  cancel(id) {
+    return this.#post(`/${id}/cancel`);
+  }
+
+  /** The new job, which undoes this one. @param {string} key  Idempotency-Key */
+  revert(id, key) {
+    return this.#newJob(`/${id}/revert`, { key });
+  }
+
+  async #newJob(path, request) {
+    return this.job((await this.#post(path, request)).job_id);
+  }
+
+  #post(path, request) {
+    return this.#json(path, { ...request, method: "POST" });
+  }
+
+  async #json(path, request) {
+    return (await this.#send(path, request)).json();
+  }
+
+  async #send(path, { key, headers, ...request } = {}) {
+    const { signal } = this;
+    const session = this.#session;
+    let token = await session.token();
+    for (let attempt = 0; ; attempt += 1) {
+      const all = { ...headers, Authorization: `Bearer ${token}`, ...(key && { "Idempotency-Key": key }) };
+      const response = await fetch(ROOT + path, { ...request, signal, headers: all, cache: "no-store" }).catch(unlessAborted);
+      if (response?.ok || response?.status === 304) {
+        session.notice("");
+        return response;
+      }
+      const problem = await problemOf(response);
+      const isTemporary = problem.status === 429 || problem.status > 500 || problem.code === "request-in-progress";
+      session.notice(isTemporary ? problem.detail ?? AWAY : "");
+      if (problem.status === 401) token = await session.token(token, problem.detail);
+      else if (isTemporary) await pause(response?.headers.get("Retry-After") ?? PAUSES_S[Math.min(attempt, 4)]);
+      else throw problem;
+    }
+  }
+}
+
+/** Objects become JSON; what is not set is left out. */
+function form(file, options) {
+  const parts = new FormData();
+  for (const [name, value] of Object.entries(options)) {
+    if (value != null && value !== "") parts.append(name, typeof value === "object" ? JSON.stringify(value) : value);
+  }
+  parts.append("file", file);
+  return parts;
+}
+
+async function problemOf(response) {
+  const document = await response?.json().catch(() => null);
+  return Object.assign(new Error(document?.detail), { title: "The request was refused", status: response?.status ?? 599 }, document);
+}
+
+function unlessAborted(error) {
+  if (error.name === "AbortError") throw error;
+}
+
+export const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));

@@ -1,0 +1,47 @@
+/** Elements without markup: what comes from a file or from the API becomes text, never HTML. */
+
+/** A new element, such as h("p.hint", { onclick }, "text"). Attributes and children that are null or false are left out. */
+export function h(tag, ...children) {
+  const [name, kind] = tag.split(".");
+  const node = document.createElement(name);
+  if (kind) node.className = kind;
+  const attributes = children[0]?.constructor === Object ? children.shift() : {};
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (value != null && value !== false) node.setAttribute(key, value === true ? "" : value);
+  }
+  node.append(...children.filter((child) => child || child === 0));
+  return node;
+}
+
+export { h as element };
+
+/** A button that waits for what it does. @param {string} text @param {() => unknown} act @param {"primary" | "danger"} [kind] */
+export function button(text, act, kind = "plain") {
+  const node = h(`button.${kind}`, { type: "button", onclick: async () => {
+    if (node.ariaBusy) return;
+    node.ariaBusy = "true";
+    await Promise.resolve(act()).finally(() => { node.ariaBusy = null; });
+  } }, text);
+  return node;
+}
+
+export const actions = (...buttons) => h("div.actions", ...buttons);
+
+/** A control, which has an id, with its label. */
+export const field = (label, control) => h("div.field", h("label", { for: control.id }, label), control);
+
+/** A choice among pairs of values and texts. */
+export function choice(id, choices, selected, onchoice) {
+  const options = choices.map(([value, text]) => h("option", { value, selected: value === selected }, text));
+  return h("select", { id, onchange: ({ target }) => onchoice?.(target.value) }, ...options);
+}
+
+/** 1234 as "1,234", in the reader's language. */
+export const count = (number) => new Intl.NumberFormat().format(number);
+
+/** "1 row", "1,234 rows". */
+export const rows = (number) => `${count(number)} ${number === 1 ? "row" : "rows"}`;
+
+/** "valid_from" as "Valid from". */
+export const words = (name) => name[0].toUpperCase() + name.slice(1).replaceAll("_", " ");

@@ -1,0 +1,227 @@
+/** A grid whose cells can be edited, with the keys of a spreadsheet. */
+
+import { parse } from "./csv.js";
+import { element } from "./dom.js";
+import { VirtualTable } from "./table.js";
+
+const PAGE_ROWS = 10;
+
+/** @typedef {{name: string, cells: string[], errors: string[], fault?: string}} GridRow  `errors` by column, `fault` of the row as a whole */
+
+export class Grid {
+  // The active cell, which has the focus or gets it; column 0 has the names of the rows.
+  #row = 0;
+  #column = 0;
+  #editor = null; // the text area in the active cell
+  #earlier = []; // what `edits` had before each change
+  #table;
+  #detail = element("p", { class: "grid-detail" });
+
+  /**
+   * `edits` has the texts of edited cells by "row,column"; `onedit` is called when the grid has changed it.
+   * @param {{label: string, columns: string[], rows: GridRow[], edits: Map<string, string>, onedit: () => void, announce: (text: string) => void}} options
+   */
+  constructor({ label, ...options }) {
+    const { columns, rows } = Object.assign(this, options);
+    this.#table = new VirtualTable({
+      label, rows, role: "grid",
+      columns: [{ label: "Row", width: 5 }, ...columns.map((column) => ({ label: column, width: 9 }))],
+      fill: (cell, row, column) => this.#fill(cell, row, column),
+      kept: () => this.#row,
+    });
+    const listeners = { keydown: this.#keydown, mousedown: this.#mousedown, paste: this.#paste, copy: this.#copy };
+    for (const [name, listener] of Object.entries(listeners)) this.#table.table.addEventListener(name, listener.bind(this));
+    this.element = element("div", {}, this.#table.element, this.#detail);
+    this.#describe();
+  }
+
+  /** The text of a cell as it is now; column 0 is the first of `columns`. @param {number} row @param {number} column */
+  text(row, column) {
+    return this.edits.get(`${row},${column}`) ?? this.rows[row].cells[column] ?? "";
+  }
+
+  /** Moves to the next cell with an error that is still there; false if there is none. */
+  toNextError() {
+    const width = this.columns.length + 1;
+    const cells = this.rows.length * width;
+    for (let place = this.#row * width + this.#column + 1, end = place + cells; place < end; place += 1) {
+      const [row, column] = [Math.floor(place % cells / width), place % width];
+      if (!this.#error(row, column)) continue;
+      this.moveTo(row, column);
+      return true;
+    }
+    return false;
+  }
+
+  /** Moves the focus to a cell; column 0 has the names of the rows. @param {number} row @param {number} column */
+  moveTo(row, column) {
+    this.#cell.tabIndex = -1;
+    this.#row = Math.max(0, Math.min(row, this.rows.length - 1));
+    this.#column = Math.max(0, Math.min(column, this.columns.length));
+    this.#table.reveal(this.#row);
+    this.#cell.tabIndex = 0;
+    this.#cell.focus();
+    this.#describe();
+  }
+
+  get #cell() {
+    return this.#table.cell(this.#row, this.#column);
+  }
+
+  get #text() {
+    return this.#column ? this.text(this.#row, this.#column - 1) : this.rows[this.#row].name;
+  }
+
+  #keydown(event) {
+    if (event.isComposing) return;
+    if (this.#editor ? this.#editorKey(event) : this.#cellKey(event)) event.preventDefault();
+  }
+
+  /** Does what a key means in an editor; true if that is all it does. */
+  #editorKey({ key, shiftKey, altKey }) {
+    const { selectionStart: start, selectionEnd: end } = this.#editor;
+    const step = shiftKey ? -1 : 1;
+    if (key === "Escape") this.#close();
+    else if (key === "Tab") this.#commit(this.#row, this.#column + step);
+    else if (key !== "Enter") return false;
+    else if (altKey) this.#editor.setRangeText("\n", start, end, "end");
+    else this.#commit(this.#row + step, this.#column);
+    return true;
+  }
+
+  /** Does what a key means on a cell; true if that is all it does. */
+  #cellKey(event) {
+    const { key } = event;
+    const control = event.ctrlKey || event.metaKey;
+    if (key === "Enter" || key === "F2") this.#edit(this.#text);
+    else if (key === "Delete" || key === "Backspace") this.#change([[""]]);
+    else if (key === "z" && control) this.#undo();
+    else if (!this.#move(key, control)) {
+      // The editor gets the key itself, which may be the first of several that make a character.
+      const isText = key.length === 1 && (event.getModifierState("AltGraph") || !(control || event.altKey));
+      if (isText || key === "Process" || key === "Dead") this.#edit("");
+      return false;
+    }
+    return true;
+  }
+
+  /** Moves as a key says; false if it does not. */
+  #move(key, control) {
+    const step = control ? Infinity : 1;
+    const end = control ? Infinity : 0;
+    const moves = {
+      ArrowUp: [-step, 0], ArrowDown: [step, 0], ArrowLeft: [0, -step], ArrowRight: [0, step],
+      PageUp: [-PAGE_ROWS, 0], PageDown: [PAGE_ROWS, 0], Home: [-end, -Infinity], End: [end, Infinity],
+    };
+    if (moves[key]) this.moveTo(this.#row + moves[key][0], this.#column + moves[key][1]);
+    return key in moves;
+  }
+
+  /** A click moves to a cell, another one edits it: touch screens have no Enter. */
+  #mousedown(event) {
+    const cell = event.target.closest("[aria-colindex]");
+    if (!cell || event.target === this.#editor) return;
+    event.preventDefault();
+    const isActive = cell === document.activeElement;
+    this.#commit();
+    this.moveTo(cell.parentElement.ariaRowIndex - 2, cell.ariaColIndex - 1);
+    if (isActive) this.#edit(this.#text);
+  }
+
+  /** Pastes a block from the active cell on; what is beyond the grid is left out. */
+  #paste(event) {
+    if (this.#editor) return;
+    event.preventDefault();
+    const block = parse(event.clipboardData.getData("text/plain"), "\t");
+    this.announce(`Cells pasted: ${this.#change(block)}`);
+  }
+
+  #copy(event) {
+    if (this.#editor) return;
+    event.preventDefault();
+    event.clipboardData.setData("text/plain", this.#text);
+  }
+
+  #edit(text) {
+    if (this.#column === 0) return;
+    const error = this.#error(this.#row, this.#column);
+    this.#editor = element("textarea", {
+      rows: 1, spellcheck: "false", "aria-label": `${this.columns[this.#column - 1]}, row ${this.rows[this.#row].name}`,
+      "aria-invalid": error && "true", "aria-describedby": error && "grid-error", onblur: () => this.#commit(),
+    });
+    this.#editor.value = text;
+    this.#cell.firstChild.replaceWith(this.#editor);
+    this.#editor.focus();
+  }
+
+  /** Takes what the editor has, and moves to another cell if one is named. A text with an error can be confirmed. */
+  #commit(row, column) {
+    if (!this.#editor) return;
+    const { value } = this.#editor;
+    const isChange = value !== this.#text || this.#error(this.#row, this.#column);
+    this.#close();
+    if (isChange) this.#change([[value]]);
+    if (row !== undefined) this.moveTo(row, column);
+  }
+
+  /** Leaves the editor without a change. */
+  #close() {
+    this.#editor = null;
+    this.#update();
+  }
+
+  /** Sets the texts of a block that begins at the active cell; returns how many of them are in the grid. */
+  #change(block) {
+    const texts = block
+      .flatMap((cells, down) => cells.map((text, right) => [this.#row + down, this.#column + right - 1, text]))
+      .filter(([row, column]) => this.rows[row] && column in this.columns);
+    this.#earlier.push([...this.edits]);
+    for (const [row, column, text] of texts) this.edits.set(`${row},${column}`, text);
+    this.#update();
+    return texts.length;
+  }
+
+  #undo() {
+    if (!this.#earlier.length) return;
+    this.edits.clear();
+    for (const [key, text] of this.#earlier.pop()) this.edits.set(key, text);
+    this.#update();
+  }
+
+  #update() {
+    const hasFocus = this.#cell.contains(document.activeElement);
+    this.#table.update();
+    if (hasFocus) this.#cell.focus();
+    this.#describe();
+    this.onedit();
+  }
+
+  #fill(cell, row, column) {
+    const { name, cells } = this.rows[row];
+    const error = this.#error(row, column);
+    const isEdited = this.edits.has(`${row},${column - 1}`);
+    cell.role = column ? "gridcell" : "rowheader";
+    cell.ariaColIndex = column + 1;
+    cell.tabIndex = row === this.#row && column === this.#column ? 0 : -1;
+    if (error) cell.ariaInvalid = "true";
+    cell.title = error ?? (isEdited ? `was: ${cells[column - 1] ?? ""}` : "");
+    cell.classList.toggle("edited", isEdited);
+    cell.append(element("span", { class: "value" }, column ? this.text(row, column - 1) : name));
+    if (error || isEdited) cell.append(element("span", { class: error ? "error" : "was" }, error ?? "changed"));
+  }
+
+  /** The error that a cell shows until its text is another; those of whole rows are in column 0 until a cell is edited. */
+  #error(row, column) {
+    const { cells, errors, fault } = this.rows[row];
+    if (column) return this.text(row, column - 1) === (cells[column - 1] ?? "") ? errors[column - 1] : undefined;
+    return this.columns.some((_, place) => this.edits.has(`${row},${place}`)) ? undefined : fault;
+  }
+
+  /** Shows all of the active cell, of which the grid may show only the beginning. */
+  #describe() {
+    const { name, fault } = this.rows[this.#row];
+    const title = ["Row", name, this.columns[this.#column - 1]].filter(Boolean).join(" ");
+    this.#detail.replaceChildren(element("b", {}, title), this.#column ? ` ${this.#text} ` : " ",
+      element("span", { class: "error", id: "grid-error" }, this.#error(this.#row, this.#column) ?? fault));
+  }
+}

@@ -1,0 +1,55 @@
+/** Step 1: a file is dropped or chosen, and a sheet of it if it has several. */
+
+import { actions, button, choice, field, h } from "./dom.js";
+
+// The next step can put these right. Any other problem is one of the file.
+const OF_THE_NEXT_STEP = ["missing-columns", "duplicate-columns", "ambiguous-dates", "ambiguous-delimiter", "unreadable-header"];
+
+export function mount(container, context) {
+  const { store, signal } = context;
+  store.clear();
+  const below = h("div", { role: "status" });
+  const take = ([file]) => file && open(file, below, context);
+  const input = h("input.hidden", { type: "file", id: "file", onchange: () => take(input.files) });
+  container.append(h("p", "You will see what changes before anything is changed."), input,
+    h("label.drop", { for: "file" }, h("b", "Drop your spreadsheet here"), h("span", "or ", h("u", "choose a file")),
+      h("span.hint", "Excel (.xlsx) or CSV, with names of columns in the first row")), below);
+  addEventListener("dragover", (event) => event.preventDefault(), { signal });
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    take(event.dataTransfer.files);
+  }, { signal });
+}
+
+/** Copies the file, so that no later request depends on what becomes of it. */
+async function open(file, below, context) {
+  below.replaceChildren(`Reading ${file.name}…`);
+  try {
+    context.store.set({ file: new File([await file.arrayBuffer()], file.name, { type: file.type }) });
+    await read(below, context);
+  } catch (error) {
+    below.replaceChildren();
+    context.fail(error);
+  }
+}
+
+async function read(below, context, sheet) {
+  const { api, store, go } = context;
+  const preview = await api.preview(store.state.file, { sheet });
+  store.set({ preview, options: preview.options ?? { sheet } });
+  if (sheetsOf(preview).length > 1 && !sheet) return offer(below, context);
+  const problem = preview.problems.find(({ code }) => !OF_THE_NEXT_STEP.includes(code));
+  if (problem) throw { ...problem, message: problem.detail };
+  go("map");
+}
+
+/** The chosen file, and its sheets. */
+function offer(below, context) {
+  const { file, preview } = context.store.state;
+  const sheets = sheetsOf(preview);
+  const picker = choice("sheet", sheets.map((name) => [name, name]), preview.sheet ?? sheets[0]);
+  below.replaceChildren(h("h2", file.name), sheets.length > 1 ? field("Which sheet has the rows?", picker) : "",
+    actions(button("Continue", () => read(below, context, picker.value), "primary")));
+}
+
+const sheetsOf = ({ sheets }) => (sheets ?? []).filter((sheet) => sheet.is_visible && sheet.has_content).map(({ name }) => name);
