@@ -97,8 +97,8 @@ format: .venv/installed ## Fix style where that is automatic
 
 .PHONY: fuzz
 fuzz: .venv/installed ## Try thousands of random files, imports and interleavings, more than an hour
-	$(BIN)/python -m pytest --hypothesis-profile=fuzz tests/unit tests/integration \
-		-k 'any_bytes_give or any_bytes_are or follows_the_rules or no_order_of_statements'
+	$(BIN)/python -m pytest --hypothesis-profile=fuzz --full tests/unit tests/integration \
+		-k 'any_bytes_give or any_bytes_are or follows_the_rules or no_order_of_statements or no_interleaving'
 
 .PHONY: fuzz-api
 fuzz-api: .venv/installed ## Call each operation 2,000 times as described, and not
