@@ -20,7 +20,7 @@ def approved(client: Client, file: Path, parameters: Mapping[str, str], *, yes: 
     """Check the file in a dry run, show its plan, ask, and return the job that applies it.
 
     With `yes` nothing is asked, and with `as_json` nothing is shown either. Exits if the dry run does not
-    complete, there is nothing to apply, or the answer is no.
+    complete, nothing would change, or the plan is not approved.
     """
     dry_run_id = client.upload(file, {**parameters, "dry_run": "true"})
     job = follow(client, dry_run_id, as_json=as_json)
