@@ -65,6 +65,11 @@ OPTIONS = st.fixed_dictionaries(
     optional={"on_error": st.just("abort"), "dry_run": st.just("true")},
 )
 STATEMENTS = st.sampled_from([TO_THE_END, TO_THE_END, 0, 2, 5])  # of a request, before it is interrupted
+# The moments between two steps of a worker that others are most likely to disturb.
+STOPS = (
+    *("queue.claim", "queue.relock", "jobs.get", "staged_assets.update_staged", "reverting.remove"),
+    *("progress.advance", "queue.checkpoint", "finished.add", "commit", "after commit"),
+)
 ACTIONS = st.sampled_from(["cancel", "retry", "revert", "revert", "apply", "delete"])
 
 _accounts = itertools.count(1_000, step=2)
@@ -116,26 +121,6 @@ def test_no_order_of_statements_breaks_an_invariant(surroundings: Surroundings) 
             ],
         ),
     )
-
-
-@pytest.mark.parametrize("statement", ["reverting.note", "staged_assets.update_staged"])
-def test_an_asset_created_while_a_row_looks_for_it_is_restored_by_a_revert(
-    surroundings: Surroundings, statement: str
-) -> None:
-    machine = Interleavings(surroundings)
-    machine.upload([("A", "x", "device")], {"on_conflict": "update"}, place=0, statements=TO_THE_END)
-    machine.start_a_worker(0, 0)
-    while machine.stage.actors[WORKERS[0]].stops_at != statement:
-        machine.proceed(0, 1)
-    machine.create_an_asset("A", place=0, statements=TO_THE_END)
-    machine.run_to_the_end()
-    machine.finish_all_jobs()
-
-    (job,) = machine.all_jobs()
-    assert job["updated_rows"] == 1
-    machine.act_on_a_job("revert", 0, TO_THE_END)
-    machine.teardown()
-    assert [asset["name"] for asset in machine.live_assets()] == ["z"]
 
 
 class Interleavings(RuleBasedStateMachine):
@@ -217,26 +202,30 @@ class Interleavings(RuleBasedStateMachine):
         self.begin_request(*self.requests[number % len(self.requests)], statements)
 
     @precondition(lambda self: self.idle_workers())
-    @rule(number=st.integers(0, 9), statements=st.integers(0, 12) | st.just(TO_THE_END))
-    def start_a_worker(self, number: int, statements: int) -> None:
+    @rule(number=st.integers(0, 9), stop=st.sampled_from(STOPS))
+    def start_a_worker(self, number: int, stop: str) -> None:
+        """It runs until it stands before this statement, or to the end if it never does."""
         self.let_time_pass()  # or the speed of the machine would decide what there is to claim
         name = self.idle_workers()[number % len(self.idle_workers())]
         worker, database = self.workers[name], self.databases[name]
-        purge = name == WORKERS[-1]
+        purges = name == WORKERS[-1]
+        database.close()  # idle sessions, which may have been ended
         self.stage.begin(
-            name, lambda: retention.purge_some(database, days=30) if purge else worker.work_once(), statements
+            name, lambda: retention.purge_some(database, days=30) if purges else worker.work_once(), 0
         )
+        while self.stage.actors[name].stops_at not in (stop, None):
+            self.stage.proceed(name, 1)
+
+    @precondition(lambda self: self.idle_workers())
+    @rule(number=st.integers(0, 9))
+    def run_a_worker(self, number: int) -> None:
+        self.start_a_worker(number, "")
 
     @precondition(lambda self: self.stage.standing())
-    @rule(number=st.integers(0, 9), statements=st.integers(1, 12))
+    @rule(number=st.integers(0, 9), statements=st.integers(1, 12) | st.just(TO_THE_END))
     def proceed(self, number: int, statements: int) -> None:
         standing = self.stage.standing()
         self.stage.proceed(standing[number % len(standing)], statements)
-
-    @precondition(lambda self: self.stage.standing())
-    @rule(number=st.integers(0, 9))
-    def proceed_to_the_end(self, number: int) -> None:
-        self.proceed(number, TO_THE_END)
 
     @precondition(lambda self: self.stage.standing())
     @rule(number=st.integers(0, 9), is_killed=st.booleans())
@@ -426,6 +415,7 @@ class Interleavings(RuleBasedStateMachine):
             self.everything_holds()
 
     def finish_all_jobs(self) -> None:
+        self.databases[WORKERS[0]].close()  # as above
         worker = self.new_worker(WORKERS[0])
         for _ in range(MOST_TURNS):
             self.let_time_pass()
@@ -452,6 +442,7 @@ class Interleavings(RuleBasedStateMachine):
         self.begin_request(key if method == "POST" else None, send, statements)
 
     def begin_request(self, key: str | None, send: Callable[[], Any], statements: int) -> None:
+        self.databases[CLIENT].close()  # as above
         self.stage.begin(CLIENT, lambda: (key, send()), statements)
 
     def leave_the_stage(self) -> None:
@@ -517,3 +508,50 @@ class _Errors(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self.records.append(f"{record.getMessage()} {record.exc_info}")
+
+
+EVENTS: dict[str, Callable[["Interleavings"], None]] = {
+    "overtaken": lambda machine: machine.run_a_worker(0),
+    "cancelled": lambda machine: machine.act_on_a_job("cancel", 0, TO_THE_END),
+    "killed": lambda machine: machine.fail(0, is_killed=True),
+    "session ended": lambda machine: machine.fail(0, is_killed=False),
+    "asset changed": lambda machine: machine.change_an_asset("PATCH", 0, TO_THE_END),
+    "asset deleted": lambda machine: machine.change_an_asset("DELETE", 0, TO_THE_END),
+    "asset created": lambda machine: machine.create_an_asset("B", 0, TO_THE_END),
+}
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_whatever_happens_between_two_statements_of_a_worker(surroundings: Surroundings, event: str) -> None:
+    rows = [("A", "x", "device"), ("B", "x", "device"), ("C", "x", "device"), ("A", "y", "device")]
+    for stop in STOPS:
+        machine = Interleavings(surroundings)
+        machine.create_an_asset("A", 0, TO_THE_END)
+        machine.everything_holds()
+        machine.upload(rows, {"on_conflict": "update"}, 0, TO_THE_END)
+        machine.start_a_worker(0, stop)
+        machine.everything_holds()
+        if machine.stage.standing():
+            EVENTS[event](machine)
+        machine.run_to_the_end()
+        machine.finish_all_jobs()
+        machine.act_on_a_job("revert", 0, TO_THE_END)
+        machine.teardown()
+
+
+@pytest.mark.parametrize("statement", ["reverting.note", "staged_assets.update_staged"])
+def test_an_asset_created_while_a_row_looks_for_it_is_restored_by_a_revert(
+    surroundings: Surroundings, statement: str
+) -> None:
+    machine = Interleavings(surroundings)
+    machine.upload([("A", "x", "device")], {"on_conflict": "update"}, place=0, statements=TO_THE_END)
+    machine.start_a_worker(0, statement)
+    machine.create_an_asset("A", place=0, statements=TO_THE_END)
+    machine.run_to_the_end()
+    machine.finish_all_jobs()
+
+    (job,) = machine.all_jobs()
+    assert job["updated_rows"] == 1
+    machine.act_on_a_job("revert", 0, TO_THE_END)
+    machine.teardown()
+    assert [asset["name"] for asset in machine.live_assets()] == ["z"]
