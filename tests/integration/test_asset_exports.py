@@ -357,6 +357,7 @@ DOCUMENT = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(documents=st.lists(DOCUMENT, min_size=1, max_size=6))
 @settings(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], database=None

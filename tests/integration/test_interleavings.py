@@ -102,6 +102,7 @@ def surroundings(db: TestDatabase, app: Flask) -> Iterator[Surroundings]:
     admin.close()
 
 
+@pytest.mark.slow
 def test_no_order_of_statements_breaks_an_invariant(surroundings: Surroundings) -> None:
     # Reaches the constructor without an argument, as run_state_machine_as_test wants it.
     class Machine(Interleavings):

@@ -383,6 +383,7 @@ OPTIONS = st.fixed_dictionaries(
 ).filter(lambda options: not (options.get("identifiers") and options.get("on_conflict") == "skip"))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(CELLS, min_size=1, max_size=6),

@@ -43,6 +43,7 @@ def admin(db: TestDatabase) -> Iterator[Connection]:
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 # Hypothesis can shrink what it chose itself, but that makes each case several times as slow.
+@pytest.mark.slow
 @given(random=st.randoms(use_true_random=not IS_FUZZ))
 def test_the_service_follows_the_rules(importer: Importer, admin: Connection, random: Random) -> None:
     case = random_case(random)

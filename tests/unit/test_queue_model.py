@@ -12,6 +12,7 @@ from tests.model.search import search
 PAGE = Path(__file__).parents[2] / "docs" / "queue.md"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("jobs", "chunks"), [(1, 3), (2, 1), (2, 3)])
 def test_no_interleaving_of_two_workers_leads_to_a_fault(
     jobs: int, chunks: int, request: pytest.FixtureRequest
