@@ -38,7 +38,7 @@ def admin(db: TestDatabase) -> Iterator[Connection]:
 
 
 @settings(
-    max_examples=settings.get_profile("fuzz").max_examples if IS_FUZZ else 100,
+    max_examples=settings.get_profile("fuzz").max_examples if IS_FUZZ else 150,
     derandomize=not IS_FUZZ,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

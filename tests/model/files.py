@@ -12,7 +12,7 @@ from typing import Any
 import xlsxwriter
 
 from tests.model.dates import DEFAULT, FORMATS, MONTHS
-from tests.model.rules import DATES, FIELDS, OPTIONAL, Asset, Cell, Options, Record
+from tests.model.rules import DATES, FIELDS, MAX_CHARS, OPTIONAL, Asset, Cell, Options, Record
 
 CHUNK_ROWS = (1, 2, 7, 5_000)
 UNDECODABLE = "\ue000"  # stands for a byte that is not UTF-8
@@ -104,12 +104,14 @@ def random_case(random: Random) -> Case:
     columns = _columns(random, options)
     mapping = {header: target for header, target in columns if target and header.startswith("Our ")}
     options = replace(options, columns=mapping)
+    assets = _assets(random, 4 if options.on_conflict == "update" else random.randint(0, 4))
     writer = _Writer(
         random,
         _written_as(random, options),
         is_workbook=one_in(random, 10),
         is_clean=not one_in(random, 3),
         generates=options.identifiers == "generate",
+        assets=assets,
     )
     preamble = random.choice([0, 0, 0, 2])
     rows = [writer.row([target for _, target in columns]) for _ in range(random.randint(1, 9))]
@@ -121,7 +123,7 @@ def random_case(random: Random) -> Case:
             Record(preamble + 2 + place, tuple(cells), fault) for place, (cells, fault) in enumerate(rows)
         ),
         options=options,
-        assets=_assets(random, 4 if options.on_conflict == "update" else random.randint(0, 4)),
+        assets=assets,
         deleted=_assets(random, random.randint(0, 2)),
         of_another_account=_assets(random, random.randint(0, 2)),
         highest_number=random.choice([0, 2, 9_999]),
@@ -159,8 +161,8 @@ def _options(random: Random) -> Options:
         on_error="abort" if one_in(random, 4) else "continue",
         defaults={name: random.choice(DEFAULT_VALUES[name]) for name in names},
         identifiers="generate" if on_conflict == "error" and one_in(random, 2) else "file",
-        empty="clear" if updates and one_in(random, 2) else "keep",
-        clear_value=random.choice(CLEAR_VALUES) if updates and one_in(random, 2) else None,
+        empty="clear" if updates and one_in(random, 3) else "keep",
+        clear_value=random.choice(CLEAR_VALUES) if updates and one_in(random, 3) else None,
     )
 
 
@@ -207,6 +209,7 @@ class _Writer:
     is_workbook: bool
     is_clean: bool
     generates: bool
+    assets: Sequence[Asset]
 
     def row(self, targets: Sequence[str | None]) -> tuple[list[Cell], str | None]:
         """The cells, one for each target, and the fault of the row if it has one."""
@@ -216,6 +219,9 @@ class _Writer:
             return [Cell(random.choice(["", " "])) for _ in range(random.randint(0, len(targets)))], None
         if kind == 19 and not self.is_workbook:
             return [], "misplaced_quote"
+        if self.assets and one_in(random, 4):
+            asset = random.choice(self.assets)
+            return [Cell(_stored(asset, target)) for target in targets], None
         cells = [self._cell(target) for target in targets]
         if self.is_workbook:
             return cells if any(cell.text for cell in cells) else [], None
@@ -232,6 +238,8 @@ class _Writer:
             return self._workbook_cell()
         if kind == 21 and one_in(random, 2):
             text = ""
+        elif kind == 20 and target in MAX_CHARS:
+            text = "y" * (MAX_CHARS[target] + random.randint(0, 1))
         elif kind >= 19 and not self.is_clean:
             text = random.choice(ODD)
         else:
@@ -272,6 +280,15 @@ class _Writer:
             "boolean": ["TRUE", "FALSE"],
         }
         return Cell(random.choice(texts[kind]), kind)
+
+
+def _stored(asset: Asset, target: str | None) -> str:
+    """What a row that repeats the asset has in a column; nothing where a format would matter."""
+    if target is None or target in DATES:
+        return ""
+    if target.startswith("metadata."):
+        return asset.metadata.get(target.removeprefix("metadata."), "")
+    return str(getattr(asset, target) or "")
 
 
 def _day(random: Random) -> date:
