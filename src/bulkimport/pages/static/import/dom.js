@@ -14,15 +14,18 @@ export function h(tag, ...children) {
   return node;
 }
 
-export { h as element };
-
 /** A button that waits for what it does. @param {string} text @param {() => unknown} act @param {"primary" | "danger"} [kind] */
 export function button(text, act, kind = "plain") {
-  const node = h(`button.${kind}`, { type: "button", onclick: async () => {
+  const node = h(`button.${kind}`, { type: "button", onclick }, text);
+  async function onclick() {
     if (node.ariaBusy) return;
     node.ariaBusy = "true";
-    await Promise.resolve(act()).finally(() => { node.ariaBusy = null; });
-  } }, text);
+    try {
+      await act();
+    } finally {
+      node.ariaBusy = null;
+    }
+  }
   return node;
 }
 
@@ -31,14 +34,16 @@ export const actions = (...buttons) => h("div.actions", ...buttons);
 /** A control, which has an id, with its label. */
 export const field = (label, control) => h("div.field", h("label", { for: control.id }, label), control);
 
-/** A choice among pairs of values and texts. */
+/** A choice among pairs of values and texts; nothing is chosen if none of them is `selected`. */
 export function choice(id, choices, selected, onchoice) {
-  const options = choices.map(([value, text]) => h("option", { value, selected: value === selected }, text));
-  return h("select", { id, onchange: ({ target }) => onchoice?.(target.value) }, ...options);
+  const options = choices.map(([value, text]) => h("option", { value }, text));
+  const select = h("select", { id, onchange: () => onchoice?.(select.value) }, ...options);
+  select.value = selected;
+  return select;
 }
 
 /** 1234 as "1,234", in the reader's language. */
-export const count = (number) => new Intl.NumberFormat().format(number);
+export const count = (number) => number.toLocaleString();
 
 /** "1 row", "1,234 rows". */
 export const rows = (number) => `${count(number)} ${number === 1 ? "row" : "rows"}`;

@@ -10,20 +10,21 @@ const LOSSY = ["invalid_encoding", "spreadsheet_error", "date_in_text_column"];
  * Rows and columns for a grid; `lossy` has the cells that must be entered again, as "row,column", and `fixed` makes the
  * file from a function that returns the text of a cell.
  */
-export async function download({ job_id: id, options: { delimiter, columns } }, { api, signal }) {
-  const text = await (await api.failedRows(id, "csv", { signal })).text();
+export async function download({ job_id: id, options: { delimiter, columns: mapping } }, api) {
+  const text = await (await api.failedRows(id, "csv")).text();
   const [header, ...records] = parse(text, delimiter);
   const width = header.indexOf("_row");
   const rows = records.map((record) => ({ name: record[width], cells: record.toSpliced(width, ADDED_COLUMNS), errors: [] }));
-  const failed = { rows, columns: columnsOf(header, width, rows), lossy: [] };
+  const columns = columnsOf(header, width, rows);
   const file = (lines) => new File([write([header, ...lines], delimiter)], "fixed-rows.csv", { type: "text/csv" });
-  failed.fixed = (textOf) => file(records.map((record, row) =>
-    failed.columns.map((_, column) => textOf(row, column)).toSpliced(width, 0, ...record.slice(width, width + ADDED_COLUMNS))));
+  const fixed = (textOf) => file(records.map((record, row) =>
+    columns.map((_, column) => textOf(row, column)).toSpliced(width, 0, ...record.slice(width, width + ADDED_COLUMNS))));
   // Which field a column is for, the service knows: a header and a row are enough.
-  const preview = await api.preview(file(records.slice(0, 1)), { delimiter, columns }, { signal });
+  const preview = await api.preview(file(records.slice(0, 1)), { delimiter, columns: mapping });
   const fields = preview.columns.map(({ field, how }) => how !== "similar" && field);
-  for await (const errors of api.pages(id, "errors", { signal })) addErrors(failed, fields, errors);
-  return failed;
+  const lossy = [];
+  for await (const errors of api.pages(id, "errors")) addErrors(rows, lossy, fields, errors);
+  return { rows, columns, lossy, fixed };
 }
 
 function columnsOf(header, width, rows) {
@@ -33,7 +34,7 @@ function columnsOf(header, width, rows) {
 }
 
 /** Puts errors into their cells, and those of an absent column or of a whole row to the row. */
-function addErrors({ rows, lossy }, fields, errors) {
+function addErrors(rows, lossy, fields, errors) {
   const indices = new Map(rows.map(({ name }, index) => [Number(name), index]));
   for (const { row, field, code, message } of errors) {
     const index = indices.get(row);

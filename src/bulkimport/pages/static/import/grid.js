@@ -1,7 +1,7 @@
 /** A grid whose cells can be edited, with the keys of a spreadsheet. */
 
 import { parse } from "./csv.js";
-import { element } from "./dom.js";
+import { h } from "./dom.js";
 import { VirtualTable } from "./table.js";
 
 const PAGE_ROWS = 10;
@@ -13,9 +13,8 @@ export class Grid {
   #row = 0;
   #column = 0;
   #editor = null; // the text area in the active cell
-  #earlier = []; // what `edits` had before each change
   #table;
-  #detail = element("p", { class: "grid-detail" });
+  #detail = h("p.grid-detail");
 
   /**
    * `edits` has the texts of edited cells by "row,column"; `onedit` is called when the grid has changed it.
@@ -25,13 +24,15 @@ export class Grid {
     const { columns, rows } = Object.assign(this, options);
     this.#table = new VirtualTable({
       label, rows, role: "grid",
-      columns: [{ label: "Row", width: 5 }, ...columns.map((column) => ({ label: column, width: 9 }))],
-      fill: (cell, row, column) => this.#fill(cell, row, column),
+      columns: [["Row", 5], ...columns.map((name) => [name, 9])],
+      newCell: (row, column) => this.#newCell(row, column),
       kept: () => this.#row,
     });
-    const listeners = { keydown: this.#keydown, mousedown: this.#mousedown, paste: this.#paste, copy: this.#copy };
-    for (const [name, listener] of Object.entries(listeners)) this.#table.table.addEventListener(name, listener.bind(this));
-    this.element = element("div", {}, this.#table.element, this.#detail);
+    this.element = h("div", {
+      onkeydown: (event) => this.#keydown(event),
+      onmousedown: (event) => this.#mousedown(event),
+      onpaste: (event) => this.#paste(event),
+    }, this.#table.element, this.#detail);
     this.#describe();
   }
 
@@ -44,8 +45,10 @@ export class Grid {
   toNextError() {
     const width = this.columns.length + 1;
     const cells = this.rows.length * width;
-    for (let place = this.#row * width + this.#column + 1, end = place + cells; place < end; place += 1) {
-      const [row, column] = [Math.floor(place % cells / width), place % width];
+    const active = this.#row * width + this.#column;
+    for (let step = 1; step <= cells; step += 1) {
+      const place = (active + step) % cells;
+      const [row, column] = [Math.floor(place / width), place % width];
       if (!this.#error(row, column)) continue;
       this.moveTo(row, column);
       return true;
@@ -58,9 +61,10 @@ export class Grid {
     this.#cell.tabIndex = -1;
     this.#row = Math.max(0, Math.min(row, this.rows.length - 1));
     this.#column = Math.max(0, Math.min(column, this.columns.length));
-    this.#table.reveal(this.#row);
+    this.#table.render();
     this.#cell.tabIndex = 0;
-    this.#cell.focus();
+    this.#cell.focus({ preventScroll: true });
+    this.#cell.scrollIntoView({ block: "nearest", inline: "nearest" });
     this.#describe();
   }
 
@@ -95,7 +99,6 @@ export class Grid {
     const control = event.ctrlKey || event.metaKey;
     if (key === "Enter" || key === "F2") this.#edit(this.#text);
     else if (key === "Delete" || key === "Backspace") this.#change([[""]]);
-    else if (key === "z" && control) this.#undo();
     else if (!this.#move(key, control)) {
       // The editor gets the key itself, which may be the first of several that make a character.
       const isText = key.length === 1 && (event.getModifierState("AltGraph") || !(control || event.altKey));
@@ -136,16 +139,10 @@ export class Grid {
     this.announce(`Cells pasted: ${this.#change(block)}`);
   }
 
-  #copy(event) {
-    if (this.#editor) return;
-    event.preventDefault();
-    event.clipboardData.setData("text/plain", this.#text);
-  }
-
   #edit(text) {
     if (this.#column === 0) return;
     const error = this.#error(this.#row, this.#column);
-    this.#editor = element("textarea", {
+    this.#editor = h("textarea", {
       rows: 1, spellcheck: "false", "aria-label": `${this.columns[this.#column - 1]}, row ${this.rows[this.#row].name}`,
       "aria-invalid": error && "true", "aria-describedby": error && "grid-error", onblur: () => this.#commit(),
     });
@@ -175,17 +172,9 @@ export class Grid {
     const texts = block
       .flatMap((cells, down) => cells.map((text, right) => [this.#row + down, this.#column + right - 1, text]))
       .filter(([row, column]) => this.rows[row] && column in this.columns);
-    this.#earlier.push([...this.edits]);
     for (const [row, column, text] of texts) this.edits.set(`${row},${column}`, text);
     this.#update();
     return texts.length;
-  }
-
-  #undo() {
-    if (!this.#earlier.length) return;
-    this.edits.clear();
-    for (const [key, text] of this.#earlier.pop()) this.edits.set(key, text);
-    this.#update();
   }
 
   #update() {
@@ -196,18 +185,16 @@ export class Grid {
     this.onedit();
   }
 
-  #fill(cell, row, column) {
+  #newCell(row, column) {
     const { name, cells } = this.rows[row];
     const error = this.#error(row, column);
     const isEdited = this.edits.has(`${row},${column - 1}`);
-    cell.role = column ? "gridcell" : "rowheader";
-    cell.ariaColIndex = column + 1;
-    cell.tabIndex = row === this.#row && column === this.#column ? 0 : -1;
-    if (error) cell.ariaInvalid = "true";
-    cell.title = error ?? (isEdited ? `was: ${cells[column - 1] ?? ""}` : "");
-    cell.classList.toggle("edited", isEdited);
-    cell.append(element("span", { class: "value" }, column ? this.text(row, column - 1) : name));
-    if (error || isEdited) cell.append(element("span", { class: error ? "error" : "was" }, error ?? "changed"));
+    return h("div", {
+      role: column ? "gridcell" : "rowheader", "aria-colindex": column + 1, "aria-invalid": error && "true",
+      tabindex: row === this.#row && column === this.#column ? 0 : -1,
+      title: error ?? (isEdited && `was: ${cells[column - 1] ?? ""}`), class: isEdited && "edited",
+    }, h("span.value", column ? this.text(row, column - 1) : name),
+    error ? h("span.error", error) : isEdited && h("span.was", "changed"));
   }
 
   /** The error that a cell shows until its text is another; those of whole rows are in column 0 until a cell is edited. */
@@ -221,7 +208,7 @@ export class Grid {
   #describe() {
     const { name, fault } = this.rows[this.#row];
     const title = ["Row", name, this.columns[this.#column - 1]].filter(Boolean).join(" ");
-    this.#detail.replaceChildren(element("b", {}, title), this.#column ? ` ${this.#text} ` : " ",
-      element("span", { class: "error", id: "grid-error" }, this.#error(this.#row, this.#column) ?? fault));
+    this.#detail.replaceChildren(h("b", title), this.#column ? ` ${this.#text} ` : " ",
+      h("span.error", { id: "grid-error" }, this.#error(this.#row, this.#column) ?? fault));
   }
 }

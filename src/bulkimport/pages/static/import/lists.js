@@ -3,10 +3,10 @@
 import { button, count, h, rows, words } from "./dom.js";
 import { VirtualTable } from "./table.js";
 
-/** A table whose next page is loaded when the end is in sight. @param {[string, number, Function][]} columns  label, width, cell */
+/** A table whose next page is loaded when the end is in sight. @param {import("./table.js").Column[]} columns */
 export function listOf(label, columns, pages) {
   let isLoading = false;
-  const more = async () => {
+  const onend = async () => {
     if (isLoading) return;
     isLoading = true;
     const { value, done } = await pages.next();
@@ -15,8 +15,8 @@ export function listOf(label, columns, pages) {
     isLoading = false;
     table.update();
   };
-  const table = new VirtualTable({ label, columns: columns.map(([name, width, cell]) => ({ label: name, width, cell })), onend: more });
-  more();
+  const table = new VirtualTable({ label, columns, onend });
+  onend();
   return table.element;
 }
 
