@@ -29,7 +29,7 @@ export class Api {
     return this.#newJob("", { body: form(file, options), key: newKey() });
   }
 
-  /** A job and its `etag`. With an etag, the job after its next progress, or null if there is none for a while. */
+  /** A job and its `etag`. With an etag: after its next progress, or null if there is none for a while. */
   async job(id, etag) {
     const response = await this.#send(`/${id}`, { headers: etag && { Prefer: `wait=${WAIT_S}`, "If-None-Match": etag } });
     return response.status === 304 ? null : { ...await response.json(), etag: response.headers.get("ETag") };
@@ -85,8 +85,10 @@ export class Api {
     const session = this.#session;
     let token = await session.token();
     for (let attempt = 0; ; attempt += 1) {
-      const all = { ...headers, Authorization: `Bearer ${token}`, ...(key && { "Idempotency-Key": key }) };
-      const response = await fetch(ROOT + path, { ...request, signal, headers: all, cache: "no-store" }).catch(unlessAborted);
+      const response = await fetch(ROOT + path, {
+        ...request, signal, cache: "no-store",
+        headers: { ...headers, Authorization: `Bearer ${token}`, ...(key && { "Idempotency-Key": key }) },
+      }).catch(unlessAborted);
       if (response?.ok || response?.status === 304) {
         session.notice("");
         return response;

@@ -47,13 +47,14 @@ function go(name) {
   document.title = heading;
   showSteps(name);
   showAddress(name);
-  Promise.resolve().then(() => mount(container, { api, store, signal, go, announce, fail })).catch(fail);
+  Promise.resolve().then(() => mount(container, { api, store, signal, go, announce, fail }));
   title.focus();
 }
 
 function showSteps(current) {
   steps.hidden = !STEPS[current][2];
-  steps.replaceChildren(...Object.entries(STEPS).map(([name, [, , label]]) => label ? h("li", { "aria-current": name === current && "step" }, label) : ""));
+  const listed = Object.entries(STEPS).filter(([, [, , label]]) => label);
+  steps.replaceChildren(...listed.map(([name, [, , label]]) => h("li", { "aria-current": name === current && "step" }, label)));
 }
 
 /** The address brings the jobs back, also in another browser: `#job=ID,ID`. */

@@ -6,7 +6,7 @@ import { errorGroups, waysToFix } from "./lists.js";
 
 export async function mount(container, context) {
   const { store, go } = context;
-  container.append(h("p.hint", "You may close this page. Its address brings you back."), actions(button("Cancel the import", () => cancel(context), "danger")));
+  container.append(h("p.hint", "You can close this page. Its address brings you back."), actions(button("Cancel the import", () => cancel(context), "danger")));
   await follow(container, context, "Importing");
   store.forgetKeys();
   const { jobs } = store.state;

@@ -13,7 +13,7 @@ export function mount(container, context) {
   const input = h("input.hidden", { type: "file", id: "file", onchange: () => take(input.files) });
   container.append(h("p", "You will see what changes before anything is changed."), input,
     h("label.drop", { for: "file" }, h("b", "Drop your spreadsheet here"), h("span", "or ", h("u", "choose a file")),
-      h("span.hint", "Excel (.xlsx) or CSV, with names of columns in the first row")), below);
+      h("span.hint", "Excel (.xlsx) or CSV, with column names in the first row")), below);
   addEventListener("dragover", (event) => event.preventDefault(), { signal });
   addEventListener("drop", (event) => {
     event.preventDefault();

@@ -4,11 +4,10 @@ import { actions, button, choice, field, h, words } from "./dom.js";
 
 const FIELDS = ["identifier", "name", "type", "description", "valid_from", "valid_to", "is_active"];
 const DATES = ["YYYY-MM-DD", "YYYY/MM/DD", "DD/MM/YYYY", "MM/DD/YYYY", "DD-MM-YYYY", "DD.MM.YYYY", "DD-Mon-YYYY", "D/M/YY", "M/D/YY"];
-const CONFLICTS = [["error", "Keep it, and report the row"], ["skip", "Keep it, and skip the row"], ["update", "Update it"]];
-const READ_BY = {
-  delimiter: ["Cells are separated by", [[",", "Commas"], [";", "Semicolons"], ["\t", "Tabs"], ["|", "Vertical bars"]]],
-  charset: ["Characters are encoded as", [["utf-8", "UTF-8"], ["utf-16", "UTF-16"], ["windows-1252", "Windows-1252"]]],
-};
+const CONFLICTS = [["error", "Keep it and report an error"], ["skip", "Keep it and skip the row"], ["update", "Update it"]];
+// How a CSV file is read.
+const DELIMITERS = [[",", "Comma"], [";", "Semicolon"], ["\t", "Tab"], ["|", "Vertical bar"]];
+const CHARSETS = [["utf-8", "UTF-8"], ["utf-16-le", "UTF-16"], ["cp1252", "Windows-1252"]];
 const EXTRA = "metadata.";
 
 export const mount = (container, context) => new Mapping(container, context).propose();
@@ -21,9 +20,8 @@ class Mapping {
     container.append(this.form, this.problems, actions(button("Check", () => this.check(), "primary"), button("Another file", () => go("drop"))));
   }
 
-  /** As far as they are known: not all, if the header cannot be read. */
   get options() {
-    return { columns: {}, defaults: {}, date_format: {}, ...this.store.state.options };
+    return this.store.state.options;
   }
 
   get preview() {
@@ -55,7 +53,7 @@ class Mapping {
 
   show() {
     const { id } = document.activeElement;
-    this.form.replaceChildren(this.remembered(), this.columns(), ...this.constants(), this.settings());
+    this.form.replaceChildren(this.remembered(), this.columns(), this.settings());
     if (id) document.getElementById(id)?.focus();
     const { missing_fields: missing, problems } = this.preview;
     const lines = problems.filter(({ code }) => code !== "missing-columns").map(({ detail }) => detail);
@@ -65,13 +63,13 @@ class Mapping {
 
   remembered() {
     const { mapping_from, remembered_job_id, sheet } = this.preview;
+    if (mapping_from) return h("p.tip", "Columns and settings are those of your last import of a file like this.");
     const use = button("Use the same columns and settings", () => this.change({}, { sheet, columns: "remembered" }));
-    if (mapping_from) return h("p.tip", "Columns and settings are as in your last import of such a file.");
-    return remembered_job_id ? h("p.tip", "You have imported such a file before. ", use) : "";
+    return remembered_job_id ? h("p.tip", "You have imported a file like this before. ", use) : "";
   }
 
   columns() {
-    const head = ["In your file", "For example", "Is imported as"].map((text) => h("th", { scope: "col" }, text));
+    const head = ["In your file", "For example", "Imported as"].map((text) => h("th", { scope: "col" }, text));
     const lines = this.preview.columns.map((column) => h("tr",
       h("th", { scope: "row" }, nameOf(column)), h("td.hint", column.samples.slice(0, 3).join(" · ")),
       h("td", this.target(column), this.suggested.has(column.column) && h("small", "A suggestion: please check"))));
@@ -94,26 +92,22 @@ class Mapping {
     this.suggested.delete(column);
     const rival = this.preview.columns.find((other) => other.column !== column && other.field === target && other.how !== "similar");
     const freed = rival && { [rival.column]: rival.how === "exact" ? EXTRA + rival.column.trim() : "" };
-    return this.change({ columns: filled({ ...this.options.columns, ...freed, [column]: target }) });
-  }
-
-  /** Required fields without a column can have one value for all rows. */
-  constants() {
-    const { defaults } = this.options;
-    const names = new Set([...this.preview.missing_fields, ...Object.keys(defaults)]);
-    names.delete("identifier");
-    return [...names].map((name) => field(`${words(name)} of all rows`, h("input", { id: `all-${name}`, value: defaults[name],
-      onchange: ({ target }) => this.change({ defaults: filled({ ...defaults, [name]: target.value.trim() }) }) })));
+    const columns = Object.entries({ ...this.options.columns, ...freed, [column]: target }).filter(([, field]) => field);
+    return this.change({ columns: Object.fromEntries(columns) });
   }
 
   settings() {
-    const { on_conflict, on_error } = this.options;
+    const { on_conflict = "error", on_error } = this.options;
+    const { delimiter, charset } = this.preview;
+    // Other options of a remembered import may contradict the choice.
     const neutral = { identifiers: "file", empty: "keep", clear_value: null };
+    const all = h("input", { type: "checkbox", id: "abort", checked: on_error === "abort",
+      onchange: () => this.change({ on_error: all.checked ? "abort" : "continue" }) });
     return h("fieldset", h("legend", "Settings"), ...this.dates(),
-      field("If there is an asset with the identifier already", choice("conflict", CONFLICTS, on_conflict, (value) => this.change({ on_conflict: value, ...neutral }))),
-      h("div.check", h("input", { type: "checkbox", id: "abort", checked: on_error === "abort",
-        onchange: ({ target }) => this.change({ on_error: target.checked ? "abort" : "continue" }) }),
-      h("label", { for: "abort" }, "All or nothing: if any row has an error, import none")), ...this.reading());
+      field("If an asset with the identifier exists already", choice("conflict", CONFLICTS, on_conflict, (value) => this.change({ on_conflict: value, ...neutral }))),
+      h("div.check", all, h("label", { for: "abort" }, "All or nothing: if any row has an error, import none")),
+      delimiter && field("Delimiter", choice("delimiter", DELIMITERS, delimiter.value, (value) => this.change({ delimiter: value }))),
+      charset && field("Character encoding", choice("charset", CHARSETS, charset.value, (value) => this.change({ charset: value }))));
   }
 
   /** How the dates of each column are written; formats that fit all of them come first. */
@@ -123,16 +117,6 @@ class Mapping {
       const choices = [...new Set([...formats, ...DATES])].map((name) => [name, formats.includes(name) ? `${name} ✓` : name]);
       return field(`Dates in ${column} are written as`, choice(`date-${date}`, [...choices, ["auto", "Whatever fits"]], date_format[date],
         (format) => this.change({ date_format: { ...date_format, [date]: format } })));
-    });
-  }
-
-  /** How a CSV file is read. */
-  reading() {
-    return Object.keys(READ_BY).filter((name) => this.preview[name]).map((name) => {
-      const [label, choices] = READ_BY[name];
-      const current = this.preview[name].value ?? "";
-      const all = choices.some(([value]) => value === current) ? choices : [[current, current || "Please choose"], ...choices];
-      return field(label, choice(name, all, current, (value) => this.change({ [name]: value })));
     });
   }
 
@@ -146,4 +130,3 @@ class Mapping {
 }
 
 const nameOf = ({ column, position }) => column || `Column ${position}`;
-const filled = (texts) => Object.fromEntries(Object.entries(texts).filter(([, text]) => text));

@@ -10,9 +10,9 @@ export function mount(container, context) {
 }
 
 function ask(container, jobs, context) {
-  container.append(h("ul", h("li", `Assets that the import created are removed: ${count(sum(jobs, "created"))}.`),
-    h("li", `Assets that it changed get their earlier values back: ${count(sum(jobs, "updated"))}.`),
-    h("li", "Assets that somebody has changed since stay as they are. You will see which.")),
+  container.append(h("ul", h("li", `Assets that the import created will be removed: ${count(sum(jobs, "created"))}.`),
+    h("li", `Assets that it changed will get their earlier values back: ${count(sum(jobs, "updated"))}.`),
+    h("li", "Assets that somebody has changed since will stay as they are. You will see which.")),
   actions(button("Undo this import", () => undo(jobs, context), "danger"), button("Keep it", () => context.go("apply"))));
 }
 
@@ -33,7 +33,7 @@ async function result(container, context) {
   const kept = sum(jobs, "failed");
   const end = stopped ? stopped.failure ?? "The undo was cancelled." : "The import is undone.";
   report(container, context, end + (kept ? ` ${rows(kept)} could not be undone: somebody has changed those assets since.` : ""), [
-    ["good", "removed", sum(jobs, "removed")], ["changed", "as before", sum(jobs, "updated")],
+    ["good", "removed", sum(jobs, "removed")], ["changed", "restored", sum(jobs, "updated")],
     ["same", "nothing to undo", sum(jobs, "skipped")], ["bad", "not undone", kept]],
   button("Import a file", () => go("drop"), "primary"));
   for (const job of jobs) if (job.failed_rows) container.append(h("h2", "Not undone"), errorList(job, context));
