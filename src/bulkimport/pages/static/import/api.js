@@ -3,8 +3,6 @@
  * reached or is busy, and with another token if it refuses this one. A refusal is an Error with the problem's members.
  */
 
-import { newKey } from "./store.js";
-
 const ROOT = "/api/v1/assets/bulk";
 const WAIT_S = 10;
 const PAUSES_S = [1, 2, 4, 8, 15];
@@ -14,6 +12,7 @@ export class Api {
   /** Aborts the requests of the step that is shown. @type {AbortSignal} */
   signal;
   #session;
+  #keys = new WeakMap(); // the Idempotency-Key of each job that is applied or undone
 
   constructor(session) {
     this.#session = session;
@@ -54,18 +53,23 @@ export class Api {
     return (await this.#send(`/${id}/failed-rows.${format}`)).blob();
   }
 
-  /** The new job, which does what a dry run has planned. @param {string} key  Idempotency-Key */
-  apply({ job_id: id, etag }, key) {
-    return this.#newJob(`/${id}/apply`, { key, headers: { "If-Match": etag } });
+  /** The new job, which does what this dry run has planned; the same one if it is called again. */
+  apply(plan) {
+    return this.#newJob(`/${plan.job_id}/apply`, { key: this.#keyOf(plan), headers: { "If-Match": plan.etag } });
   }
 
   cancel(id) {
     return this.#post(`/${id}/cancel`);
   }
 
-  /** The new job, which undoes this one. @param {string} key  Idempotency-Key */
-  revert(id, key) {
-    return this.#newJob(`/${id}/revert`, { key });
+  /** The new job, which undoes this one; the same one if it is called again. */
+  revert(job) {
+    return this.#newJob(`/${job.job_id}/revert`, { key: this.#keyOf(job) });
+  }
+
+  #keyOf(job) {
+    if (!this.#keys.has(job)) this.#keys.set(job, newKey());
+    return this.#keys.get(job);
   }
 
   async #newJob(path, request) {
@@ -121,5 +125,8 @@ async function problemOf(response) {
 function unlessAborted(error) {
   if (error.name === "AbortError") throw error;
 }
+
+/** A random key; crypto.randomUUID exists only for pages that came by https. */
+const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 export const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));

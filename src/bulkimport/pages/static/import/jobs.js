@@ -46,8 +46,7 @@ export async function follow(container, { api, store, announce }, doing) {
   const line = h("p.lead");
   let announced = 0;
   const show = (job) => {
-    const jobs = store.state.jobs.map((known) => known.job_id === job.job_id ? job : known);
-    store.set({ jobs });
+    const jobs = store.jobs = store.jobs.map((known) => known.job_id === job.job_id ? job : known);
     bar.value = sum(jobs, "processed") / (sum(jobs, "total") || 1);
     line.textContent = `${doing}: ${progress(jobs, job)}`;
     if (Date.now() < announced + ANNOUNCED_MS) return;
@@ -55,7 +54,7 @@ export async function follow(container, { api, store, announce }, doing) {
     announce(line.textContent);
   };
   container.prepend(line, bar);
-  for (let job of store.state.jobs) {
+  for (let job of store.jobs) {
     show(job);
     while (!isFinished(job)) {
       const [next] = await Promise.all([api.job(job.job_id, job.etag), pause(PAUSE_S)]);

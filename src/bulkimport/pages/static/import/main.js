@@ -33,8 +33,7 @@ let leave = new AbortController();
 
 /** Shows a step, moves the focus to its heading, and puts its jobs into the address. @param {keyof STEPS} name */
 function go(name) {
-  const { jobs, preview } = store.state;
-  if (WITH_JOBS.includes(name) ? !jobs.length : name === "map" && !preview) return go("drop");
+  if (WITH_JOBS.includes(name) ? !store.jobs.length : name === "map" && !store.preview) return go("drop");
   leave.abort();
   leave = new AbortController();
   const { signal } = leave;
@@ -59,7 +58,7 @@ function showSteps(current) {
 
 /** The address brings the jobs back, also in another browser: `#job=ID,ID`. */
 function showAddress(step) {
-  const ids = WITH_JOBS.includes(step) && idsOf(store.state.jobs);
+  const ids = WITH_JOBS.includes(step) && idsOf(store.jobs);
   const hash = ids ? `#job=${ids}` : step === "history" ? "#history" : "";
   if (location.hash !== hash || history.state !== step) history.pushState(step, "", hash || location.pathname);
 }
@@ -82,10 +81,10 @@ function fail(error) {
 /** Shows what the address names: an import, the earlier ones, or a step before there is a job. */
 async function restore() {
   const [, ids] = location.hash.match(/^#job=([0-9a-f,-]+)$/i) ?? [];
-  if (!ids || ids === idsOf(store.state.jobs)) return go(history.state ?? (location.hash === "#history" ? "history" : "drop"));
+  if (!ids || ids === idsOf(store.jobs)) return go(history.state ?? (location.hash === "#history" ? "history" : "drop"));
   try {
-    store.set({ jobs: await Promise.all(ids.split(",").map((id) => api.job(id))) });
-    go(stepOf(store.state.jobs.at(-1)));
+    store.jobs = await Promise.all(ids.split(",").map((id) => api.job(id)));
+    go(stepOf(store.jobs.at(-1)));
   } catch (error) {
     go("history");
     fail(error);

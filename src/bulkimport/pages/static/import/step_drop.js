@@ -25,7 +25,7 @@ export function mount(container, context) {
 async function open(file, below, context) {
   below.replaceChildren(`Reading ${file.name}…`);
   try {
-    context.store.set({ file: new File([await file.arrayBuffer()], file.name, { type: file.type }) });
+    context.store.file = new File([await file.arrayBuffer()], file.name, { type: file.type });
     await read(below, context);
   } catch (error) {
     below.replaceChildren();
@@ -35,20 +35,19 @@ async function open(file, below, context) {
 
 async function read(below, context, sheet) {
   const { api, store, go } = context;
-  const preview = await api.preview(store.state.file, { sheet });
-  store.set({ preview, options: preview.options ?? { sheet } });
+  const preview = await api.preview(store.file, { sheet });
+  Object.assign(store, { preview, options: preview.options ?? { sheet } });
   if (sheetsOf(preview).length > 1 && !sheet) return offer(below, context);
   const problem = preview.problems.find(({ code }) => !OF_THE_NEXT_STEP.includes(code));
   if (problem) throw { ...problem, message: problem.detail };
   go("map");
 }
 
-/** The chosen file, and its sheets. */
 function offer(below, context) {
-  const { file, preview } = context.store.state;
+  const { file, preview } = context.store;
   const sheets = sheetsOf(preview);
   const picker = choice("sheet", sheets.map((name) => [name, name]), preview.sheet ?? sheets[0]);
-  below.replaceChildren(h("h2", file.name), sheets.length > 1 ? field("Which sheet has the rows?", picker) : "",
+  below.replaceChildren(h("h2", file.name), field("Which sheet has the rows?", picker),
     actions(button("Continue", () => read(below, context, picker.value), "primary")));
 }
 

@@ -14,7 +14,7 @@ import { saveFailedRows } from "./lists.js";
 const MAX_ROWS = 10_000; // more are fixed in a spreadsheet
 
 export async function mount(container, context) {
-  const job = context.store.state.jobs.at(-1);
+  const job = context.store.jobs.at(-1);
   const ways = [
     button("Download failed-rows.xlsx", () => saveFailedRows(context, job)),
     button("Back", () => context.go(stepOf(job))),
@@ -30,9 +30,9 @@ function whyNotHere({ options, failed_rows: failed }) {
 }
 
 function editor(job, failed, ways, context) {
-  const { store: { state }, announce } = context;
-  const edits = state.edits.get(job.job_id) ?? new Map();
-  state.edits.set(job.job_id, edits);
+  const { store, announce } = context;
+  const edits = store.edits.get(job.job_id) ?? new Map();
+  store.edits.set(job.job_id, edits);
   const summary = h("p.lead");
   const onedit = () => {
     summary.textContent = `${rows(failed.rows.length)} with errors. Cells changed: ${count(edits.size)}.`;
@@ -55,8 +55,8 @@ async function upload(job, failed, grid, { api, store, go, fail }) {
   if (cell) return refuse(cell, grid, fail);
   const { dry_run, delimiter } = job.options;
   const newJob = await api.upload(failed.fixed(grid.text.bind(grid)), { dry_run, delimiter, charset: "utf-8" });
-  store.state.edits.delete(job.job_id);
-  store.set({ jobs: [...store.state.jobs, newJob] });
+  store.edits.delete(job.job_id);
+  store.jobs.push(newJob);
   go(stepOf(newJob));
 }
 

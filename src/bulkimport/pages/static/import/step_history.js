@@ -39,6 +39,6 @@ function entry(job, context) {
 async function open({ job_id: id }, step, { api, store, go }) {
   const job = await api.job(id);
   store.clear();
-  store.set({ jobs: [job] });
+  store.jobs = [job];
   go(step);
 }

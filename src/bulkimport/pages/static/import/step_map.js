@@ -20,19 +20,11 @@ class Mapping {
     container.append(this.form, this.problems, actions(button("Check", () => this.check(), "primary"), button("Another file", () => go("drop"))));
   }
 
-  get options() {
-    return this.store.state.options;
-  }
-
-  get preview() {
-    return this.store.state.preview;
-  }
-
   /** Selects what the service proposes: fields of similar names, and other formats if those in force do not fit. */
   propose() {
-    const { columns, date_format } = this.options;
-    const similar = this.preview.columns.filter(({ how }) => how === "similar").map(({ column, field: target }) => [column, target]);
-    const wrong = this.preview.date_formats.filter(({ field: date, formats }) => formats.length && ![...formats, "auto"].includes(date_format[date]));
+    const { columns, date_format } = this.store.options;
+    const similar = this.store.preview.columns.filter(({ how }) => how === "similar").map(({ column, field: target }) => [column, target]);
+    const wrong = this.store.preview.date_formats.filter(({ field: date, formats }) => formats.length && ![...formats, "auto"].includes(date_format[date]));
     this.suggested = new Map(similar);
     this.show();
     if (similar.length + wrong.length) return this.change({
@@ -42,12 +34,12 @@ class Mapping {
   }
 
   /** Shows what the service makes of other options; of several changes, of the last one. */
-  async change(changes, options = { ...this.options, ...changes }) {
-    this.store.set({ options });
-    const answer = this.answer = this.api.preview(this.store.state.file, options);
+  async change(changes, options = { ...this.store.options, ...changes }) {
+    this.store.options = options;
+    const answer = this.answer = this.api.preview(this.store.file, options);
     const preview = await answer;
     if (this.answer !== answer) return;
-    this.store.set({ preview, options: preview.options ?? options });
+    Object.assign(this.store, { preview, options: preview.options ?? options });
     this.show();
   }
 
@@ -55,14 +47,14 @@ class Mapping {
     const { id } = document.activeElement;
     this.form.replaceChildren(this.remembered(), this.columns(), this.settings());
     if (id) document.getElementById(id)?.focus();
-    const { missing_fields: missing, problems } = this.preview;
+    const { missing_fields: missing, problems } = this.store.preview;
     const lines = problems.filter(({ code }) => code !== "missing-columns").map(({ detail }) => detail);
     if (missing.length) lines.unshift(`Your file has no column for: ${missing.map(words).join(", ")}.`);
     this.problems.replaceChildren(lines.length ? h("div.problem", ...lines.map((line) => h("p", line))) : "");
   }
 
   remembered() {
-    const { mapping_from, remembered_job_id, sheet } = this.preview;
+    const { mapping_from, remembered_job_id, sheet } = this.store.preview;
     if (mapping_from) return h("p.tip", "Columns and settings are those of your last import of a file like this.");
     const use = button("Use the same columns and settings", () => this.change({}, { sheet, columns: "remembered" }));
     return remembered_job_id ? h("p.tip", "You have imported a file like this before. ", use) : "";
@@ -70,7 +62,7 @@ class Mapping {
 
   columns() {
     const head = ["In your file", "For example", "Imported as"].map((text) => h("th", { scope: "col" }, text));
-    const lines = this.preview.columns.map((column) => h("tr",
+    const lines = this.store.preview.columns.map((column) => h("tr",
       h("th", { scope: "row" }, nameOf(column)), h("td.hint", column.samples.slice(0, 3).join(" · ")),
       h("td", this.target(column), this.suggested.has(column.column) && h("small", "A suggestion: please check"))));
     return h("table", h("thead", h("tr", ...head)), h("tbody", ...lines));
@@ -90,15 +82,15 @@ class Mapping {
   /** A field has one column: the one that had it becomes additional information, or is not imported. */
   assign(column, target) {
     this.suggested.delete(column);
-    const rival = this.preview.columns.find((other) => other.column !== column && other.field === target && other.how !== "similar");
+    const rival = this.store.preview.columns.find((other) => other.column !== column && other.field === target && other.how !== "similar");
     const freed = rival && { [rival.column]: rival.how === "exact" ? EXTRA + rival.column.trim() : "" };
-    const columns = Object.entries({ ...this.options.columns, ...freed, [column]: target }).filter(([, field]) => field);
+    const columns = Object.entries({ ...this.store.options.columns, ...freed, [column]: target }).filter(([, field]) => field);
     return this.change({ columns: Object.fromEntries(columns) });
   }
 
   settings() {
-    const { on_conflict = "error", on_error } = this.options;
-    const { delimiter, charset } = this.preview;
+    const { on_conflict = "error", on_error } = this.store.options;
+    const { delimiter, charset } = this.store.preview;
     // Other options of a remembered import may contradict the choice.
     const neutral = { identifiers: "file", empty: "keep", clear_value: null };
     const all = h("input", { type: "checkbox", id: "abort", checked: on_error === "abort",
@@ -112,8 +104,8 @@ class Mapping {
 
   /** How the dates of each column are written; formats that fit all of them come first. */
   dates() {
-    const { date_format } = this.options;
-    return this.preview.date_formats.map(({ column, field: date, formats }) => {
+    const { date_format } = this.store.options;
+    return this.store.preview.date_formats.map(({ column, field: date, formats }) => {
       const choices = [...new Set([...formats, ...DATES])].map((name) => [name, formats.includes(name) ? `${name} ✓` : name]);
       return field(`Dates in ${column} are written as`, choice(`date-${date}`, [...choices, ["auto", "Whatever fits"]], date_format[date],
         (format) => this.change({ date_format: { ...date_format, [date]: format } })));
@@ -123,8 +115,8 @@ class Mapping {
   /** Uploads the file to be checked, unless the service would refuse it. */
   async check() {
     await this.answer;
-    if (this.preview.problems.length) return this.problems.focus();
-    this.store.set({ jobs: [await this.api.upload(this.store.state.file, { ...this.options, dry_run: true })] });
+    if (this.store.preview.problems.length) return this.problems.focus();
+    this.store.jobs = [await this.api.upload(this.store.file, { ...this.store.options, dry_run: true })];
     this.go("see");
   }
 }

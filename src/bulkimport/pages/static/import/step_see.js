@@ -7,7 +7,7 @@ import { errorGroups, listOf, waysToFix } from "./lists.js";
 export async function mount(container, context) {
   const { store, go } = context;
   await follow(container, context, "Checking");
-  const plans = store.state.jobs;
+  const plans = store.jobs;
   const last = plans.at(-1);
   const importable = last.failed_rows && last.options.on_error === "abort" ? 0 : effect(...plans);
   report(container, context, sentence(last, importable), parts(plans), ...waysToFix(last, context),
@@ -22,11 +22,11 @@ function sentence({ status, failure, failed_rows: failed }, importable) {
   return `${good}${failed ? `; ${rows(failed)} with errors` : ""}. Nothing has been changed yet.`;
 }
 
-/** Applies each plan that would change something. A second attempt repeats the same requests. */
+/** Applies each plan that would change something. */
 async function apply(plans, { api, store, go }) {
   const jobs = [];
-  for (const plan of plans) if (effect(plan)) jobs.push(await api.apply(plan, store.key(plan.job_id)));
-  store.set({ jobs });
+  for (const plan of plans) if (effect(plan)) jobs.push(await api.apply(plan));
+  store.jobs = jobs;
   go("apply");
 }
 

@@ -5,7 +5,7 @@ import { effect, follow, report, sum } from "./jobs.js";
 import { errorList } from "./lists.js";
 
 export function mount(container, context) {
-  const { jobs } = context.store.state;
+  const { jobs } = context.store;
   return jobs[0].kind === "revert" ? result(container, context) : ask(container, jobs, context);
 }
 
@@ -16,19 +16,18 @@ function ask(container, jobs, context) {
   actions(button("Undo this import", () => undo(jobs, context), "danger"), button("Keep it", () => context.go("apply"))));
 }
 
-/** The last job is undone first. A second attempt repeats the same requests. */
+/** The last job is undone first. */
 async function undo(jobs, { api, store, go }) {
   const reverts = [];
-  for (const job of jobs.toReversed()) if (effect(job)) reverts.push(await api.revert(job.job_id, store.key(job.job_id)));
-  store.set({ jobs: reverts });
+  for (const job of jobs.toReversed()) if (effect(job)) reverts.push(await api.revert(job));
+  store.jobs = reverts;
   go("undo");
 }
 
 async function result(container, context) {
   const { store, go } = context;
   await follow(container, context, "Undoing");
-  store.forgetKeys();
-  const { jobs } = store.state;
+  const { jobs } = store;
   const stopped = jobs.find(({ status }) => status !== "completed");
   const kept = sum(jobs, "failed");
   const end = stopped ? stopped.failure ?? "The undo was cancelled." : "The import is undone.";

@@ -9,23 +9,6 @@ export class Store {
   }
 
   clear() {
-    this.state = { file: null, preview: null, options: {}, jobs: [], edits: new Map() };
-    this.forgetKeys();
-  }
-
-  set(changes) {
-    this.state = { ...this.state, ...changes };
-  }
-
-  /** The Idempotency-Key of an action, until the keys are forgotten. */
-  key(action) {
-    return this.keys[action] ??= newKey();
-  }
-
-  forgetKeys() {
-    this.keys = {};
+    Object.assign(this, { file: null, preview: null, options: {}, jobs: [], edits: new Map() });
   }
 }
-
-/** A random key; crypto.randomUUID exists only for pages that came by https. */
-export const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
