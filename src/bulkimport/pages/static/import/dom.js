@@ -10,11 +10,11 @@ export function h(tag, ...children) {
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
     else if (value != null && value !== false) node.setAttribute(key, value === true ? "" : value);
   }
-  node.append(...children.filter((child) => child || child === 0));
+  node.append(...children.filter(Boolean));
   return node;
 }
 
-/** A button that waits for what it does. @param {string} text @param {() => unknown} act @param {"primary" | "danger"} [kind] */
+/** A button, which is busy until `act` is done. @param {"primary" | "danger"} [kind] */
 export function button(text, act, kind = "plain") {
   const node = h(`button.${kind}`, { type: "button", onclick }, text);
   async function onclick() {
@@ -34,7 +34,7 @@ export const actions = (...buttons) => h("div.actions", ...buttons);
 /** A control, which has an id, with its label. */
 export const field = (label, control) => h("div.field", h("label", { for: control.id }, label), control);
 
-/** A choice among pairs of values and texts; nothing is chosen if none of them is `selected`. */
+/** A select of pairs of values and texts. */
 export function choice(id, choices, selected, onchoice) {
   const options = choices.map(([value, text]) => h("option", { value }, text));
   const select = h("select", { id, onchange: () => onchoice?.(select.value) }, ...options);

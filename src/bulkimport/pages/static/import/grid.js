@@ -6,7 +6,7 @@ import { VirtualTable } from "./table.js";
 
 const PAGE_ROWS = 10;
 
-/** @typedef {{name: string, cells: string[], errors: string[], fault?: string}} GridRow  `errors` by column, `fault` of the row as a whole */
+/** @typedef {{name: string, cells: string[], errors: string[], fault?: string}} GridRow  `errors` by column, `fault` of the whole row */
 
 export class Grid {
   // The active cell, which has the focus or gets it; column 0 has the names of the rows.
@@ -36,7 +36,7 @@ export class Grid {
     this.#describe();
   }
 
-  /** The text of a cell as it is now; column 0 is the first of `columns`. @param {number} row @param {number} column */
+  /** The text of a cell as it is now; here column 0 is the first of `columns`. */
   text(row, column) {
     return this.edits.get(`${row},${column}`) ?? this.rows[row].cells[column] ?? "";
   }
@@ -56,7 +56,7 @@ export class Grid {
     return false;
   }
 
-  /** Moves the focus to a cell; column 0 has the names of the rows. @param {number} row @param {number} column */
+  /** Moves the focus to a cell, or to the nearest one that exists. */
   moveTo(row, column) {
     this.#cell.tabIndex = -1;
     this.#row = Math.max(0, Math.min(row, this.rows.length - 1));
@@ -93,7 +93,7 @@ export class Grid {
     return true;
   }
 
-  /** Does what a key means on a cell; true if that is all it does. */
+  /** The same for a key on a cell. */
   #cellKey(event) {
     const { key } = event;
     const control = event.ctrlKey || event.metaKey;
@@ -151,7 +151,7 @@ export class Grid {
     this.#editor.focus();
   }
 
-  /** Takes what the editor has, and moves to another cell if one is named. A text with an error can be confirmed. */
+  /** Takes what the editor has, and moves to another cell if one is named. A faulty text can be confirmed. */
   #commit(row, column) {
     if (!this.#editor) return;
     const { value } = this.#editor;
@@ -161,13 +161,12 @@ export class Grid {
     if (row !== undefined) this.moveTo(row, column);
   }
 
-  /** Leaves the editor without a change. */
   #close() {
     this.#editor = null;
     this.#update();
   }
 
-  /** Sets the texts of a block that begins at the active cell; returns how many of them are in the grid. */
+  /** Sets the texts of a block that begins at the active cell; returns how many are in the grid. */
   #change(block) {
     const texts = block
       .flatMap((cells, down) => cells.map((text, right) => [this.#row + down, this.#column + right - 1, text]))
@@ -197,14 +196,14 @@ export class Grid {
     error ? h("span.error", error) : isEdited && h("span.was", "changed"));
   }
 
-  /** The error that a cell shows until its text is another; those of whole rows are in column 0 until a cell is edited. */
+  /** The error of a cell until its text changes; in column 0, that of the whole row until a cell of it is edited. */
   #error(row, column) {
     const { cells, errors, fault } = this.rows[row];
     if (column) return this.text(row, column - 1) === (cells[column - 1] ?? "") ? errors[column - 1] : undefined;
     return this.columns.some((_, place) => this.edits.has(`${row},${place}`)) ? undefined : fault;
   }
 
-  /** Shows all of the active cell, of which the grid may show only the beginning. */
+  /** Shows all of the active cell: in the grid it may be cut. */
   #describe() {
     const { name, fault } = this.rows[this.#row];
     const title = ["Row", name, this.columns[this.#column - 1]].filter(Boolean).join(" ");

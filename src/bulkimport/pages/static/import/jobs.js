@@ -7,7 +7,6 @@ const PAUSE_S = 0.3; // if the service is too busy to let a request wait
 const ANNOUNCED_MS = 10_000;
 export const STATES = { pending: "Waiting", processing: "Running", completed: "Finished", failed: "Stopped", cancelled: "Cancelled" };
 
-/** Whether nothing more happens to a job. */
 export const isFinished = ({ completed_at }) => completed_at !== null;
 
 /** How many assets jobs have created or changed, or plans would. */
@@ -18,15 +17,15 @@ export const sum = (jobs, kind) => jobs.reduce((total, job) => total + job[`${ki
 /** The step that shows a job. */
 export const stepOf = ({ kind, options }) => kind === "revert" ? "undo" : options.dry_run ? "see" : "apply";
 
-/** Shows what became of rows, as a sentence and as a small bar. @param {[string, string, number][]} parts  colour, name, number */
+/** Shows what became of rows, as a sentence and as a small bar. @param {[string, string, number][]} parts  kind, name, number */
 export function report(container, { announce }, summary, parts, ...buttons) {
   announce(summary);
   const bar = h("div.bar");
   const legend = h("ul.legend");
-  for (const [colour, name, number] of parts.filter((part) => part[2])) {
-    bar.append(h(`i.${colour}`));
+  for (const [kind, name, number] of parts.filter((part) => part[2])) {
+    bar.append(h(`i.${kind}`));
     bar.lastChild.style.flexGrow = number;
-    legend.append(h("li", h(`i.${colour}`), h("b", count(number)), ` ${name}`));
+    legend.append(h("li", h(`i.${kind}`), h("b", count(number)), ` ${name}`));
   }
   container.replaceChildren(h("p.lead", summary), bar, legend, actions(...buttons));
 }

@@ -41,7 +41,7 @@ export class VirtualTable {
     this.render();
   }
 
-  /** Shows the rows that are in sight now. */
+  /** Shows the rows that have come into sight. */
   render() {
     const { kept, onend } = this.#options;
     const { scrollTop, clientHeight } = this.element;
@@ -54,12 +54,12 @@ export class VirtualTable {
     if (end === this.rows.length && clientHeight) onend?.();
   }
 
-  /** The HTML cell of a row in the document. @param {number} row @param {number} column */
+  /** The HTML cell of a row that is in the document. */
   cell(row, column) {
     return this.#shown.get(row).children[column];
   }
 
-  /** Rows that stay are not moved: they would lose the focus. @param {Set<number>} indices */
+  /** Rows that stay are not moved: they would lose the focus. */
   #show(indices) {
     for (const [index, row] of this.#shown) {
       if (indices.has(index)) continue;
