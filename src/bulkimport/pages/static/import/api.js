@@ -1,16 +1,15 @@
 /**
- * The API as the page calls it. A request is repeated until it is answered: after a pause if the service cannot be
- * reached or is busy, and with another token if it refuses this one. A refusal is an Error with the problem's members.
+ * The API. A request is repeated until it is answered: after a pause if the service is busy or away, and with another
+ * token if it refuses this one. A refusal is an Error with the problem's members.
  */
 
 const ROOT = "/api/v1/assets/bulk";
 const WAIT_S = 10;
-const PAUSES_S = [1, 2, 4, 8, 15];
+const MAX_PAUSE_S = 15;
 const AWAY = "The service cannot be reached. Trying again…";
 
 export class Api {
-  /** Aborts the requests of the step that is shown. @type {AbortSignal} */
-  signal;
+  signal; // aborts the requests of the step that is shown
   #session;
   #keys = new WeakMap(); // the Idempotency-Key of each job that is applied or undone
 
@@ -53,7 +52,7 @@ export class Api {
     return (await this.#send(`/${id}/failed-rows.${format}`)).blob();
   }
 
-  /** The new job, which does what this dry run has planned; the same one if it is called again. */
+  /** The job that does what a dry run has planned; called again, the same one. */
   apply(plan) {
     return this.#newJob(`/${plan.job_id}/apply`, { key: this.#keyOf(plan), headers: { "If-Match": plan.etag } });
   }
@@ -62,7 +61,7 @@ export class Api {
     return this.#post(`/${id}/cancel`);
   }
 
-  /** The new job, which undoes this one; the same one if it is called again. */
+  /** The job that undoes this one; called again, the same one. */
   revert(job) {
     return this.#newJob(`/${job.job_id}/revert`, { key: this.#keyOf(job) });
   }
@@ -101,13 +100,13 @@ export class Api {
       const isTemporary = problem.status === 429 || problem.status > 500 || problem.code === "request-in-progress";
       session.notice(isTemporary ? problem.detail ?? AWAY : "");
       if (problem.status === 401) token = await session.token(token, problem.detail);
-      else if (isTemporary) await pause(response?.headers.get("Retry-After") ?? PAUSES_S[Math.min(attempt, 4)]);
+      else if (isTemporary) await pause(response?.headers.get("Retry-After") ?? Math.min(2 ** attempt, MAX_PAUSE_S));
       else throw problem;
     }
   }
 }
 
-/** Objects become JSON; what is not set is left out. */
+/** What is not set is left out. */
 function form(file, options) {
   const parts = new FormData();
   for (const [name, value] of Object.entries(options)) {

@@ -3,12 +3,12 @@
 import { parse, write } from "./csv.js";
 
 const ADDED_COLUMNS = 3; // _row, _errors and _job, between a row's own cells and its surplus ones
-// Errors of cells whose text in the download is not what the file has: it must not be imported unnoticed.
+// Errors of cells whose text in the download is not that of the file: it must not be imported unnoticed.
 const LOSSY = ["invalid_encoding", "spreadsheet_error", "date_in_text_column"];
 
 /**
- * Rows and columns for a grid; `lossy` has the cells that must be entered again, as "row,column", and `fixed` makes the
- * file from a function that returns the text of a cell.
+ * The rows and columns of a grid; the cells that must be entered again, as "row,column"; and a function that makes the
+ * file from one that returns the text of a cell.
  */
 export async function download({ job_id: id, options: { delimiter, columns: mapping } }, api) {
   const text = await (await api.failedRows(id, "csv")).text();
@@ -19,7 +19,7 @@ export async function download({ job_id: id, options: { delimiter, columns: mapp
   const file = (lines) => new File([write([header, ...lines], delimiter)], "fixed-rows.csv", { type: "text/csv" });
   const fixed = (textOf) => file(records.map((record, row) =>
     columns.map((_, column) => textOf(row, column)).toSpliced(width, 0, ...record.slice(width, width + ADDED_COLUMNS))));
-  // Which field a column is for, the service knows: a header and a row are enough.
+  // The service knows the fields of the columns: a header and a row are enough.
   const preview = await api.preview(file(records.slice(0, 1)), { delimiter, columns: mapping });
   const fields = preview.columns.map(({ field, how }) => how !== "similar" && field);
   const lossy = [];
@@ -33,7 +33,7 @@ function columnsOf(header, width, rows) {
   return [...names, ...Array.from({ length: surplus }, (_, place) => `Surplus cell ${place + 1}`)];
 }
 
-/** Puts errors into their cells, and those of an absent column or of a whole row to the row. */
+/** Errors of an absent column or of a whole row are the row's. */
 function addErrors(rows, lossy, fields, errors) {
   const indices = new Map(rows.map(({ name }, index) => [Number(name), index]));
   for (const { row, field, code, message } of errors) {

@@ -17,8 +17,8 @@ export class Grid {
   #detail = h("p.grid-detail");
 
   /**
-   * `edits` has the texts of edited cells by "row,column"; `onedit` is called when the grid has changed it.
-   * @param {{label: string, columns: string[], rows: GridRow[], edits: Map<string, string>, onedit: () => void, announce: (text: string) => void}} options
+   * `edits` has the texts of edited cells by "row,column"; `onedit` is called when they may have changed.
+   * @param {{label: string, columns: string[], rows: GridRow[], edits: Map<string, string>, onedit: () => void}} options
    */
   constructor({ label, ...options }) {
     const { columns, rows } = Object.assign(this, options);
@@ -135,8 +135,7 @@ export class Grid {
   #paste(event) {
     if (this.#editor) return;
     event.preventDefault();
-    const block = parse(event.clipboardData.getData("text/plain"), "\t");
-    this.announce(`Cells pasted: ${this.#change(block)}`);
+    this.#change(parse(event.clipboardData.getData("text/plain"), "\t"));
   }
 
   #edit(text) {
@@ -166,14 +165,15 @@ export class Grid {
     this.#update();
   }
 
-  /** Sets the texts of a block that begins at the active cell; returns how many are in the grid. */
+  /** Sets the texts of a block that begins at the active cell. */
   #change(block) {
-    const texts = block
-      .flatMap((cells, down) => cells.map((text, right) => [this.#row + down, this.#column + right - 1, text]))
-      .filter(([row, column]) => this.rows[row] && column in this.columns);
-    for (const [row, column, text] of texts) this.edits.set(`${row},${column}`, text);
+    for (const [down, cells] of block.entries()) {
+      for (const [right, text] of cells.entries()) {
+        const [row, column] = [this.#row + down, this.#column + right - 1];
+        if (row in this.rows && column in this.columns) this.edits.set(`${row},${column}`, text);
+      }
+    }
     this.#update();
-    return texts.length;
   }
 
   #update() {
@@ -191,7 +191,7 @@ export class Grid {
     return h("div", {
       role: column ? "gridcell" : "rowheader", "aria-colindex": column + 1, "aria-invalid": error && "true",
       tabindex: row === this.#row && column === this.#column ? 0 : -1,
-      title: error ?? (isEdited && `was: ${cells[column - 1] ?? ""}`), class: isEdited && "edited",
+      title: error ?? (isEdited && `was: ${cells[column - 1] ?? ""}`),
     }, h("span.value", column ? this.text(row, column - 1) : name),
     error ? h("span.error", error) : isEdited && h("span.was", "changed"));
   }

@@ -22,7 +22,7 @@ export function listOf(label, columns, pages) {
 
 /** All row errors of a job. */
 export function errorList({ job_id: id }, { api }) {
-  const columns = [["Row", 4, ({ row }) => String(row)], ["Column", 7, ({ field }) => field ?? ""], ["Problem", 24, ({ message }) => message]];
+  const columns = [["Row", 4, ({ row }) => row], ["Column", 7, ({ field }) => field], ["Problem", 24, ({ message }) => message]];
   return listOf("Errors", columns, api.pages(id, "errors"));
 }
 

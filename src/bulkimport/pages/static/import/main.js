@@ -13,16 +13,7 @@ import * as map from "./step_map.js";
 import * as see from "./step_see.js";
 import * as undo from "./step_undo.js";
 
-/** Module, heading, and name in the list of steps. */
-const STEPS = {
-  drop: [drop, "Choose a file", "File"],
-  map: [map, "Match the columns", "Columns"],
-  see: [see, "Check what will change", "Check"],
-  fix: [fix, "Fix the rows with errors", "Fix"],
-  apply: [apply, "Import", "Import"],
-  undo: [undo, "Undo an import"],
-  history: [past, "Earlier imports"],
-};
+const STEPS = { drop, map, see, fix, apply, undo, history: past };
 const WITH_JOBS = ["see", "fix", "apply", "undo"];
 
 const store = new Store();
@@ -39,7 +30,7 @@ function go(name) {
   const { signal } = leave;
   api.signal = signal;
   session.notice("");
-  const [{ mount }, heading] = STEPS[name];
+  const { mount, heading } = STEPS[name];
   const title = h("h1", { tabindex: -1 }, heading);
   const container = h("section");
   main.replaceChildren(title, h("div", { role: "alert" }), container);
@@ -51,12 +42,11 @@ function go(name) {
 }
 
 function showSteps(current) {
-  steps.hidden = !STEPS[current][2];
-  const listed = Object.entries(STEPS).filter(([, [, , label]]) => label);
-  steps.replaceChildren(...listed.map(([name, [, , label]]) => h("li", { "aria-current": name === current && "step" }, label)));
+  for (const item of steps.children) item.ariaCurrent = item.dataset.name === current ? "step" : null;
+  steps.hidden = !steps.querySelector("[aria-current]");
 }
 
-/** The address brings the jobs back, also in another browser: `#job=ID,ID`. */
+/** The address brings the jobs back: `#job=ID,ID`. */
 function showAddress(step) {
   const ids = WITH_JOBS.includes(step) && idsOf(store.jobs);
   const hash = ids ? `#job=${ids}` : step === "history" ? "#history" : "";
@@ -69,7 +59,7 @@ function announce(text) {
   announcer.textContent = text;
 }
 
-/** Shows what went wrong; that a request was aborted is nothing wrong. */
+/** Shows what went wrong, unless a step was left. */
 function fail(error) {
   if (error.name === "AbortError") return;
   const { title = "Something went wrong", message, errors = [] } = error;
@@ -78,7 +68,7 @@ function fail(error) {
   scrollTo(0, 0);
 }
 
-/** Shows what the address names: an import, the earlier ones, or a step before there is a job. */
+/** Shows what the address names. */
 async function restore() {
   const [, ids] = location.hash.match(/^#job=([0-9a-f,-]+)$/i) ?? [];
   if (!ids || ids === idsOf(store.jobs)) return go(history.state ?? (location.hash === "#history" ? "history" : "drop"));

@@ -4,6 +4,8 @@ import { actions, button, h, rows } from "./dom.js";
 import { effect, follow, isFinished, parts, report } from "./jobs.js";
 import { errorGroups, waysToFix } from "./lists.js";
 
+export const heading = "Import";
+
 export async function mount(container, context) {
   const { store, go } = context;
   container.append(h("p.hint", "You can close this page. Its address brings you back."), actions(button("Cancel the import", () => cancel(context), "danger")));

@@ -2,6 +2,8 @@
 
 import { actions, button, choice, field, h } from "./dom.js";
 
+export const heading = "Choose a file";
+
 // The next step can put these right. Any other problem is one of the file.
 const OF_THE_NEXT_STEP = ["missing-columns", "duplicate-columns", "ambiguous-dates", "ambiguous-delimiter", "unreadable-header"];
 

@@ -1,8 +1,6 @@
 /**
- * Step 4: the failed rows of the last job, as a grid in which they can be fixed.
- *
- * They are uploaded as failed rows are: their column `_job` names the job, whose options apply again. After a
- * dry run that is another dry run, so that nothing is imported unseen. The new job joins the others.
+ * Step 4: the failed rows of the last job, in a grid. Their column `_job` names the job, whose options apply again. After
+ * a dry run that is another dry run, so that nothing is imported unseen. The new job joins the others.
  */
 
 import { actions, button, count, h, rows } from "./dom.js";
@@ -10,6 +8,8 @@ import { download } from "./failed_rows.js";
 import { Grid } from "./grid.js";
 import { stepOf } from "./jobs.js";
 import { saveFailedRows } from "./lists.js";
+
+export const heading = "Fix the rows with errors";
 
 const MAX_ROWS = 10_000; // more are fixed in a spreadsheet
 
@@ -33,12 +33,12 @@ function editor(job, failed, ways, context) {
   const { store, announce } = context;
   const edits = store.edits.get(job.job_id) ?? new Map();
   store.edits.set(job.job_id, edits);
-  const summary = h("p.lead");
+  const summary = h("p.lead", { role: "status" });
   const onedit = () => {
     summary.textContent = `${rows(failed.rows.length)} with errors. Cells changed: ${count(edits.size)}.`;
   };
   onedit();
-  const grid = new Grid({ label: "Rows with errors", columns: failed.columns, rows: failed.rows, edits, onedit, announce });
+  const grid = new Grid({ label: "Rows with errors", columns: failed.columns, rows: failed.rows, edits, onedit });
   return [
     summary,
     h("p.hint", "Move with the arrow keys. Type, or press Enter, to edit. You can paste cells copied from a spreadsheet."),

@@ -3,6 +3,8 @@
 import { actions, button, choice, field, h, rows } from "./dom.js";
 import { STATES, effect, isFinished, stepOf } from "./jobs.js";
 
+export const heading = "Earlier imports";
+
 const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 export function mount(container, context) {

@@ -2,6 +2,8 @@
 
 import { actions, button, choice, field, h, words } from "./dom.js";
 
+export const heading = "Match the columns";
+
 const FIELDS = ["identifier", "name", "type", "description", "valid_from", "valid_to", "is_active"];
 const DATES = ["YYYY-MM-DD", "YYYY/MM/DD", "DD/MM/YYYY", "MM/DD/YYYY", "DD-MM-YYYY", "DD.MM.YYYY", "DD-Mon-YYYY", "D/M/YY", "M/D/YY"];
 const CONFLICTS = [["error", "Keep it and report an error"], ["skip", "Keep it and skip the row"], ["update", "Update it"]];
@@ -20,7 +22,7 @@ class Mapping {
     container.append(this.form, this.problems, actions(button("Check", () => this.check(), "primary"), button("Another file", () => go("drop"))));
   }
 
-  /** Selects what the service proposes: fields of similar names, and other formats if those in force do not fit. */
+  /** Selects what the service proposes: fields of similar names, and date formats that fit. */
   propose() {
     const { columns, date_format } = this.store.options;
     const similar = this.store.preview.columns.filter(({ how }) => how === "similar").map(({ column, field: target }) => [column, target]);
@@ -79,13 +81,10 @@ class Mapping {
     return select;
   }
 
-  /** A field has one column: the one that had it becomes additional information, or is not imported. */
   assign(column, target) {
     this.suggested.delete(column);
-    const rival = this.store.preview.columns.find((other) => other.column !== column && other.field === target && other.how !== "similar");
-    const freed = rival && { [rival.column]: rival.how === "exact" ? EXTRA + rival.column.trim() : "" };
-    const columns = Object.entries({ ...this.store.options.columns, ...freed, [column]: target }).filter(([, field]) => field);
-    return this.change({ columns: Object.fromEntries(columns) });
+    const { [column]: _, ...columns } = this.store.options.columns;
+    return this.change({ columns: target ? { ...columns, [column]: target } : columns });
   }
 
   settings() {
@@ -102,12 +101,12 @@ class Mapping {
       charset && field("Character encoding", choice("charset", CHARSETS, charset.value, (value) => this.change({ charset: value }))));
   }
 
-  /** How the dates of each column are written; formats that fit all of them come first. */
+  /** The formats that fit all dates of a column come first. */
   dates() {
     const { date_format } = this.store.options;
     return this.store.preview.date_formats.map(({ column, field: date, formats }) => {
-      const choices = [...new Set([...formats, ...DATES])].map((name) => [name, formats.includes(name) ? `${name} ✓` : name]);
-      return field(`Dates in ${column} are written as`, choice(`date-${date}`, [...choices, ["auto", "Whatever fits"]], date_format[date],
+      const choices = [...new Set([...formats, ...DATES])].map((name) => [name, name]);
+      return field(`Dates in ${column} are written as`, choice(`date-${date}`, [...choices, ["auto", "Detect it"]], date_format[date],
         (format) => this.change({ date_format: { ...date_format, [date]: format } })));
     });
   }

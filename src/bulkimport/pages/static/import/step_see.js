@@ -4,6 +4,8 @@ import { button, h, rows, words } from "./dom.js";
 import { effect, follow, parts, report } from "./jobs.js";
 import { errorGroups, listOf, waysToFix } from "./lists.js";
 
+export const heading = "Check what will change";
+
 export async function mount(container, context) {
   const { store, go } = context;
   await follow(container, context, "Checking");
@@ -32,11 +34,11 @@ async function apply(plans, { api, store, go }) {
 
 function changes(plans, context) {
   return listOf("Changes", [
-    ["Row", 4, ({ row }) => String(row)],
-    ["Identifier", 9, ({ identifier }) => identifier ?? ""],
+    ["Row", 4, ({ row }) => row],
+    ["Identifier", 9, ({ identifier }) => identifier],
     ["What happens", 8, ({ action }) => words(action)],
-    ["Column", 8, ({ field = "" }) => field],
-    ["Old → new", 16, ({ field, from, to }) => field ? h("span", h("del", text(from)), " → ", h("ins", text(to))) : ""],
+    ["Column", 8, ({ field }) => field],
+    ["Old → new", 16, ({ field, from, to }) => field && h("span", h("del", text(from)), " → ", h("ins", text(to)))],
   ], lines(plans, context));
 }
 

@@ -4,6 +4,8 @@ import { actions, button, count, h, rows } from "./dom.js";
 import { effect, follow, report, sum } from "./jobs.js";
 import { errorList } from "./lists.js";
 
+export const heading = "Undo an import";
+
 export function mount(container, context) {
   const { jobs } = context.store;
   return jobs[0].kind === "revert" ? result(container, context) : ask(container, jobs, context);
