@@ -15,8 +15,8 @@ export function h(tag, ...children) {
 }
 
 /** A button, which is busy until `act` is done. @param {"primary" | "danger"} [kind] */
-export function button(text, act, kind = "plain") {
-  const node = h(`button.${kind}`, { type: "button", onclick }, text);
+export function button(text, act, kind) {
+  const node = h("button", { type: "button", class: kind, onclick }, text);
   async function onclick() {
     if (node.ariaBusy) return;
     node.ariaBusy = "true";

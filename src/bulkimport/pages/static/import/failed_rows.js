@@ -7,7 +7,7 @@ const ADDED_COLUMNS = 3; // _row, _errors and _job, between a row's own cells an
 const LOSSY = ["invalid_encoding", "spreadsheet_error", "date_in_text_column"];
 
 /**
- * The rows and columns of a grid; the cells that must be entered again, as "row,column"; and a function that makes the
+ * The rows and columns of a grid; the cells that must be entered again; and a function that makes the
  * file from one that returns the text of a cell.
  */
 export async function download({ job_id: id, options: { delimiter, columns: mapping } }, api) {
@@ -15,7 +15,7 @@ export async function download({ job_id: id, options: { delimiter, columns: mapp
   const [header, ...records] = parse(text, delimiter);
   const width = header.indexOf("_row");
   const rows = records.map((record) => ({ name: record[width], cells: record.toSpliced(width, ADDED_COLUMNS), errors: [] }));
-  const columns = columnsOf(header, width, rows);
+  const columns = columnsOf(header.slice(0, width), rows);
   const file = (lines) => new File([write([header, ...lines], delimiter)], "fixed-rows.csv", { type: "text/csv" });
   const fixed = (textOf) => file(records.map((record, row) =>
     columns.map((_, column) => textOf(row, column)).toSpliced(width, 0, ...record.slice(width, width + ADDED_COLUMNS))));
@@ -27,10 +27,10 @@ export async function download({ job_id: id, options: { delimiter, columns: mapp
   return { rows, columns, lossy, fixed };
 }
 
-function columnsOf(header, width, rows) {
-  const surplus = Math.max(0, ...rows.map(({ cells }) => cells.length - width));
-  const names = header.slice(0, width).map((name, column) => name.trim() || `Column ${column + 1}`);
-  return [...names, ...Array.from({ length: surplus }, (_, place) => `Surplus cell ${place + 1}`)];
+/** Rows may have more cells than the header has names. */
+function columnsOf(names, rows) {
+  const length = Math.max(names.length, ...rows.map(({ cells }) => cells.length));
+  return Array.from({ length }, (_, column) => names[column]?.trim() || `Column ${column + 1}`);
 }
 
 /** Errors of an absent column or of a whole row are the row's. */
@@ -42,6 +42,6 @@ function addErrors(rows, lossy, fields, errors) {
     const add = (earlier) => earlier ? `${earlier}; ${message}` : message;
     if (column < 0) rows[index].fault = add(rows[index].fault);
     else rows[index].errors[column] = add(rows[index].errors[column]);
-    if (column >= 0 && LOSSY.includes(code)) lossy.push(`${index},${column}`);
+    if (column >= 0 && LOSSY.includes(code)) lossy.push({ row: index, column });
   }
 }

@@ -82,14 +82,12 @@ export class Grid {
   }
 
   /** Does what a key means in an editor; true if that is all it does. */
-  #editorKey({ key, shiftKey, altKey }) {
-    const { selectionStart: start, selectionEnd: end } = this.#editor;
+  #editorKey({ key, shiftKey }) {
     const step = shiftKey ? -1 : 1;
     if (key === "Escape") this.#close();
     else if (key === "Tab") this.#commit(this.#row, this.#column + step);
-    else if (key !== "Enter") return false;
-    else if (altKey) this.#editor.setRangeText("\n", start, end, "end");
-    else this.#commit(this.#row + step, this.#column);
+    else if (key === "Enter") this.#commit(this.#row + step, this.#column);
+    else return false;
     return true;
   }
 
@@ -99,7 +97,7 @@ export class Grid {
     const control = event.ctrlKey || event.metaKey;
     if (key === "Enter" || key === "F2") this.#edit(this.#text);
     else if (key === "Delete" || key === "Backspace") this.#change([[""]]);
-    else if (!this.#move(key, control)) {
+    else if (!this.#move(key)) {
       // The editor gets the key itself, which may be the first of several that make a character.
       const isText = key.length === 1 && (event.getModifierState("AltGraph") || !(control || event.altKey));
       if (isText || key === "Process" || key === "Dead") this.#edit("");
@@ -109,12 +107,10 @@ export class Grid {
   }
 
   /** Moves as a key says; false if it does not. */
-  #move(key, control) {
-    const step = control ? Infinity : 1;
-    const end = control ? Infinity : 0;
+  #move(key) {
     const moves = {
-      ArrowUp: [-step, 0], ArrowDown: [step, 0], ArrowLeft: [0, -step], ArrowRight: [0, step],
-      PageUp: [-PAGE_ROWS, 0], PageDown: [PAGE_ROWS, 0], Home: [-end, -Infinity], End: [end, Infinity],
+      ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
+      PageUp: [-PAGE_ROWS, 0], PageDown: [PAGE_ROWS, 0], Home: [0, -Infinity], End: [0, Infinity],
     };
     if (moves[key]) this.moveTo(this.#row + moves[key][0], this.#column + moves[key][1]);
     return key in moves;
@@ -206,8 +202,7 @@ export class Grid {
   /** Shows all of the active cell: in the grid it may be cut. */
   #describe() {
     const { name, fault } = this.rows[this.#row];
-    const title = ["Row", name, this.columns[this.#column - 1]].filter(Boolean).join(" ");
-    this.#detail.replaceChildren(h("b", title), this.#column ? ` ${this.#text} ` : " ",
+    this.#detail.replaceChildren(h("b", `Row ${name} `, this.columns[this.#column - 1]), this.#column ? ` ${this.#text} ` : " ",
       h("span.error", { id: "grid-error" }, this.#error(this.#row, this.#column) ?? fault));
   }
 }

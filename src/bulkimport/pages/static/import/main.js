@@ -49,7 +49,7 @@ function showSteps(current) {
 /** The address brings the jobs back: `#job=ID,ID`. */
 function showAddress(step) {
   const ids = WITH_JOBS.includes(step) && idsOf(store.jobs);
-  const hash = ids ? `#job=${ids}` : step === "history" ? "#history" : "";
+  const hash = ids ? `#job=${ids}` : "";
   if (location.hash !== hash || history.state !== step) history.pushState(step, "", hash || location.pathname);
 }
 
@@ -71,7 +71,7 @@ function fail(error) {
 /** Shows what the address names. */
 async function restore() {
   const [, ids] = location.hash.match(/^#job=([0-9a-f,-]+)$/i) ?? [];
-  if (!ids || ids === idsOf(store.jobs)) return go(history.state ?? (location.hash === "#history" ? "history" : "drop"));
+  if (!ids || ids === idsOf(store.jobs)) return go(history.state ?? "drop");
   try {
     store.jobs = await Promise.all(ids.split(",").map((id) => api.job(id)));
     go(stepOf(store.jobs.at(-1)));

@@ -13,7 +13,7 @@ export async function mount(container, context) {
   const { jobs } = store;
   const last = jobs.at(-1);
   report(container, context, sentence(jobs, rows(effect(...jobs))), parts(jobs), ...waysToFix(last, context),
-    button("Import another file", () => go("drop"), last.failed_rows ? "plain" : "primary"),
+    button("Import another file", () => go("drop"), !last.failed_rows && "primary"),
     effect(...jobs) > 0 && button("Undo this import", () => go("undo"), "danger"));
   container.append(errorGroups(last, context));
 }

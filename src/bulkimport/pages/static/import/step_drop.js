@@ -4,9 +4,6 @@ import { actions, button, choice, field, h } from "./dom.js";
 
 export const heading = "Choose a file";
 
-// The next step can put these right. Any other problem is one of the file.
-const OF_THE_NEXT_STEP = ["missing-columns", "duplicate-columns", "ambiguous-dates", "ambiguous-delimiter", "unreadable-header"];
-
 export function mount(container, context) {
   const { store, signal } = context;
   store.clear();
@@ -38,11 +35,11 @@ async function open(file, below, context) {
 async function read(below, context, sheet) {
   const { api, store, go } = context;
   const preview = await api.preview(store.file, { sheet });
-  Object.assign(store, { preview, options: preview.options ?? { sheet } });
+  Object.assign(store, { preview, options: preview.options });
   if (sheetsOf(preview).length > 1 && !sheet) return offer(below, context);
-  const problem = preview.problems.find(({ code }) => !OF_THE_NEXT_STEP.includes(code));
-  if (problem) throw { ...problem, message: problem.detail };
-  go("map");
+  if (preview.options) return go("map");
+  const [problem] = preview.problems;
+  throw { ...problem, message: problem.detail };
 }
 
 function offer(below, context) {

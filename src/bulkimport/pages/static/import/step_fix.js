@@ -51,17 +51,14 @@ function editor(job, failed, ways, context) {
 }
 
 async function upload(job, failed, grid, { api, store, go, fail }) {
-  const cell = failed.lossy.find((key) => !grid.edits.has(key));
-  if (cell) return refuse(cell, grid, fail);
+  const cell = failed.lossy.find(({ row, column }) => !grid.edits.has(`${row},${column}`));
+  if (cell) {
+    fail({ title: "Enter this cell again", message: "It cannot be shown exactly as it is in your file." });
+    return grid.moveTo(cell.row, cell.column + 1);
+  }
   const { dry_run, delimiter } = job.options;
   const newJob = await api.upload(failed.fixed(grid.text.bind(grid)), { dry_run, delimiter, charset: "utf-8" });
   store.edits.delete(job.job_id);
   store.jobs.push(newJob);
   go(stepOf(newJob));
-}
-
-function refuse(cell, grid, fail) {
-  const [row, column] = cell.split(",").map(Number);
-  fail({ title: "Enter this cell again", message: "It cannot be shown exactly as it is in your file." });
-  grid.moveTo(row, column + 1);
 }

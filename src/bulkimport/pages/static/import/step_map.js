@@ -7,8 +7,6 @@ export const heading = "Match the columns";
 const FIELDS = ["identifier", "name", "type", "description", "valid_from", "valid_to", "is_active"];
 const DATES = ["YYYY-MM-DD", "YYYY/MM/DD", "DD/MM/YYYY", "MM/DD/YYYY", "DD-MM-YYYY", "DD.MM.YYYY", "DD-Mon-YYYY", "D/M/YY", "M/D/YY"];
 const CONFLICTS = [["error", "Keep it and report an error"], ["skip", "Keep it and skip the row"], ["update", "Update it"]];
-// How a CSV file is read.
-const DELIMITERS = [[",", "Comma"], [";", "Semicolon"], ["\t", "Tab"], ["|", "Vertical bar"]];
 const CHARSETS = [["utf-8", "UTF-8"], ["utf-16-le", "UTF-16"], ["cp1252", "Windows-1252"]];
 const EXTRA = "metadata.";
 
@@ -88,8 +86,7 @@ class Mapping {
   }
 
   settings() {
-    const { on_conflict = "error", on_error } = this.store.options;
-    const { delimiter, charset } = this.store.preview;
+    const { on_conflict, on_error, charset } = this.store.options;
     // Other options of a remembered import may contradict the choice.
     const neutral = { identifiers: "file", empty: "keep", clear_value: null };
     const all = h("input", { type: "checkbox", id: "abort", checked: on_error === "abort",
@@ -97,8 +94,7 @@ class Mapping {
     return h("fieldset", h("legend", "Settings"), ...this.dates(),
       field("If an asset with the identifier exists already", choice("conflict", CONFLICTS, on_conflict, (value) => this.change({ on_conflict: value, ...neutral }))),
       h("div.check", all, h("label", { for: "abort" }, "All or nothing: if any row has an error, import none")),
-      delimiter && field("Delimiter", choice("delimiter", DELIMITERS, delimiter.value, (value) => this.change({ delimiter: value }))),
-      charset && field("Character encoding", choice("charset", CHARSETS, charset.value, (value) => this.change({ charset: value }))));
+      charset && field("Character encoding", choice("charset", CHARSETS, charset, (value) => this.change({ charset: value }))));
   }
 
   /** The formats that fit all dates of a column come first. */

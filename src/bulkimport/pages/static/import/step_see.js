@@ -13,7 +13,7 @@ export async function mount(container, context) {
   const last = plans.at(-1);
   const importable = last.failed_rows && last.options.on_error === "abort" ? 0 : effect(...plans);
   report(container, context, sentence(last, importable), parts(plans), ...waysToFix(last, context),
-    importable > 0 && button(`Import ${rows(importable)}`, () => apply(plans, context), last.failed_rows ? "plain" : "primary"),
+    importable > 0 && button(`Import ${rows(importable)}`, () => apply(plans, context), !last.failed_rows && "primary"),
     button("Back", () => go("map")));
   if (last.status === "completed") container.append(errorGroups(last, context), h("h2", "Changes"), changes(plans, context));
 }

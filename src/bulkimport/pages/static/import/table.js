@@ -13,8 +13,8 @@ export class VirtualTable {
   #options;
 
   /**
-   * `onend` is called when the last row is in sight. A grid makes its cells itself, with `newCell`, and the row that
-   * `kept` returns stays in the document, since it has the focus.
+   * `onend` is called when the last row is in sight. A grid makes its own cells; its row with the focus, which `kept`
+   * returns, stays in the document.
    * @param {{label: string, columns: Column[], rows?: any[], onend?: () => void, role?: "table" | "grid",
    *   newCell?: (row: number, column: number) => HTMLElement, kept?: () => number}} options
    */
