@@ -11,7 +11,7 @@ const AWAY = "The service cannot be reached. Trying again…";
 export class Api {
   signal; // aborts the requests of the step that is shown
   #session;
-  #keys = new WeakMap(); // the Idempotency-Key of each job that is applied or undone
+  #keys = new WeakMap(); // the Idempotency-Keys of jobs that are applied or undone
 
   constructor(session) {
     this.#session = session;
@@ -27,7 +27,7 @@ export class Api {
     return this.#newJob("", { body: form(file, options), key: newKey() });
   }
 
-  /** A job and its `etag`. With an etag: after its next progress, or null if there is none for a while. */
+  /** A job and its `etag`; with an etag, after its next progress, or null if there is none for a while. */
   async job(id, etag) {
     const response = await this.#send(`/${id}`, { headers: etag && { Prefer: `wait=${WAIT_S}`, "If-None-Match": etag } });
     return response.status === 304 ? null : { ...await response.json(), etag: response.headers.get("ETag") };
@@ -38,7 +38,7 @@ export class Api {
     return this.#json(`?${new URLSearchParams(query)}`);
   }
 
-  /** The row errors of a job, or the rows of a plan, a page at a time. @param {"errors" | "changes"} list */
+  /** The row errors of a job, or the rows of a plan, by pages. @param {"errors" | "changes"} list */
   async *pages(id, list) {
     for (let cursor = ""; cursor !== null;) {
       const page = await this.#json(`/${id}/${list}?limit=1000${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
@@ -106,7 +106,6 @@ export class Api {
   }
 }
 
-/** What is not set is left out. */
 function form(file, options) {
   const parts = new FormData();
   for (const [name, value] of Object.entries(options)) {

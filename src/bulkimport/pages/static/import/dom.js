@@ -1,6 +1,6 @@
 /** Elements without markup: what comes from a file or from the API becomes text, never HTML. */
 
-/** A new element, such as h("p.hint", { onclick }, "text"). Attributes and children that are null or false are left out. */
+/** An element, such as h("p.hint", { onclick }, "text"), without attributes and children that are null or false. */
 export function h(tag, ...children) {
   const [name, kind] = tag.split(".");
   const node = document.createElement(name);

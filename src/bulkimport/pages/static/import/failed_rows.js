@@ -1,9 +1,9 @@
-/** The failed rows of a job: what a grid shows of them, and the file that is uploaded when they are fixed. */
+/** The failed rows of a job, for a grid, and as the file that is uploaded when they are fixed. */
 
 import { parse, write } from "./csv.js";
 
 const ADDED_COLUMNS = 3; // _row, _errors and _job, between a row's own cells and its surplus ones
-// Errors of cells whose text in the download is not that of the file: it must not be imported unnoticed.
+// Errors of cells that the download does not show as they are: they must not be imported unnoticed.
 const LOSSY = ["invalid_encoding", "spreadsheet_error", "date_in_text_column"];
 
 /**

@@ -9,7 +9,7 @@ const PAGE_ROWS = 10;
 /** @typedef {{name: string, cells: string[], errors: string[], fault?: string}} GridRow  `errors` by column, `fault` of the whole row */
 
 export class Grid {
-  // The active cell, which has the focus or gets it; column 0 has the names of the rows.
+  // The active cell; column 0 has the names of the rows.
   #row = 0;
   #column = 0;
   #editor = null; // the text area in the active cell
@@ -41,7 +41,7 @@ export class Grid {
     return this.edits.get(`${row},${column}`) ?? this.rows[row].cells[column] ?? "";
   }
 
-  /** Moves to the next cell with an error that is still there; false if there is none. */
+  /** Moves to the next cell with an error; false if there is none. */
   toNextError() {
     const width = this.columns.length + 1;
     const cells = this.rows.length * width;
@@ -81,7 +81,7 @@ export class Grid {
     if (this.#editor ? this.#editorKey(event) : this.#cellKey(event)) event.preventDefault();
   }
 
-  /** Does what a key means in an editor; true if that is all it does. */
+  /** Does what a key means in the editor; true if that is all it does. */
   #editorKey({ key, shiftKey }) {
     const step = shiftKey ? -1 : 1;
     if (key === "Escape") this.#close();
@@ -98,7 +98,7 @@ export class Grid {
     if (key === "Enter" || key === "F2") this.#edit(this.#text);
     else if (key === "Delete" || key === "Backspace") this.#change([[""]]);
     else if (!this.#move(key)) {
-      // The editor gets the key itself, which may be the first of several that make a character.
+      // The editor gets the key itself: it may be the first of several that make a character.
       const isText = key.length === 1 && (event.getModifierState("AltGraph") || !(control || event.altKey));
       if (isText || key === "Process" || key === "Dead") this.#edit("");
       return false;
@@ -127,7 +127,7 @@ export class Grid {
     if (isActive) this.#edit(this.#text);
   }
 
-  /** Pastes a block from the active cell on; what is beyond the grid is left out. */
+  /** What is beyond the grid is left out. */
   #paste(event) {
     if (this.#editor) return;
     event.preventDefault();

@@ -7,9 +7,10 @@ const PAUSE_S = 0.3; // if the service is too busy to let a request wait
 const ANNOUNCED_MS = 10_000;
 export const STATES = { pending: "Waiting", processing: "Running", completed: "Finished", failed: "Stopped", cancelled: "Cancelled" };
 
+/** Whether nothing more happens to a job. */
 export const isFinished = ({ completed_at }) => completed_at !== null;
 
-/** How many assets jobs have created or changed, or plans would. */
+/** How many assets jobs create or change. */
 export const effect = (...jobs) => sum(jobs, "created") + sum(jobs, "updated");
 
 export const sum = (jobs, kind) => jobs.reduce((total, job) => total + job[`${kind}_rows`], 0);
@@ -30,7 +31,7 @@ export function report(container, { announce }, summary, parts, ...buttons) {
   container.replaceChildren(h("p.lead", summary), bar, legend, actions(...buttons));
 }
 
-/** The parts of an import; rows that failed are the last job's. */
+/** The parts of an import; the rows with errors are the last job's. */
 export const parts = (jobs) => [
   ["good", "new", sum(jobs, "created")],
   ["changed", "changed", sum(jobs, "updated")],

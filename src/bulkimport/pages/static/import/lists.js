@@ -1,4 +1,4 @@
-/** Changes and errors as lists, and what can be done about errors. */
+/** Lists of changes and errors, and what can be done about errors. */
 
 import { button, count, h, rows, words } from "./dom.js";
 import { VirtualTable } from "./table.js";
@@ -49,9 +49,12 @@ export const waysToFix = (job, context) => job.failed_rows ? [
   button("Download them for Excel", () => saveFailedRows(context, job)),
 ] : [];
 
-/** Saves failed rows: as a workbook, or as CSV if a workbook cannot hold them. */
+/** Saves failed rows as a workbook, or as CSV if a workbook cannot hold them. */
 export async function saveFailedRows({ api }, { job_id: id }) {
-  const file = (format) => api.failedRows(id, format);
-  const blob = await file("xlsx").catch((error) => error.code === "csv-only" ? file("csv") : Promise.reject(error));
-  h("a", { href: URL.createObjectURL(blob), download: `failed-rows.${blob.type.startsWith("text/csv") ? "csv" : "xlsx"}` }).click();
+  let format = "xlsx";
+  const blob = await api.failedRows(id, format).catch((error) => {
+    if (error.code !== "csv-only") throw error;
+    return api.failedRows(id, format = "csv");
+  });
+  h("a", { href: URL.createObjectURL(blob), download: `failed-rows.${format}` }).click();
 }

@@ -22,18 +22,17 @@ const api = new Api(session);
 const [main, steps, announcer] = ["step", "steps", "announcer"].map((id) => document.getElementById(id));
 let leave = new AbortController();
 
-/** Shows a step, moves the focus to its heading, and puts its jobs into the address. @param {keyof STEPS} name */
+/** Shows a step, whose heading gets the focus. @param {keyof STEPS} name */
 function go(name) {
   if (WITH_JOBS.includes(name) ? !store.jobs.length : name === "map" && !store.preview) return go("drop");
   leave.abort();
   leave = new AbortController();
-  const { signal } = leave;
-  api.signal = signal;
+  const signal = api.signal = leave.signal;
   session.notice("");
   const { mount, heading } = STEPS[name];
   const title = h("h1", { tabindex: -1 }, heading);
   const container = h("section");
-  main.replaceChildren(title, h("div", { role: "alert" }), container);
+  main.replaceChildren(title, h("div.problem", { role: "alert" }), container);
   document.title = heading;
   showSteps(name);
   showAddress(name);
@@ -48,8 +47,7 @@ function showSteps(current) {
 
 /** The address brings the jobs back: `#job=ID,ID`. */
 function showAddress(step) {
-  const ids = WITH_JOBS.includes(step) && idsOf(store.jobs);
-  const hash = ids ? `#job=${ids}` : "";
+  const hash = WITH_JOBS.includes(step) ? `#job=${idsOf(store.jobs)}` : "";
   if (location.hash !== hash || history.state !== step) history.pushState(step, "", hash || location.pathname);
 }
 
@@ -64,7 +62,7 @@ function fail(error) {
   if (error.name === "AbortError") return;
   const { title = "Something went wrong", message, errors = [] } = error;
   const faults = errors.map((fault) => h("li", `${fault.field}: ${fault.message}`));
-  main.querySelector("[role=alert]").replaceChildren(h("div.problem", h("b", title), h("p", message), h("ul", ...faults)));
+  main.querySelector("[role=alert]").replaceChildren(h("b", title), h("p", message), h("ul", ...faults));
   scrollTo(0, 0);
 }
 

@@ -1,6 +1,6 @@
-/** The token, which is in this object only: not in a cookie, in storage or in a URL. */
+/** The token, which is only here: not in a cookie, in storage or in a URL. */
 
-const ORIGINS = document.querySelector("meta[name=import-origins]").content.split(" ").filter(Boolean);
+const ORIGINS = document.querySelector("meta[name=import-origins]").content.match(/\S+/g) ?? [];
 const PLATFORM = window.opener ?? (window.parent === window ? null : window.parent);
 const [dialog, reason, input, notice] = ["token", "token-reason", "access", "notice"].map((id) => document.getElementById(id));
 
@@ -46,7 +46,7 @@ export class Session {
   }
 }
 
-/** Only pages of origins that the service allows receive this, and only they are listened to. */
+/** Only allowed origins receive this. */
 function tell(type) {
   if (PLATFORM) for (const origin of ORIGINS) PLATFORM.postMessage({ type }, origin);
 }

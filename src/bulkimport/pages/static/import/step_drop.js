@@ -11,7 +11,7 @@ export function mount(container, context) {
   const take = ([file]) => file && open(file, below, context);
   const input = h("input.hidden", { type: "file", id: "file", onchange: () => take(input.files) });
   container.append(h("p", "You will see what changes before anything is changed."), input,
-    h("label.drop", { for: "file" }, h("b", "Drop your spreadsheet here"), h("span", "or ", h("u", "choose a file")),
+    h("label.drop", { for: "file" }, h("b.lead", "Drop your spreadsheet here"), h("span", "or ", h("u", "choose a file")),
       h("span.hint", "Excel (.xlsx) or CSV, with column names in the first row")), below);
   addEventListener("dragover", (event) => event.preventDefault(), { signal });
   addEventListener("drop", (event) => {
@@ -20,7 +20,7 @@ export function mount(container, context) {
   }, { signal });
 }
 
-/** Copies the file, so that no later request depends on what becomes of it. */
+/** Copies the file: it may change on disk before it is uploaded. */
 async function open(file, below, context) {
   below.replaceChildren(`Reading ${file.name}…`);
   try {

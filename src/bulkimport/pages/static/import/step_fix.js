@@ -1,6 +1,6 @@
 /**
  * Step 4: the failed rows of the last job, in a grid. Their column `_job` names the job, whose options apply again. After
- * a dry run that is another dry run, so that nothing is imported unseen. The new job joins the others.
+ * a dry run that is another dry run, so that nothing is imported unseen.
  */
 
 import { actions, button, count, h, rows } from "./dom.js";
@@ -11,7 +11,7 @@ import { saveFailedRows } from "./lists.js";
 
 export const heading = "Fix the rows with errors";
 
-const MAX_ROWS = 10_000; // more are fixed in a spreadsheet
+const MAX_ROWS = 10_000;
 
 export async function mount(container, context) {
   const job = context.store.jobs.at(-1);

@@ -17,9 +17,9 @@ export function mount(container, context) {
     more.replaceChildren(cursor ? button("Show more", () => load({ ...query, cursor })) : "");
     context.announce(`${list.childElementCount} shown`);
   };
-  const filter = choice("state", [["", "All"], ...Object.entries(STATES)], "", (status) => load(status && { status }));
+  const filter = choice("state", [["", "All"], ...Object.entries(STATES)], "", (status) => load(status ? { status } : {}));
   container.append(field("Show", filter), list, more);
-  return load("");
+  return load({});
 }
 
 function entry(job, context) {

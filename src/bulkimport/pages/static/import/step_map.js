@@ -1,4 +1,4 @@
-/** Step 2: what each column is, and how rows are imported. The service says what that makes of the file. */
+/** Step 2: what each column is, and how rows are imported. After each change, the service previews the file. */
 
 import { actions, button, choice, field, h, words } from "./dom.js";
 
@@ -16,7 +16,7 @@ class Mapping {
   constructor(container, { api, store, go }) {
     Object.assign(this, { api, store, go });
     this.form = h("div");
-    this.problems = h("div", { role: "alert", tabindex: -1 });
+    this.problems = h("div.problem", { role: "alert", tabindex: -1 });
     container.append(this.form, this.problems, actions(button("Check", () => this.check(), "primary"), button("Another file", () => go("drop"))));
   }
 
@@ -33,7 +33,7 @@ class Mapping {
     });
   }
 
-  /** Shows what the service makes of other options; of several changes, of the last one. */
+  /** Shows what the service makes of other options: of the last ones, if they change quickly. */
   async change(changes, options = { ...this.store.options, ...changes }) {
     this.store.options = options;
     const answer = this.answer = this.api.preview(this.store.file, options);
@@ -46,11 +46,11 @@ class Mapping {
   show() {
     const { id } = document.activeElement;
     this.form.replaceChildren(this.remembered(), this.columns(), this.settings());
-    if (id) document.getElementById(id)?.focus();
+    document.getElementById(id)?.focus();
     const { missing_fields: missing, problems } = this.store.preview;
     const lines = problems.filter(({ code }) => code !== "missing-columns").map(({ detail }) => detail);
     if (missing.length) lines.unshift(`Your file has no column for: ${missing.map(words).join(", ")}.`);
-    this.problems.replaceChildren(lines.length ? h("div.problem", ...lines.map((line) => h("p", line))) : "");
+    this.problems.replaceChildren(...lines.map((line) => h("p", line)));
   }
 
   remembered() {
@@ -91,7 +91,7 @@ class Mapping {
     const neutral = { identifiers: "file", empty: "keep", clear_value: null };
     const all = h("input", { type: "checkbox", id: "abort", checked: on_error === "abort",
       onchange: () => this.change({ on_error: all.checked ? "abort" : "continue" }) });
-    return h("fieldset", h("legend", "Settings"), ...this.dates(),
+    return h("fieldset", h("legend", h("h2", "Settings")), ...this.dates(),
       field("If an asset with the identifier exists already", choice("conflict", CONFLICTS, on_conflict, (value) => this.change({ on_conflict: value, ...neutral }))),
       h("div.check", all, h("label", { for: "abort" }, "All or nothing: if any row has an error, import none")),
       charset && field("Character encoding", choice("charset", CHARSETS, charset, (value) => this.change({ charset: value }))));

@@ -1,4 +1,4 @@
-/** Step 6: an import is undone. What somebody has changed since stays, and is listed. */
+/** Step 6: an import is undone. What has been changed since stays, and is listed. */
 
 import { actions, button, count, h, rows } from "./dom.js";
 import { effect, follow, report, sum } from "./jobs.js";

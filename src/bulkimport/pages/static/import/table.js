@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 
 const MARGIN_ROWS = 8; // above and below those in sight, so that scrolling shows no gaps
 
-/** @typedef {[string, number, ((row: any) => string | Node)?]} Column  its name, its least width in rem, and its cell of a row */
+/** @typedef {[string, number, ((row: any) => string | Node)?]} Column  its name, least width in rem, and cell of a row */
 
 export class VirtualTable {
   #shown = new Map(); // the HTML rows in the document, by index
@@ -41,7 +41,7 @@ export class VirtualTable {
     this.render();
   }
 
-  /** Shows the rows that have come into sight. */
+  /** Shows the rows in sight. */
   render() {
     const { kept, onend } = this.#options;
     const { scrollTop, clientHeight } = this.element;
