@@ -111,12 +111,23 @@ class Client:
         self._save(f"{ASSETS}.{_form(file)}", file, "the assets")
 
     def _save(self, path: str, file: Path, what: str) -> None:
+        """Write an answer to the file, which is not replaced before all of it has arrived."""
+        file = file.resolve()
+        is_device = file.exists() and not file.is_file()
+        part = file if is_device else file.with_name(f"{file.name}.part")
         with self._open("GET", path) as response:
             try:
-                with file.open("wb") as out:
+                with part.open("wb") as out:
                     shutil.copyfileobj(response, out, BLOCK_BYTES)
+                if response.length:  # an answer that ends too early is no error of http.client
+                    raise http.client.IncompleteRead(b"", response.length)
+                if not is_device:
+                    part.replace(file)
             except (OSError, http.client.HTTPException) as error:
                 raise RefusedError(f"{what} could not be saved in {file}: {error}") from error
+            finally:
+                if not is_device:
+                    part.unlink(missing_ok=True)
 
     def _send(
         self, path: str, file: Path, options: Mapping[str, str], headers: Mapping[str, str]

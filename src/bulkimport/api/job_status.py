@@ -148,6 +148,11 @@ def _errors(stored: str) -> str:
                 "value": error.get("value"),
                 "error": error.get("error"),
             }
-            for error in json.loads(stored)
+            for error in map(_object, json.loads(stored))
         ]
     )
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """The value if it is an object, otherwise an empty one: what was inserted by hand may be anything."""
+    return value if isinstance(value, dict) else {}

@@ -18,7 +18,7 @@ from bulkimport.client import Client
 
 def require_folder(_context: click.Context, _parameter: click.Parameter, file: Path | None) -> Path | None:
     """Refuse a file that cannot be created, before anything is uploaded."""
-    if file and not file.exists():
+    if file and (file.is_file() or not file.exists()):
         folder = file.parent
         if not folder.is_dir():
             raise click.BadParameter(f"there is no folder '{folder}'")

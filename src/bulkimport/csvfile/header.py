@@ -200,10 +200,8 @@ def _key(name: str) -> str:
 
 def _own(name: str) -> str | None:
     """The field that a column stands for by its name alone."""
-    if name.strip() == VERSION:
-        return VERSION
     key = _key(name)
-    if key in FIELDS:
+    if key == VERSION or key in FIELDS:
         return key
     if key.startswith(METADATA_PREFIX) and len(key) > len(METADATA_PREFIX):
         return METADATA_PREFIX + on_one_line(name.strip()[len(METADATA_PREFIX) :]).strip()
