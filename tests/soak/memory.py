@@ -1,5 +1,7 @@
 """How the memory of the service's processes develops."""
 
+import itertools
+import os
 import statistics
 import threading
 import time
@@ -9,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 LOOK_EVERY_S = 2.0
-WARM_UP_S = 60.0
 MIB = 1024**2
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass
@@ -20,13 +22,25 @@ class Memory:
     samples: dict[tuple[str, int], list[tuple[float, int]]] = field(default_factory=dict)
 
     def slopes(self) -> Mapping[tuple[str, int], float]:
-        """MiB per minute after the warm-up, of each process that was there all the time."""
+        """MiB per minute in the second half, of each process that was there all the time.
+
+        In the first half caches fill, and malloc gets an arena for each of some threads.
+        """
         longest = max(len(samples) for samples in self.samples.values())
         return {
-            process: _slope(settled)
+            process: _slope(samples[longest // 2 :])
             for process, samples in self.samples.items()
             if len(samples) >= 0.95 * longest
-            and len(settled := [sample for sample in samples if sample[0] > WARM_UP_S]) > 1
+        }
+
+    def by_minute(self) -> Mapping[tuple[str, int], list[float]]:
+        """The median MiB in each minute, of each process that was there all the time."""
+        return {
+            process: [
+                statistics.median(size / MIB for _, size in minute)
+                for _, minute in itertools.groupby(self.samples[process], lambda sample: sample[0] // 60)
+            ]
+            for process in self.slopes()
         }
 
     def peaks(self) -> Mapping[str, float]:
@@ -71,6 +85,5 @@ def _children(parent: int) -> list[int]:
 
 
 def _resident_bytes(pid: int) -> int:
-    """VmRSS of /proc/PID/status; see proc(5)."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+    """Of /proc/PID/statm; 0 for a process that has just ended. See proc(5)."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES

@@ -13,7 +13,7 @@ from tests.soak.traffic import ACCOUNTS, Traffic
 
 __all__ = ["service"]
 SEED = 20_261_124
-GROWTH_MIB = 8  # over the run, by the slope: what a heap that is not compacted may move
+GROWTH_MIB = 8  # over as long as the run, by the slope: what a heap that is not compacted may move
 SHARED_MEMORY = Path("/dev/shm")
 
 UNFINISHED = "SELECT count(*) FROM trakrf.bulk_import_queue"
@@ -102,9 +102,11 @@ def report(day: Traffic, struck: faults.Faults, resident: memory.Memory, minutes
         f"  {kind:8} {status} {count:6}\n" for (kind, status), count in sorted(day.answers.items())
     )
     peaks = "".join(f"  {kind:8} peak {peak:.0f} MiB\n" for kind, peak in resident.peaks().items())
+    minutes_of = resident.by_minute()
     slopes = "".join(
-        f"  {kind:8} {pid} {slope:+.3f} MiB per minute after the first\n"
-        for (kind, pid), slope in resident.slopes().items()
+        f"  {process[0]:8} {process[1]} {slope:+.3f} MiB per minute in the second half:"
+        f" {' '.join(f'{size:.1f}' for size in minutes_of[process])}\n"
+        for process, slope in resident.slopes().items()
     )
     return (
         f"\n{minutes:g} minutes, {jobs} jobs, {day.repeated} requests repeated, {struck.kills} workers "

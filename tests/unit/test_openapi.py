@@ -19,7 +19,7 @@ REQUESTS = {"NewAsset", "AssetPatch", "UploadForm"}
 SOMETIMES_ABSENT = {
     "Problem": {"errors"},
     "FieldError": {"code", "value"},
-    "PreviewOptions": {"charset", "delimiter", "sheet", "clear_value", "parent_job_id"},
+    "PreviewOptions": {"charset", "delimiter", "sheet", "header_row", "clear_value", "parent_job_id"},
 }
 ENUMERATIONS = {
     *("AssetType", "DateFormat", "JobKind", "JobStatus", "OnConflict", "OnError", "ProblemCode"),
