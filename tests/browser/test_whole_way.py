@@ -79,6 +79,7 @@ def test_from_drop_to_undo(import_page: ImportPage, running: Service, account_id
 
 def identifiers(service: Service, account_id: int) -> list[object]:
     rows = service.db.rows(
-        "SELECT identifier FROM trakrf.assets WHERE account_id = %s AND deleted_at IS NULL ORDER BY 1", account_id
+        "SELECT identifier FROM trakrf.assets WHERE account_id = %s AND deleted_at IS NULL ORDER BY 1",
+        account_id,
     )
     return [identifier for (identifier,) in rows]
