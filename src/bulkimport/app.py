@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 
 from bulkimport import settings
-from bulkimport.api import assets, ids, jobs, long_polling, plans, row_errors, uploads
+from bulkimport.api import assets, ids, jobs, long_polling, plans, previews, row_errors, uploads
 from bulkimport.auth import keys
 from bulkimport.auth.jwks import KeySet
 from bulkimport.auth.keys import FixedKey, KeySource
@@ -66,6 +66,7 @@ def create_app(config: settings.Settings | None = None) -> Flask:
     if config.import_page:
         app.register_blueprint(import_page.blueprint)
     app.register_blueprint(uploads.blueprint)
+    app.register_blueprint(previews.blueprint)
     app.register_blueprint(jobs.blueprint)
     app.register_blueprint(row_errors.blueprint)
     app.register_blueprint(plans.blueprint)

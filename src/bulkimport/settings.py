@@ -181,8 +181,8 @@ def _origins(value: str | None) -> str | None:
     for origin in origins:
         if not _is_origin(origin):
             raise SettingsError(
-                f'IMPORT_PAGE_ORIGINS has "{origin}"; an origin is a scheme, a host in lower case and, unless '
-                "it is the default one, a port, such as https://platform.example.com"
+                f'IMPORT_PAGE_ORIGINS has "{origin}"; an origin is a scheme, a host in lower case and a port '
+                "unless it is the default one, such as https://platform.example.com"
             )
     return " ".join(origins) or None
 

@@ -166,12 +166,12 @@ def test_requests_that_are_too_large_end_at_nginx(service: Service, nginx: Nginx
     assert service.log.read_bytes().count(b'"message": "request"') == asked
 
 
-def sent_by_curl(nginx: Nginx, file: bytes) -> dict[str, Any]:
+def sent_by_curl(nginx: Nginx, file: bytes, path: str = BULK) -> dict[str, Any]:
     """The response to `curl -T -`, which does not know the length of its input."""
     headers = {**bearer(), "Content-Type": "text/csv"}
     command = ["curl", "--silent", "--fail-with-body", "--request", "POST", "--upload-file", "-"]
     command += [part for name, value in headers.items() for part in ("--header", f"{name}: {value}")]
-    command.append(f"http://127.0.0.1:{nginx.port}{BULK}")
+    command.append(f"http://127.0.0.1:{nginx.port}{path}")
     run = subprocess.run(command, input=file, capture_output=True, timeout=30, check=True)
     document: dict[str, Any] = json.loads(run.stdout)
     return document
@@ -204,6 +204,7 @@ def test_a_body_in_chunks_is_passed_on_as_a_whole(
     _, job = service.request("GET", send(nginx, file)["status_url"])
     assert job["file"]["sha256"] == hashlib.sha256(file).hexdigest()
     assert job["total_rows"] == rows
+    assert sent_by_curl(nginx, file, f"{BULK}/preview")["rows_read"] == min(rows, 1000)
 
 
 @needs_nginx

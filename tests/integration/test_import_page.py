@@ -76,7 +76,13 @@ def test_listed_origins_may_embed_the_page_and_give_it_a_token() -> None:
     "origin",
     [
         *("*", "https://*.example", "a.example", "ftp://a.example", "https://", "null", "https://a.example/"),
-        *("https://A.example", "https://a.example:0", "https://user@a.example", "https://a.example;", "'self'"),
+        *(
+            "https://A.example",
+            "https://a.example:0",
+            "https://user@a.example",
+            "https://a.example;",
+            "'self'",
+        ),
         *("https://a.example:443", "http://a.example:80", "https://a.example:65536"),
     ],
 )
@@ -114,7 +120,9 @@ def test_the_page_loads_each_of_its_files_from_a_versioned_path(browser: FlaskCl
                 assert response.mimetype == ("text/css" if source.endswith(".css") else "text/javascript")
 
 
-@pytest.mark.parametrize("path", ["0123456789abcdef/main.js", "{hash}/x.js", "{hash}/..%2Fpages.css", "{hash}/"])
+@pytest.mark.parametrize(
+    "path", ["0123456789abcdef/main.js", "{hash}/x.js", "{hash}/..%2Fpages.css", "{hash}/"]
+)
 def test_other_paths_are_not_found_and_not_cached(browser: FlaskClient, path: str) -> None:
     response = browser.get("/import/" + path.replace("{hash}", import_page.content_hash()))
     assert (response.status_code, response.headers["Cache-Control"]) == (404, "no-store")

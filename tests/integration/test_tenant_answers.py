@@ -34,6 +34,7 @@ OPERATIONS: dict[tuple[str, str], tuple[object, int]] = {
     ("GET", BULK): (None, 200),
     ("GET", BULK + "/template.csv"): (None, 200),
     ("GET", BULK + "/template.xlsx"): (None, 200),
+    ("POST", BULK + "/preview"): (csv_of("C"), 200),
     ("GET", BULK + "/{job_id}"): (None, 200),
     ("GET", BULK + "/{job_id}/errors"): (None, 200),
     ("GET", BULK + "/{job_id}/failed-rows.csv"): (None, 200),

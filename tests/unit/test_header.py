@@ -55,6 +55,32 @@ def test_missing_columns_are_named_with_similar_columns() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("names", "similar"),
+    [
+        (["Device name", "naame"], [None, "name"]),
+        (["name of the device", "Typ", "typ"], ["name", "type", None]),
+        (["surname", "is active?", "Valid-To (UTC)"], [None, "is_active", "valid_to"]),
+        (["descriptions", "discription"], ["description", None]),
+        (["Colour", "", "_row"], [None, None]),
+    ],
+)
+def test_a_field_is_proposed_for_the_most_similar_name_alone(
+    names: list[str], similar: list[str | None]
+) -> None:
+    ignored = header.ignored_columns(names, (None,) * len(names))
+    assert [column.did_you_mean for column in ignored] == similar
+
+
+def test_everything_that_is_wrong_with_a_header_is_known_at_once() -> None:
+    refusals = header.refusals(["name", "NAME", "x"], {"Tag": "identifier"}, REQUIRED_FIELDS)
+    assert [refusal.code for refusal in refusals] == [
+        "missing-columns",
+        "duplicate-columns",
+        "missing-columns",
+    ]
+
+
 def test_a_mapping_of_a_missing_column_is_refused() -> None:
     refusal = refusal_of(list(FIELDS), {"Tag": "identifier"})
     assert (refusal.code, refusal.detail[:20]) == ("missing-columns", 'columns= maps "Tag";')

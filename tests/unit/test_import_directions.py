@@ -24,7 +24,7 @@ ALLOWED: dict[str, set[str]] = {
     "database": {"store", "telemetry", "errors"},
     "assets": {"csvfile", "workbook", "store", "errors"},
     "spreadsheet": {"assets", "csvfile", "workbook", "errors"},
-    "jobs": {"spreadsheet", "csvfile", "workbook", "store", "database", "telemetry", "errors"},
+    "jobs": {"assets", "spreadsheet", "csvfile", "workbook", "store", "database", "telemetry", "errors"},
     "web": {"auth", "store", "database", "telemetry", "settings", "errors"},
     "pages": {"web"},
     "importing": {"assets", "jobs", "csvfile", "workbook", "store", "telemetry"},

@@ -16,7 +16,11 @@ from tests.support.api_page import ROOT
 from tests.support.description import Description, resolved
 
 REQUESTS = {"NewAsset", "AssetPatch", "UploadForm"}
-SOMETIMES_ABSENT = {"Problem": {"errors"}, "FieldError": {"code", "value"}}
+SOMETIMES_ABSENT = {
+    "Problem": {"errors"},
+    "FieldError": {"code", "value"},
+    "PreviewOptions": {"charset", "delimiter", "sheet", "clear_value", "parent_job_id"},
+}
 ENUMERATIONS = {
     *("AssetType", "DateFormat", "JobKind", "JobStatus", "OnConflict", "OnError", "ProblemCode"),
     *("FieldErrorCode", "RowErrorCode"),

@@ -10,16 +10,18 @@ from bulkimport.assets.blank_cells import default_value
 from bulkimport.assets.fields import FieldError
 from bulkimport.assets.row_errors import quoted
 from bulkimport.csvfile.header import DATE_FIELDS, MAX_COLUMN_NAME_CHARS, is_target
-from bulkimport.jobs.options import TODAY
+from bulkimport.jobs.options import REMEMBERED, TODAY
 from bulkimport.web.schemas import Choice, TextField
 
 MAX_ENTRIES = 500
 
 
-class ColumnMapping(TextField[dict[str, str]]):
-    """A JSON object that maps column names of the file to fields."""
+class ColumnMapping(TextField[dict[str, str] | str]):
+    """A JSON object that maps column names of the file to fields, or REMEMBERED."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str]:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str] | str:
+        if value == REMEMBERED:
+            return REMEMBERED
         mapping = _object(value, '{"Asset Tag": "identifier"}')
         for name, target in mapping.items():
             if not isinstance(target, str) or not is_target(target):

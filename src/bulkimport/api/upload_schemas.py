@@ -1,4 +1,4 @@
-"""The schemas of uploads: the options in requests and in answers, and the answer to an upload."""
+"""The schemas of uploads: the options in requests and in answers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -127,8 +127,9 @@ class UploadOptionsSchema(Schema):
     columns = ColumnMapping(
         metadata=about(
             f"A JSON object of at most {MAX_ENTRIES} entries that maps column names of the file to "
-            "fields, or to `metadata.` and a key. By default the parent's, or else every column is mapped by "
-            "its name.",
+            "fields, or to `metadata.` and a key; or `remembered`: the mapping and the options of the latest "
+            "completed import of a file with the same header. By default the parent's, or else every column "
+            "is mapped by its name.",
             examples=['{"Asset Tag": "identifier"}'],
         )
     )
@@ -271,19 +272,6 @@ class JobOptionsSchema(AnswerSchema):
         """The options in force: an option that the job has not stored has its default."""
         options = Options.from_stored(stored)
         return super().dump(options, many=many) | {"date_format": options.date_formats["valid_from"]}
-
-
-class AcceptedSchema(AnswerSchema):
-    """The answer to a request that creates a job."""
-
-    status = Choice(
-        Enumeration("AcceptedStatus", "What became of the request.", ("accepted",)),
-        dump_default="accepted",
-        metadata=about("Always accepted."),
-    )
-    job_id = fields.UUID(metadata=about("The new job's id."))
-    status_url = fields.String(metadata=about("The path at which to follow the job.", format="uri-reference"))
-    message = fields.String(metadata=about("The same for people."))
 
 
 class TemplateQuerySchema(Schema):

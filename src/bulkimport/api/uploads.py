@@ -3,6 +3,8 @@
 import hashlib
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from uuid import uuid4
 
@@ -24,9 +26,12 @@ from bulkimport.web.upload import Upload, uploaded
 
 UPLOAD_OPTIONS_SCHEMA = UploadOptionsSchema()
 
-FILE_PROBLEMS = (
+REQUEST_PROBLEMS = (
     *("invalid-parameters", "malformed-request", "incomplete-body", "digest-mismatch", "missing-file"),
-    *("empty-file", "no-rows"),
+    *("length-required", "too-large", "unsupported-media-type", "request-timeout", "nothing-remembered"),
+)
+FILE_PROBLEMS = (
+    *("empty-file", "no-rows", "too-many-rows"),
     *("missing-columns", "duplicate-columns", "too-many-columns", "unreadable-header", "ambiguous-delimiter"),
     *(
         "ambiguous-dates",
@@ -37,7 +42,6 @@ FILE_PROBLEMS = (
         "unknown-parent",
         "ambiguous-parent",
     ),
-    *("length-required", "too-large", "too-many-rows", "unsupported-media-type", "request-timeout"),
 )
 BINARY = {"type": "string", "format": "binary"}
 EXAMPLE = template().decode()
@@ -58,17 +62,24 @@ blueprint.before_request(access.authenticate)
     query=UploadOptionsSchema,
     headers=("Idempotency-Key", "Content-Encoding", "Content-Digest"),
     body=BODY,
-    problems=(*FILE_PROBLEMS, *KEY_PROBLEMS, "too-many-jobs"),
+    problems=(*REQUEST_PROBLEMS, *FILE_PROBLEMS, *KEY_PROBLEMS, "too-many-jobs"),
 )
 def upload() -> Response:
     """Upload a file of assets: 202 and the job that will import it, or a problem and nothing was stored."""
-    places: threading.BoundedSemaphore = current_app.extensions["upload_places"]
-    with places, uploaded(request, max_bytes=access.settings().max_upload_bytes) as received:
-        requested: RequestedOptions = parameters.load(UPLOAD_OPTIONS_SCHEMA, received.fields)
+    with received_upload() as (received, requested):
         key = request_key(_fingerprint(received))
         account_id = access.principal().account_id
         earlier = key and idempotency.earlier_answer(access.database(), account_id=account_id, key=key)
         return to_response(earlier or _store(received, requested, key))
+
+
+@contextmanager
+def received_upload() -> Iterator[tuple[Upload, RequestedOptions]]:
+    """The file of the request and its options, once a place for an upload is free."""
+    places: threading.BoundedSemaphore = current_app.extensions["upload_places"]
+    with places, uploaded(request, max_bytes=access.settings().max_upload_bytes) as received:
+        requested: RequestedOptions = parameters.load(UPLOAD_OPTIONS_SCHEMA, received.fields)
+        yield received, replace(requested, charset=requested.charset or received.charset)
 
 
 @blueprint.get("/template.csv")
@@ -97,7 +108,6 @@ def template_xlsx() -> Response:
 def _store(upload: Upload, requested: RequestedOptions, key: IdempotencyKey | None) -> Answer:
     """Create a job from the file."""
     database, account_id, job_id = access.database(), access.principal().account_id, uuid4()
-    requested = replace(requested, charset=requested.charset or upload.charset)
     file_receipt = replace(
         receipt(), file_name=upload.name, file_bytes=upload.size, file_sha256=upload.sha256
     )
@@ -105,7 +115,7 @@ def _store(upload: Upload, requested: RequestedOptions, key: IdempotencyKey | No
 
         def act(cursor: Cursor) -> Answer:
             intake.store(cursor, limits(), file, account_id=account_id, job_id=job_id, receipt=file_receipt)
-            return accepted(job_id, "The file was accepted")
+            return accepted(job_id, "The file was accepted", mapping_from=file.mapping_from)
 
         answer = idempotency.once(database, act, account_id=account_id, key=key, creates_job=job_id)
         if not answer.replayed:

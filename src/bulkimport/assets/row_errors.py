@@ -12,6 +12,7 @@ MAX_VALUE_CHARS = 200  # of a cell that is shown in a row error
 # How many errors of a row are kept; all are counted. A row may have 500 cells, and a wrong encoding breaks
 # each of them: the first errors show that, and storing one takes as long as checking dozens of cells.
 MAX_ERRORS_PER_ROW = 20
+DUPLICATE_IN_FILE = "duplicate_in_file"
 FAULTS = {
     records.UNCLOSED_QUOTE: "opens a quoted cell that is never closed; the lines below are separate rows",
     records.MISPLACED_QUOTE: "has text after a closing quote; inside a quoted cell, write each quote twice",
@@ -39,6 +40,11 @@ def row_error(row: int, line: int, field: str, code: str, reason: str, value: st
     """A fault of one cell; the message is `field "value" reason`, with the value in printable form."""
     shown = encoding.printable(value[:MAX_VALUE_CHARS])
     return RowError(row, line, field, code, f"{field} {quoted(shown)} {reason}", shown[:MAX_VALUE_CHARS])
+
+
+def duplicate(first_row: int) -> tuple[str, str]:
+    """The code and the reason of a row whose identifier an earlier row of the file has."""
+    return DUPLICATE_IN_FILE, f"must be unique; it is already in row {first_row}"
 
 
 def quoted(value: str, limit: int = 60) -> str:

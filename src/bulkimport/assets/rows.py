@@ -158,6 +158,25 @@ class RowRules:
             identified,
         )
 
+    def values(self, read: Records, *, has_marks: bool = False) -> dict[int, dict[str, Any]]:
+        """What the cells of each row are read as, by its number: values by fields and `metadata.KEY`.
+
+        Rows whose cells are not in their columns are left out. `has_marks` as in check.
+        """
+        cells, broken = self._fitted(read)
+        rows, lines, cells = _without(broken, read.rows, read.lines, cells)
+        if not rows:
+            return {}
+        columns = self._columns(cells, _Faults(rows, lines), has_marks=has_marks)
+        documents = columns.pop(METADATA)
+        for name in self._metadata:
+            key = name.removeprefix(METADATA_PREFIX)
+            columns[name] = [document.get(key) for document in documents]
+        return {
+            row: dict(zip(columns, values, strict=True))
+            for row, values in zip(rows, zip(*columns.values(), strict=True), strict=True)
+        }
+
     def _fitted(self, read: Records) -> tuple[Sequence[list[str]], Set[int]]:
         """The cells of each row, as many as the header has, and the places of rows where that cannot be."""
         width = self._width

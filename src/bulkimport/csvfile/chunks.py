@@ -83,6 +83,16 @@ class CsvFile:
         below = self._heading.rows_below(self.header_row, self._declared_delimiter)
         return header.map_columns(self.header, mapping, required, below=below)
 
+    def refusals(self, mapping: Mapping[str, str], required: Sequence[str]) -> list[Refusal]:
+        """Everything for which map_columns would refuse the header."""
+        below = list(self._heading.rows_below(self.header_row, self._declared_delimiter))
+        return list(header.refusals(self.header, mapping, required, below=below))
+
+    @property
+    def has_declared_delimiter(self) -> bool:
+        """Whether the caller or a first line `sep=` names the delimiter."""
+        return self._declared_delimiter is not None
+
     def first_record(self) -> Record | None:
         """The first record below the header that is not blank, or None; it is read again with its chunk."""
         return self._skip_blank()

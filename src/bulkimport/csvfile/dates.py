@@ -107,6 +107,11 @@ class FormatEvidence:
         self._others: list[str] = []  # the first two cells that are not dates
         self._fits: dict[str, Set[str]] = {}
 
+    @property
+    def fitting(self) -> list[str]:
+        """The formats that fit every date so far, in the order of FORMATS; none if there was no date."""
+        return [name for name in FORMATS if name in self.possible] if self._dates else []
+
     def add(self, row: int, cell: str) -> None:
         """Take the cell of this row into account."""
         fits = self._fits.get(cell)

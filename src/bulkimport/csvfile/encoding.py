@@ -2,7 +2,7 @@
 
 import codecs
 import io
-from typing import BinaryIO, TextIO
+from typing import BinaryIO, NamedTuple, TextIO
 
 from bulkimport.errors import Refusal
 
@@ -32,19 +32,43 @@ LOWEST_SURROGATE = 0xDC00
 SURROGATES = tuple(chr(LOWEST_SURROGATE + byte) for byte in range(256))
 
 
+DECLARED, BYTE_ORDER_MARK, DEFAULT = "declared", "byte_order_mark", "default"
+
+
+class Detected(NamedTuple):
+    """An encoding by Python's name, and how it is known: DECLARED, BYTE_ORDER_MARK or DEFAULT."""
+
+    codec: str
+    how: str
+
+    @property
+    def charset(self) -> str:
+        """The encoding's name without a suffix for the byte order mark."""
+        return self.codec.removesuffix("-sig")
+
+
 def open_text(stream: BinaryIO, charset: str | None) -> TextIO:
     """The text of a seekable stream, with its line ends unchanged.
 
-    The encoding is that of the byte order mark, else `charset`, else UTF-8. Raises Refusal
-    for a `charset` that is not in CHARSETS.
+    The encoding is the one that `detected` returns. Raises Refusal for a `charset` that is not in CHARSETS.
     """
-    codec = _codec(charset) if charset else DEFAULT_CHARSET
-    codec = UNMARKED.get(codec, codec)
-    start = stream.read(4)
-    stream.seek(0)
-    codec = next((marked for mark, marked in BYTE_ORDER_MARKS if start.startswith(mark)), codec)
+    codec = detected(stream, charset).codec
     errors = UNDECODABLE_BELOW_0X80 if codec in BELOW_0X80 else UNDECODABLE
     return io.TextIOWrapper(stream, codec, errors, newline="")
+
+
+def detected(stream: BinaryIO, charset: str | None) -> Detected:
+    """The encoding of a seekable stream: that of the byte order mark, else `charset`, else UTF-8.
+
+    Raises Refusal for a `charset` that is not in CHARSETS.
+    """
+    codec = _codec(charset) if charset else DEFAULT_CHARSET
+    start = stream.read(4)
+    stream.seek(0)
+    for mark, marked in BYTE_ORDER_MARKS:
+        if start.startswith(mark):
+            return Detected(marked, BYTE_ORDER_MARK)
+    return Detected(UNMARKED.get(codec, codec), DECLARED if charset else DEFAULT)
 
 
 def printable(text: str) -> str:

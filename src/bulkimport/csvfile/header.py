@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bulkimport.csvfile import encoding
@@ -40,13 +40,16 @@ NEAR_MISS = 0.75  # difflib's ratio: "discription" is near "description", "colou
 SEPARATORS = re.compile(r"[\s_-]+")
 LINE_BREAK = re.compile("\r\n|\r|\n")
 
+# How the field of a column was decided.
+EXACT, ALIAS, MAPPED, SIMILAR, NONE = "exact", "alias", "mapped", "similar", "none"
+
 # For each column of the file, in its order: a field, "metadata.KEY", or None if it is ignored.
 Columns = tuple[str | None, ...]
 
 
 @dataclass(frozen=True)
 class IgnoredColumn:
-    """A column of the file that is not imported, and the field that its name nearly matches, or None.
+    """A column of the file that is not imported, and the field whose name is similar, or None.
 
     `position` counts from 1, since a column need not have a name.
     """
@@ -86,31 +89,60 @@ def map_columns(
     """The field of each column; white space, underscores, hyphens and case in names do not matter.
 
     `mapping` maps headers of the file to fields. An alias counts unless `mapping` has another column for its
-    field. Raises Refusal if a required column or one of `mapping` is missing, or several columns stand for
-    one field; it names the first row of `below` (number and cells) that would be a header.
+    field. Raises the first of `refusals`.
     """
-    by_key = {_key(name): target for name, target in mapping.items()}
+    for refusal in refusals(header, mapping, required, below=below):
+        raise refusal
+    return mapped_columns(header, mapping)
+
+
+def mapped_columns(header: Sequence[str], mapping: Mapping[str, str]) -> Columns:
+    """The field of each column, as map_columns returns it, whatever is wrong with the header."""
+    return _columns(header, _by_key(mapping))
+
+
+def refusals(
+    header: Sequence[str],
+    mapping: Mapping[str, str],
+    required: Sequence[str],
+    *,
+    below: Iterable[tuple[int, Sequence[str]]] = (),
+) -> Iterator[Refusal]:
+    """What is wrong with a header: a required column or one of `mapping` is missing, or several stand for one
+    field.
+
+    A refusal names the first row of `below` (number and cells) that would be a header.
+    """
+    by_key = _by_key(mapping)
     if unused := by_key.keys() - map(_key, header):
         names = [name for name in mapping if _key(name) in unused]
-        detail = f"columns= maps {_listed(names)}; the header has {_listed(header)}."
-        raise Refusal("missing-columns", detail + _better(below, by_key, required))
+        detail = f"columns= maps {listed(names)}; the header has {listed(header)}."
+        yield Refusal("missing-columns", detail + _better(below, by_key, required))
     columns = _columns(header, by_key)
-    _require_distinct(header, columns)
+    yield from _duplicates(header, columns)
     missing = [field for field in required if field not in columns]
     if missing:
         detail = _missing(missing, header, columns) + _better(below, by_key, required)
-        raise Refusal("missing-columns", detail)
-    return columns
+        yield Refusal("missing-columns", detail)
+
+
+def reasons(header: Sequence[str], columns: Columns, mapping: Mapping[str, str]) -> list[str]:
+    """How the field of each column was decided: EXACT, ALIAS or MAPPED; NONE if the column has no field."""
+    by_key = _by_key(mapping)
+    return [
+        _reason(_key(name), by_key) if target else NONE for name, target in zip(header, columns, strict=True)
+    ]
 
 
 def ignored_columns(header: Sequence[str], columns: Columns) -> list[IgnoredColumn]:
-    """The columns that are not imported, each with the field that its name nearly matches."""
-    free = [field for field in FIELDS if field not in columns]
-    return [
-        IgnoredColumn(name, position, _near_miss(name, free))
+    """The columns that are not imported; `did_you_mean` names each field once at most."""
+    names = {
+        position: name
         for position, (name, target) in enumerate(zip(header, columns, strict=True), start=1)
         if target is None and name.strip() not in ADDED_COLUMNS
-    ]
+    }
+    similar = _similar(names, [field for field in FIELDS if field not in columns])
+    return [IgnoredColumn(name, position, similar.get(position)) for position, name in names.items()]
 
 
 def find_delimiter(cells: Mapping[str, Sequence[str]], mapping: Mapping[str, str]) -> str:
@@ -118,7 +150,7 @@ def find_delimiter(cells: Mapping[str, Sequence[str]], mapping: Mapping[str, str
 
     Raises Refusal if several do. If no name is known it is the one that makes the most columns.
     """
-    by_key = {_key(name) for name in mapping}
+    by_key = _by_key(mapping)
     known = {
         delimiter: sum(
             _key(cell) in by_key or _own(cell) is not None or cell.strip() in ADDED_COLUMNS
@@ -142,6 +174,10 @@ def is_target(text: str) -> bool:
     return text in FIELDS or (text.startswith(METADATA_PREFIX) and len(text) > len(METADATA_PREFIX))
 
 
+def _by_key(mapping: Mapping[str, str]) -> dict[str, str]:
+    return {_key(name): target for name, target in mapping.items()}
+
+
 def _key(name: str) -> str:
     return SEPARATORS.sub("_", name.strip().lower())
 
@@ -152,7 +188,7 @@ def _own(name: str) -> str | None:
     if key in FIELDS:
         return key
     if key.startswith(METADATA_PREFIX) and len(key) > len(METADATA_PREFIX):
-        return METADATA_PREFIX + _on_one_line(name.strip()[len(METADATA_PREFIX) :]).strip()
+        return METADATA_PREFIX + on_one_line(name.strip()[len(METADATA_PREFIX) :]).strip()
     return ALIASES.get(key)
 
 
@@ -164,8 +200,14 @@ def _columns(header: Sequence[str], by_key: Mapping[str, str]) -> Columns:
     )
 
 
-def _require_distinct(header: Sequence[str], columns: Columns) -> None:
-    """Raise Refusal if two of the columns that are imported have the same field or the same name."""
+def _reason(key: str, by_key: Mapping[str, str]) -> str:
+    if key in by_key:
+        return MAPPED
+    return ALIAS if key in ALIASES else EXACT
+
+
+def _duplicates(header: Sequence[str], columns: Columns) -> Iterator[Refusal]:
+    """A refusal if two of the columns that are imported have the same field or the same name."""
     by_target: dict[str, list[str]] = defaultdict(list)
     by_key: dict[str, list[str]] = defaultdict(list)
     for name, target in zip(header, columns, strict=True):
@@ -174,11 +216,12 @@ def _require_distinct(header: Sequence[str], columns: Columns) -> None:
             by_key[_key(name)].append(name)
     for wanted, names in (*by_target.items(), *by_key.items()):
         if len(names) > 1:
-            raise Refusal(
+            yield Refusal(
                 "duplicate-columns",
-                f'More than one column stands for "{wanted}": {_listed(names)}. Remove or rename all but '
+                f'More than one column stands for "{wanted}": {listed(names)}. Remove or rename all but '
                 "one, or map the others elsewhere with columns=.",
             )
+            return
 
 
 def _unreadable(fault: str) -> Refusal:
@@ -186,7 +229,7 @@ def _unreadable(fault: str) -> Refusal:
 
 
 def _missing(missing: Sequence[str], header: Sequence[str], columns: Columns) -> str:
-    detail = f"The header lacks {_listed(missing)}; it has {_listed(header)}."
+    detail = f"The header lacks {listed(missing)}; it has {listed(header)}."
     for ignored in ignored_columns(header, columns):
         if ignored.did_you_mean in missing:
             detail += f' Is "{_shown(ignored.column)}" meant to be "{ignored.did_you_mean}"?'
@@ -203,11 +246,28 @@ def _better(
     return ""
 
 
-def _near_miss(name: str, fields: Sequence[str]) -> str | None:
-    return next(iter(difflib.get_close_matches(_key(name), fields, n=1, cutoff=NEAR_MISS)), None)
+def _similar(names: Mapping[int, str], fields: Sequence[str]) -> dict[int, str]:
+    """For the positions of these names the most similar of the fields, each for one position at most."""
+    pairs = sorted(
+        (-_similarity(name, field), position, field) for position, name in names.items() for field in fields
+    )
+    similar: dict[int, str] = {}
+    for likeness, position, field in pairs:
+        if -likeness >= NEAR_MISS and position not in similar and field not in similar.values():
+            similar[position] = field
+    return similar
 
 
-def _listed(names: Sequence[str], limit: int = 20) -> str:
+def _similarity(name: str, field: str) -> float:
+    """The ratio by difflib; NEAR_MISS at least if the name contains that of the field as words."""
+    key = _key(name)
+    matcher = difflib.SequenceMatcher(None, field, key)
+    least = NEAR_MISS if f"_{field}_" in f"_{key}_" else 0.0
+    return max(least, matcher.ratio()) if matcher.real_quick_ratio() >= NEAR_MISS else least
+
+
+def listed(names: Sequence[str], limit: int = 20) -> str:
+    """These names as messages list them, without blank ones: in quotes, cut, and `limit` at most."""
     names = list(filter(str.strip, names))
     shown = ", ".join(f'"{_shown(name)}"' for name in names[:limit]) or "no names"
     return shown + (f" and {len(names) - limit} more" if len(names) > limit else "")
@@ -215,8 +275,9 @@ def _listed(names: Sequence[str], limit: int = 20) -> str:
 
 def _shown(name: str) -> str:
     """A header as messages show it: as written, on one line and cut."""
-    return _on_one_line(name.strip())[:50]
+    return on_one_line(name.strip())[:50]
 
 
-def _on_one_line(name: str) -> str:
+def on_one_line(name: str) -> str:
+    """The name with spaces in place of line breaks, as `columns` can map it."""
     return LINE_BREAK.sub(" ", name)

@@ -8,15 +8,14 @@ transaction, and is dropped if another job's chunk comes first.
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Self
 from uuid import UUID
 
-from bulkimport.assets.blank_cells import BlankCells, default_value
 from bulkimport.assets.row_errors import Occurrences, RowError, first_of_each_row, occurrences
-from bulkimport.assets.rows import NO_ROWS, CheckedRows, Identified, RowRules
-from bulkimport.csvfile import records
+from bulkimport.assets.rows import NO_ROWS, CheckedRows, Identified
 from bulkimport.csvfile.header import Columns
-from bulkimport.jobs.options import CLEAR, GENERATE, UPDATE, Options
+from bulkimport.jobs import row_rules
+from bulkimport.jobs.options import GENERATE, Options
 from bulkimport.store import row_errors, staging
 from bulkimport.store.chunks import StoredChunk
 from bulkimport.telemetry import metrics
@@ -58,20 +57,10 @@ class CheckedChunk:
 @metrics.stage("check")
 def check(chunk: StoredChunk, columns: Columns, options: Options) -> CheckedChunk:
     """Check every row of a chunk of a file with these columns."""
-    rules = RowRules(
-        columns,
-        date_formats=options.date_formats,
-        partial=options.on_conflict == UPDATE,
-        accept_numbers=options.accept_numbers,
-        blank_cells=_blank_cells(options),
-    )
-    read = records.read(
-        chunk.body, delimiter=options.delimiter, first_row=chunk.first_row, first_line=chunk.first_line
-    )
-    if options.sheet is not None:
-        read = replace(read, lines=read.rows)  # the lines of the text that a workbook became mean nothing
+    read = row_rules.read_rows(chunk, options)
     if chunk.only_rows is not None:
         read = read.only(set(chunk.only_rows))
+    rules = row_rules.of_job(columns, options)
     good, errors, occurred, identified = rules.check(read, has_marks=marks.occur_in(chunk.body))
     unnumbered = NO_ROWS
     if options.identifiers == GENERATE:
@@ -85,21 +74,6 @@ def check(chunk: StoredChunk, columns: Columns, options: Options) -> CheckedChun
         row_errors.arrays(errors),
         occurred,
         identified,
-    )
-
-
-def default_values(options: Options) -> dict[str, Any]:
-    """The values of the options' defaults."""
-    return {name: default_value(name, text) for name, text in options.defaults.items()}
-
-
-def _blank_cells(options: Options) -> BlankCells:
-    """What blank cells mean; which rows create assets and so have defaults may not be known yet."""
-    return BlankCells(
-        {} if options.on_conflict == UPDATE else default_values(options),
-        generate_identifiers=options.identifiers == GENERATE,
-        clear_empty=options.empty == CLEAR,
-        clear_value=options.clear_value,
     )
 
 

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from psycopg2.extensions import cursor as Cursor
 
 from bulkimport.assets.blank_cells import in_columns
-from bulkimport.assets.row_errors import RowError, row_error
-from bulkimport.importing.check import CheckedChunk, default_values
+from bulkimport.assets.row_errors import DUPLICATE_IN_FILE, RowError, duplicate, row_error
+from bulkimport.importing.check import CheckedChunk
 from bulkimport.jobs.options import ERROR, UPDATE, Options
+from bulkimport.jobs.row_rules import default_values
 from bulkimport.store import accounts, reverting, staged_assets, staging
 from bulkimport.store.queue import Claim
 
-DUPLICATE_IN_FILE, ALREADY_EXISTS = CODES = ("duplicate_in_file", "already_exists")
+ALREADY_EXISTS = "already_exists"
+CODES = (DUPLICATE_IN_FILE, ALREADY_EXISTS)
 ALREADY_TAKEN = (ALREADY_EXISTS, "must be unique; an asset already has it")
 
 
@@ -141,14 +143,14 @@ def _conflict(taken: staging.Taken, claim: Claim, on_conflict: str) -> tuple[str
     if first_row is None and taken.holder_job_id == claim.job_id:
         first_row = taken.holder_row
     if first_row is not None:
-        return _duplicate(first_row) if first_row < taken.row else None
+        return duplicate(first_row) if first_row < taken.row else None
     return ALREADY_TAKEN if on_conflict == ERROR else None
 
 
 def _drop_repeated(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> list[RowError]:
     """Drop rows whose identifier an earlier row of the file has, whatever became of that row."""
     repeated = staging.note_identifiers(cursor, account_id=claim.account_id, job_id=claim.job_id)
-    return _drop(cursor, [_refusal(row.row, checked, _duplicate(row.first_row)) for row in repeated])
+    return _drop(cursor, [_refusal(row.row, checked, duplicate(row.first_row)) for row in repeated])
 
 
 def _drop_unfit(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Options) -> list[RowError]:
@@ -174,12 +176,8 @@ def _drop(cursor: Cursor, errors: Iterable[RowError]) -> list[RowError]:
 
 def _reason(refused: staged_assets.Refused, claim: Claim) -> tuple[str, str]:
     if refused.holder_job_id == claim.job_id and refused.holder_row is not None:
-        return _duplicate(refused.holder_row)
+        return duplicate(refused.holder_row)
     return ALREADY_TAKEN
-
-
-def _duplicate(first_row: int) -> tuple[str, str]:
-    return DUPLICATE_IN_FILE, f"must be unique; it is already in row {first_row}"
 
 
 def _refusal(row: int, checked: CheckedChunk, reason: tuple[str, str]) -> RowError:

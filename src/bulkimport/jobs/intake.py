@@ -3,31 +3,31 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import BinaryIO
 from uuid import UUID
 
 from psycopg2.errors import ForeignKeyViolation
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.csvfile import dates, failed_rows, header, signatures
-from bulkimport.csvfile.chunks import CsvFile, OnRow
+from bulkimport.csvfile import dates, header
+from bulkimport.csvfile.chunks import OnRow
 from bulkimport.csvfile.dates import FormatEvidence
-from bulkimport.csvfile.failed_rows import JobColumn
 from bulkimport.csvfile.header import Columns
 from bulkimport.csvfile.records import Record, fitted
 from bulkimport.csvfile.spooled_chunks import SpooledChunks, spooled
 from bulkimport.database.connections import Database
 from bulkimport.errors import Refusal
-from bulkimport.jobs.options import GENERATE, DateFormat, Options, RequestedOptions, date_format
+from bulkimport.jobs.opening import OpenedFile, file_options, opened, unknown_parent
+from bulkimport.jobs.options import (
+    GENERATE,
+    DateFormat,
+    Options,
+    RequestedOptions,
+    date_format,
+)
 from bulkimport.store import accounts, chunks, jobs, queue, server
 from bulkimport.store.accounts import HighestNumber
 from bulkimport.store.jobs import Receipt
-from bulkimport.workbook.as_csv import DELIMITER, csv_text
-from bulkimport.workbook.limits import Limits as WorkbookLimits
-from bulkimport.workbook.workbook import Workbook
-
-MAX_ROWS_ABOVE = 20  # titles and the header, which are not rows of assets
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,16 @@ class Limits:
 
 @dataclass(frozen=True)
 class CutFile:
-    """A file that was read to its end and can be stored: its chunks, and the attributes of its job."""
+    """A file that was read to its end and can be stored: its chunks, and the attributes of its job.
+
+    `mapping_from` is the job whose mapping and options it has because `columns` is REMEMBERED.
+    """
 
     options: Options
     header: Sequence[str]
     columns: Columns
     parent_job_id: UUID | None
+    mapping_from: UUID | None
     chunks: SpooledChunks
 
 
@@ -62,28 +66,12 @@ def cut(
         accounts.require_active(cursor, account_id=account_id)
         require_room(cursor, limits, account_id=account_id)
     with (
-        _csv_file(limits, requested, file) as (csv_file, sheet),
-        _cut(database, limits, requested, csv_file, sheet, account_id=account_id) as cut_file,
+        opened(
+            database, requested, account_id=account_id, file=file, max_rows=limits.max_rows
+        ) as opened_file,
+        _cut(database, limits, requested, opened_file, account_id=account_id) as cut_file,
     ):
         yield cut_file
-
-
-@contextmanager
-def _csv_file(
-    limits: Limits, requested: RequestedOptions, file: BinaryIO
-) -> Iterator[tuple[CsvFile, str | None]]:
-    """The file as CSV; for a workbook also the name of the sheet that is read.
-
-    A workbook says itself how it is to be read, so the options `charset` and `delimiter` do not count.
-    """
-    open_file = partial(CsvFile, mapping=requested.columns or {}, header_row=requested.header_row)
-    if not signatures.is_zip(file):
-        yield open_file(file, charset=requested.charset, delimiter=requested.delimiter), None
-        return
-    workbook = Workbook(file, WorkbookLimits(rows=limits.max_rows + MAX_ROWS_ABOVE))
-    sheet = workbook.require_sheet(requested.sheet)
-    with csv_text(workbook, sheet, header_row=requested.header_row) as text:
-        yield open_file(text, charset=None, delimiter=DELIMITER, is_encoded_as_chunks=True), sheet
 
 
 @contextmanager
@@ -91,21 +79,12 @@ def _cut(
     database: Database,
     limits: Limits,
     requested: RequestedOptions,
-    csv_file: CsvFile,
-    sheet: str | None,
+    opened_file: OpenedFile,
     *,
     account_id: int,
 ) -> Iterator[CutFile]:
-    job_column = None if requested.parent_job_id else failed_rows.job_column(csv_file)
-    parent_id = requested.parent_job_id or _parent_id(database, account_id, csv_file, job_column)
-    inherited = _options_of(database, account_id, parent_id) if parent_id else Options()
-    options = requested.in_force(
-        inherited,
-        charset=csv_file.charset,
-        delimiter=csv_file.delimiter,
-        sheet=sheet,
-        header_row=csv_file.header_row,
-    )
+    csv_file, _, remembered = opened_file
+    options, parent_id, job_column = file_options(database, requested, opened_file, account_id=account_id)
     columns = csv_file.map_columns(options.columns, options.required_fields)
     on_row, decide_date_format = _date_format(options, columns)
     highest = HighestNumber()
@@ -117,7 +96,8 @@ def _cut(
         csv_file, chunk_rows=limits.chunk_rows, max_rows=limits.max_rows, on_row=on_row
     ) as spooled_chunks:
         options = replace(options, date_format=decide_date_format(), numbers_above=highest.number)
-        yield CutFile(options, csv_file.header, columns, parent_id, spooled_chunks)
+        mapping_from = remembered.job_id if remembered else None
+        yield CutFile(options, csv_file.header, columns, parent_id, mapping_from, spooled_chunks)
 
 
 def store(
@@ -150,7 +130,7 @@ def store(
             receipt=receipt,
         )
     except ForeignKeyViolation as error:  # the parent was deleted while the file was read
-        raise _unknown_parent(file.parent_job_id) from error
+        raise unknown_parent(file.parent_job_id) from error
     enqueue(cursor, limits, account_id=account_id, job_id=job_id, chunks=len(file.chunks))
 
 
@@ -195,45 +175,6 @@ def require_room(cursor: Cursor, limits: Limits, *, account_id: int) -> int:
     return count
 
 
-def _parent_id(
-    database: Database, account_id: int, csv_file: CsvFile, job_column: JobColumn | None
-) -> UUID | None:
-    """The job whose failed rows these are, or None if the file does not show that."""
-    if job_column:
-        return job_column.job_id()
-    failed_row = failed_rows.first_failed_row(csv_file)
-    if failed_row is None:
-        return None
-    with database.tenant_read(account_id) as cursor:
-        candidates = jobs.with_failed_row(
-            cursor,
-            account_id=account_id,
-            header=failed_row.header,
-            row=failed_row.row,
-            errors=failed_row.errors,
-            separator=failed_rows.BETWEEN_ERRORS,
-        )
-    if len(candidates) > 1:
-        raise Refusal(
-            "ambiguous-parent",
-            "These may be failed rows of more than one job. Name the job with parent_job_id=, or download "
-            "its failed rows again: each row then names it.",
-        )
-    return candidates[0] if candidates else None
-
-
-def _options_of(database: Database, account_id: int, job_id: UUID) -> Options:
-    with database.tenant_read(account_id) as cursor:
-        job = jobs.get(cursor, account_id=account_id, job_id=job_id)
-    if job is None:
-        raise _unknown_parent(job_id)
-    return Options.from_stored(job.options)
-
-
-def _unknown_parent(job_id: UUID | None) -> Refusal:
-    return Refusal("unknown-parent", f'There is no job "{job_id}". {failed_rows.WAY_OUT}')
-
-
 def _date_format(options: Options, columns: Columns) -> tuple[list[OnRow], Callable[[], DateFormat]]:
     """What to call with each row, and what returns the date format once all rows were read.
 
@@ -243,18 +184,18 @@ def _date_format(options: Options, columns: Columns) -> tuple[list[OnRow], Calla
     evidence = {field: FormatEvidence() for field, name in formats.items() if name == dates.AUTO}
     if not evidence:
         return [], lambda: options.date_format
-    return [_adding_dates(evidence, columns, options)], lambda: date_format(
+    return [adding_dates(evidence, columns, options)], lambda: date_format(
         {**formats, **dates.decide(evidence)}
     )
 
 
-def _adding_dates(evidence: Mapping[str, FormatEvidence], columns: Columns, options: Options) -> OnRow:
+def adding_dates(evidence: Mapping[str, FormatEvidence], columns: Columns, options: Options) -> OnRow:
     """Returns a function that adds the dates of a row, if its cells are in their columns."""
     width = len(columns)
     adds = [(columns.index(field), seen.add) for field, seen in evidence.items() if field in columns]
 
     def add(record: Record) -> None:
-        if cells := _cells(record, width):
+        if cells := cells_in_columns(record, width):
             for place, add_cell in adds:
                 if cells[place].strip() != options.clear_value:
                     add_cell(record.row, cells[place])
@@ -267,13 +208,13 @@ def _adding_identifier(highest: HighestNumber, columns: Columns) -> OnRow:
     width, place = len(columns), columns.index("identifier")
 
     def add(record: Record) -> None:
-        if cells := _cells(record, width):
+        if cells := cells_in_columns(record, width):
             highest.add(cells[place])
 
     return add
 
 
-def _cells(record: Record, width: int) -> Sequence[str] | None:
+def cells_in_columns(record: Record, width: int) -> Sequence[str] | None:
     """The cells of a row, as many as the header has; None if they are not in their columns."""
     if record.fault:
         return None

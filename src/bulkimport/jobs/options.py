@@ -1,9 +1,9 @@
 """The options of an import: as requested, and as in force."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
-from typing import Any, Self
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from bulkimport.csvfile import dates
@@ -19,6 +19,7 @@ IDENTIFIERS = (FILE, GENERATE)
 KEEP, CLEAR = "keep", "clear"
 EMPTY = (KEEP, CLEAR)
 TODAY = "today"
+REMEMBERED = "remembered"
 
 # One for all dates, or by their fields.
 DateFormat = str | Mapping[str, str]
@@ -30,8 +31,9 @@ class Options:
 
     `sheet` is the name of the sheet of a workbook, None for any other file. `header_row` is the header's row
     in the spreadsheet. `columns` maps headers of the file to fields, and `defaults` fields and `metadata.KEY`
-    to texts. `date_format` is that of all dates, or maps their fields to formats. Generated identifiers have
-    numbers higher than `numbers_above`, which the file itself contains.
+    to texts; those of `dated_defaults` were TODAY. `date_format` is that of all dates, or maps their fields
+    to formats. Generated identifiers have numbers higher than `numbers_above`, which the
+    file contains.
     """
 
     charset: str = "utf-8"
@@ -45,6 +47,7 @@ class Options:
     on_conflict: str = ERROR
     on_error: str = CONTINUE
     defaults: Mapping[str, str] = field(default_factory=dict)
+    dated_defaults: Sequence[str] = ()
     identifiers: str = FILE
     empty: str = KEEP
     clear_value: str | None = None
@@ -82,7 +85,16 @@ class Options:
     def dated(self, today: date) -> Self:
         """These options with the date in place of `today` in defaults."""
         dates_of_job = {name: today.isoformat() for name in DATE_FIELDS if self.defaults.get(name) == TODAY}
-        return replace(self, defaults={**self.defaults, **dates_of_job})
+        return replace(
+            self,
+            defaults={**self.defaults, **dates_of_job},
+            dated_defaults=(*self.dated_defaults, *dates_of_job),
+        )
+
+    def undated(self) -> Self:
+        """These options with `today` again in place of the date of the job."""
+        todays = dict.fromkeys(self.dated_defaults, TODAY)
+        return replace(self, defaults={**self.defaults, **todays}, dated_defaults=())
 
     def stored(self) -> dict[str, Any]:
         """The options as the job stores them, in JSON."""
@@ -96,13 +108,16 @@ class Options:
 
 @dataclass(frozen=True)
 class RequestedOptions:
-    """The options that an upload sets; None for those that it does not set."""
+    """The options that an upload sets; None for those that it does not set.
+
+    `columns` may be REMEMBERED: then a job with the same header has those that are not set.
+    """
 
     charset: str | None = None
     delimiter: str | None = None
     sheet: str | None = None
     header_row: int | None = None
-    columns: Mapping[str, str] | None = None
+    columns: Mapping[str, str] | Literal["remembered"] | None = None
     date_format: DateFormat | None = None
     accept_numbers: bool | None = None
     dry_run: bool = False
@@ -113,6 +128,11 @@ class RequestedOptions:
     empty: str | None = None
     clear_value: str | None = None
     parent_job_id: UUID | None = None
+
+    @property
+    def mapping(self) -> Mapping[str, str] | None:
+        """The mapping of columns that the upload itself contains."""
+        return None if isinstance(self.columns, str) else self.columns
 
     def in_force(
         self, parent: Options, *, charset: str, delimiter: str, sheet: str | None, header_row: int
@@ -130,13 +150,14 @@ class RequestedOptions:
             delimiter=delimiter,
             sheet=sheet,
             header_row=header_row,
-            columns=parent.columns if self.columns is None else self.columns,
+            columns=parent.columns if self.mapping is None else self.mapping,
             date_format=date_format(_each(self.date_format or {}, parent.date_formats)),
             accept_numbers=parent.accept_numbers if self.accept_numbers is None else self.accept_numbers,
             dry_run=self.dry_run,
             on_conflict=on_conflict,
             on_error=self.on_error or parent.on_error,
             defaults=parent.defaults if self.defaults is None else self.defaults,
+            dated_defaults=parent.dated_defaults if self.defaults is None else (),
             identifiers=self.identifiers or parent.identifiers,
             empty=self.empty or parent.empty,
             clear_value=parent.clear_value if self.clear_value is None else self.clear_value,

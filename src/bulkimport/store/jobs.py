@@ -195,6 +195,42 @@ def with_failed_row(
     return [job_id for (job_id,) in cursor]
 
 
+class Remembered(NamedTuple):
+    """A job, and the options that it has stored."""
+
+    job_id: UUID
+    options: Mapping[str, Any]
+
+
+# bulk_import_jobs_header_idx has no more than a hash, since 500 names are too long for an index. The header
+# itself is compared outside: inside, it would make the planner expect a single job, and sort all jobs with
+# the hash instead of reading the first one in the index. Should another header have the same 64 bits, no job
+# is returned.
+LATEST_WITH_HEADER = """
+/* jobs.latest_with_header */
+SELECT id, options
+FROM (
+    SELECT id, options, header
+    FROM trakrf.bulk_import_jobs
+    WHERE account_id = %(account_id)s
+      AND hash_array_extended(header, 0) = hash_array_extended(%(header)s::text[], 0)
+      AND status     = 'completed'
+      AND kind       = 'import'
+      AND deleted_at IS NULL
+    ORDER BY completed_at DESC
+    LIMIT 1
+) AS latest
+WHERE header = %(header)s
+"""
+
+
+def latest_with_header(cursor: Cursor, *, account_id: int, header: Sequence[str]) -> Remembered | None:
+    """The account's import with exactly this header that was completed last; None if there is none."""
+    cursor.execute(LATEST_WITH_HEADER, {"account_id": account_id, "header": list(header)})
+    job = cursor.fetchone()
+    return Remembered(*job) if job else None
+
+
 # A job that was deleted while a retry or a revert of it was being created would leave that one without its
 # rows. NO KEY UPDATE lets others add rows that refer to the job meanwhile.
 LOCK = """

@@ -28,6 +28,7 @@ INFO = {
 }
 TAGS = {
     "uploads": "Upload a file of assets, which creates a job.",
+    "previews": "What an upload would make of a file.",
     "jobs": "Follow, cancel, retry, revert and delete jobs.",
     "plans": "What an import would do with each row, as a dry run has found, and doing it.",
     "row errors": "What is wrong with the rows that a job did not import, and those rows to be fixed.",

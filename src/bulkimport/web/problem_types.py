@@ -200,6 +200,14 @@ PROBLEM_TYPES = {
         "Choose Data, Filter, show one value of the column `_job`, and copy the header and these rows to a "
         "new workbook. Do so for each value, and save each workbook.",
     ),
+    "nothing-remembered": ProblemType(
+        400,
+        "No mapping is remembered for this header",
+        "`columns=remembered` takes the mapping and the options of the latest completed import with the same "
+        "header, and the account has none.",
+        "Map the columns with `columns`; the next file with this header can take that mapping.",
+        "files.md#remembered-mappings",
+    ),
     "invalid-idempotency-key": ProblemType(
         400,
         "The Idempotency-Key is malformed",

@@ -61,24 +61,35 @@ def answer(error: Exception) -> Response:
     problem_type = PROBLEM_TYPES[problem.type]
     if problem_type.status >= 500:
         log.error(problem_type.title, exc_info=error, extra={"request_id": g.request_id})
-    detail, headers = problem.detail, dict(problem.headers)
-    if problem_type.retry_after_s:
-        seconds = headers.setdefault("Retry-After", str(problem_type.retry_after_s))
-        detail += f" Try again in {seconds} s."
-    document = {
+    document = {**described(problem), "instance": request.path, "request_id": g.request_id}
+    if problem.errors:
+        document["errors"] = problem.errors
+    return Response(
+        json.dumps(document), problem_type.status, _headers(problem), content_type="application/problem+json"
+    )
+
+
+def of_refusal(refusal: Refusal) -> Problem:
+    """The problem with which a request is refused."""
+    return Problem(refusal.code, refusal.detail, errors=refusal.errors)
+
+
+def described(problem: Problem) -> dict[str, Any]:
+    """The members of a problem document that do not depend on the request, without `errors`."""
+    problem_type, headers = PROBLEM_TYPES[problem.type], _headers(problem)
+    again = f" Try again in {headers['Retry-After']} s." if problem_type.retry_after_s else ""
+    return {
         "type": f"/problems/{problem.type}",
         "code": problem.type,
         "title": problem_type.title,
         "status": problem_type.status,
-        "detail": detail,
-        "instance": request.path,
-        "request_id": g.request_id,
+        "detail": problem.detail + again,
     }
-    if problem.errors:
-        document["errors"] = problem.errors
-    return Response(
-        json.dumps(document), problem_type.status, headers, content_type="application/problem+json"
-    )
+
+
+def _headers(problem: Problem) -> dict[str, str]:
+    seconds = PROBLEM_TYPES[problem.type].retry_after_s
+    return {**({"Retry-After": str(seconds)} if seconds else {}), **problem.headers}
 
 
 def _problem(error: Exception) -> Problem:
@@ -86,7 +97,7 @@ def _problem(error: Exception) -> Problem:
         case Problem():
             return error
         case Refusal():
-            return Problem(error.code, error.detail, errors=error.errors)
+            return of_refusal(error)
         case UnauthorizedError():
             return Problem("unauthorized", str(error), headers=_challenge(error))
         case InsufficientScopeError():

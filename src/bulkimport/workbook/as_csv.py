@@ -7,6 +7,7 @@ import tempfile
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import IO, BinaryIO, cast
 
 from bulkimport.workbook.cells import Row
@@ -21,8 +22,10 @@ LINE_END = "\r\n"  # csv quotes cells that contain any of its characters
 
 
 @contextmanager
-def csv_text(workbook: Workbook, sheet: str | None, *, header_row: int | None = None) -> Iterator[BinaryIO]:
-    """The sheet as CSV text in a temporary file.
+def csv_text(
+    workbook: Workbook, sheet: str | None, *, header_row: int | None = None, max_rows: int | None = None
+) -> Iterator[BinaryIO]:
+    """The sheet as CSV text in a temporary file, or the first `max_rows` of its rows with content.
 
     Rows without content are blank lines, so the number of a record is that of its row in the sheet. Rows
     below the header, which is the first row with content unless `header_row` names another one, are padded to
@@ -31,12 +34,12 @@ def csv_text(workbook: Workbook, sheet: str | None, *, header_row: int | None = 
     """
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as file:
         try:
-            _write(workbook.rows(sheet), file, header_row)
+            _write(islice(workbook.rows(sheet), max_rows), file, header_row)
         except _NotInOrderError:
             file.seek(0)
             file.truncate()
             with tempfile.TemporaryFile() as spool:
-                _write(_sorted(workbook.rows(sheet), spool), file, header_row)
+                _write(_sorted(islice(workbook.rows(sheet), max_rows), spool), file, header_row)
         file.seek(0)
         yield cast(BinaryIO, file)
 

@@ -93,5 +93,8 @@ async function restore() {
 
 for (const link of document.querySelectorAll("[data-step]")) link.addEventListener("click", () => go(link.dataset.step));
 addEventListener("popstate", restore);
-addEventListener("unhandledrejection", ({ reason }) => fail(reason));
+addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  fail(event.reason);
+});
 restore();

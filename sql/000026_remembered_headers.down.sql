@@ -1,0 +1,1 @@
+DROP INDEX trakrf.bulk_import_jobs_header_idx;
