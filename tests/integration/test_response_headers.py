@@ -22,7 +22,7 @@ def call(importer: Importer, method: str, path: str, headers: Mapping[str, str])
     """An operation on a finished job with a failed row, or on its asset."""
     job = importer.run(csv_of(method, method), on_conflict="update")
     asset_id = importer.db.value("SELECT max(id) FROM trakrf.assets")
-    url = path.format(job_id=job["job_id"], asset_id=asset_id, name="not-found")
+    url = path.format(job_id=job["job_id"], asset_id=asset_id, name="not-found", version="0")
     body: dict[str, Any] = {"json": {}}
     if path.endswith("/bulk"):
         body = {"data": csv_of("N"), "content_type": "text/csv"}
