@@ -42,11 +42,15 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loads
 
 .PHONY: check
 check: lint ## Lint, and run the unit and integration tests: the inner loop
-	$(PYTEST) tests/integration tests/unit
+	$(PYTEST) -m "not slow" tests/integration tests/unit
 
 .PHONY: test
 test: .venv/installed ## Run the whole test suite
 	$(PYTEST) tests/e2e tests/browser tests/integration tests/unit
+
+.PHONY: test-postgres
+test-postgres: .venv/installed ## Run the integration tests with each PostgreSQL that is installed (OTHERS=1: not the default)
+	$(BIN)/python -m tests.support.postgres_versions $(if $(OTHERS),--others) $(PYTEST) tests/integration
 
 .PHONY: clients
 clients: .venv/installed ## Generate clients from /openapi.json and call the service with them, about 2 minutes
@@ -92,8 +96,9 @@ format: .venv/installed ## Fix style where that is automatic
 	$(BIN)/python -m ruff format .
 
 .PHONY: fuzz
-fuzz: .venv/installed ## Read thousands of files of random bytes
-	$(BIN)/python -m pytest --hypothesis-profile=fuzz -k 'any_bytes_give or any_bytes_are' tests/unit tests/integration
+fuzz: .venv/installed ## Try thousands of random files, imports and interleavings, more than an hour
+	$(BIN)/python -m pytest --hypothesis-profile=fuzz --full tests/unit tests/integration \
+		-k 'any_bytes_give or any_bytes_are or follows_the_rules or no_order_of_statements or no_interleaving'
 
 .PHONY: fuzz-api
 fuzz-api: .venv/installed ## Call each operation 2,000 times as described, and not
@@ -102,6 +107,10 @@ fuzz-api: .venv/installed ## Call each operation 2,000 times as described, and n
 .PHONY: chaos
 chaos: .venv/installed ## Kill, stop, cut and restart everything many times, about an hour
 	$(BIN)/python -m pytest --full tests/e2e/chaos
+
+.PHONY: soak
+soak: .venv/installed ## Keep 20 accounts busy for MINUTES (10), with kills and restarts, and look for leaks
+	$(BIN)/python -m pytest --capture=no --minutes "$(or $(MINUTES),10)" tests/soak
 
 .PHONY: bench
 bench: .venv/installed ## Measure speed and memory against yardsticks, about 20 minutes

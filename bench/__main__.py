@@ -1,14 +1,15 @@
-"""make bench: takes all measurements, and shows them as a table and as JSON."""
+"""make bench: takes all measurements, and shows them as a table, as JSON and as a picture."""
 
 import tempfile
 from pathlib import Path
 
 import click
 
-from bench import claims, following, imports, memory, report, requests
+from bench import claims, exports, following, imports, memory, picture, plans, report, requests, updates
 from bench.service import started
 
-GROUPS = ("imports", "requests", "following", "claims", "memory")
+GROUPS = ("imports", "updates", "requests", "following", "claims", "plans", "exports", "memory")
+PICTURE = Path("docs/images/performance.svg")
 
 
 @click.command()
@@ -31,6 +32,9 @@ def main(groups: tuple[str, ...], runs: int, output: Path) -> None:
                 measures += imports.one_worker(service, folder, runs)
                 measures += imports.large_files(service, folder, runs)
                 measures += imports.small_behind_large(service, folder, runs)
+                measures += imports.small_file(service, folder, runs)
+            if "updates" in groups:
+                measures += updates.measure(service, folder, runs)
             if "requests" in groups:
                 measures += requests.measure(service, folder, runs)
             if "following" in groups:
@@ -40,9 +44,15 @@ def main(groups: tuple[str, ...], runs: int, output: Path) -> None:
                 measures += imports.two_workers(service, folder, runs)
         if "claims" in groups:
             measures += claims.measure(folder, runs)
+        if "plans" in groups:
+            measures += plans.measure(folder, runs)
+        if "exports" in groups:
+            measures += exports.measure(folder, runs)
         if "memory" in groups:
             measures += memory.measure(folder)
     report.write(measures, output)
+    if groups == GROUPS:
+        picture.write(measures, PICTURE)
     raise SystemExit(0 if all(measure.is_met for measure in measures) else 1)
 
 

@@ -9,11 +9,14 @@ from xlsxwriter import Workbook
 COLUMNS = "identifier, name, type, description, valid_from, valid_to, is_active"
 
 
-def write_file(path: Path, rows: int, *, prefix: str = "AST", bad_every: int = 0) -> Path:
-    """Write `rows` rows of about 90 bytes; one in `bad_every` has an unknown type and an invalid date."""
+def write_file(path: Path, rows: int, *, prefix: str = "AST", first: int = 0, bad_every: int = 0) -> Path:
+    """Write `rows` rows of about 90 bytes, numbered from `first`.
+
+    One in `bad_every` has an unknown type and an invalid date.
+    """
     with path.open("w", encoding="utf-8") as file:
         file.write(COLUMNS.replace(" ", "") + "\n")
-        for number in range(rows):
+        for number in range(first, first + rows):
             day = 1 + number % 28
             bad = bad_every and number % bad_every == 0
             file.write(

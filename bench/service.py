@@ -17,15 +17,16 @@ from bulkimport.devserver import postgres, run
 from bulkimport.devserver.run import Service
 from bulkimport.store import jobs
 
-LOOK_INTERVAL_S = 0.01
+# Between two looks for the end of a job: a fiftieth of the time so far, within these limits.
+MIN_LOOK_INTERVAL_S, MAX_LOOK_INTERVAL_S = 0.001, 0.01
 
 
 @contextmanager
-def started(folder: Path, *, workers: int, web: int = 1) -> Iterator[Service]:
+def started(folder: Path, *, workers: int, web: int = 1, **variables: str) -> Iterator[Service]:
     """The whole service, with `workers` worker processes and `web` web processes."""
-    concurrency = {"WORKER_CONCURRENCY": str(workers), "WEB_CONCURRENCY": str(web), "LOG_LEVEL": "WARNING"}
-    config = settings.load({"DATA_DIR": str(folder), "PORT": str(run.free_port()), **concurrency})
-    environ = {**os.environ, **concurrency}
+    variables |= {"WORKER_CONCURRENCY": str(workers), "WEB_CONCURRENCY": str(web), "LOG_LEVEL": "WARNING"}
+    config = settings.load({"DATA_DIR": str(folder), "PORT": str(run.free_port()), **variables})
+    environ = {**os.environ, **variables}
     with (
         (folder / "service.log").open("ab") as output,
         run.service(config, environ, threading.Event(), output=output) as service,
@@ -38,16 +39,23 @@ def client(service: Service, account_id: int = 1) -> Client:
 
 
 def wait_for(service: Service, job_id: str, account_id: int = 1) -> dict[str, object]:
-    """The finished job. Waits by asking PostgreSQL, since asking the service costs a tenth of the CPU."""
+    """The finished job."""
+    wait_until_finished(service, job_id)
+    return client(service, account_id).job(job_id)
+
+
+def wait_until_finished(service: Service, job_id: str) -> None:
+    """Wait by asking PostgreSQL, since asking the service costs a tenth of the CPU."""
+    started = time.monotonic()
     connection = psycopg2.connect(service.admin_url)
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:
             while status(cursor, job_id) not in jobs.FINAL_STATUSES:
-                time.sleep(LOOK_INTERVAL_S)
+                elapsed = time.monotonic() - started
+                time.sleep(min(max(elapsed / 50, MIN_LOOK_INTERVAL_S), MAX_LOOK_INTERVAL_S))
     finally:
         connection.close()
-    return client(service, account_id).job(job_id)
 
 
 def status(cursor: Cursor, job_id: str) -> str:
@@ -72,7 +80,12 @@ def psql(service: Service, *commands: str) -> str:
 
 def forget_everything(service: Service) -> None:
     """Delete all assets and jobs, and leave nothing for autovacuum to do during the next measurement."""
-    psql(service, "TRUNCATE trakrf.assets", "TRUNCATE trakrf.bulk_import_jobs CASCADE", "CHECKPOINT")
+    psql(
+        service,
+        "TRUNCATE trakrf.assets, trakrf.bulk_import_identifiers, trakrf.bulk_import_changes",
+        "TRUNCATE trakrf.bulk_import_jobs CASCADE",
+        "CHECKPOINT",
+    )
 
 
 def peak_memory(word: str) -> int:

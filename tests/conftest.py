@@ -1,6 +1,8 @@
 """A real PostgreSQL, a database of its own for each test, and the real, unprivileged roles."""
 
 import fcntl
+import functools
+import gc
 import io
 import itertools
 import os
@@ -9,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID, uuid4
@@ -22,6 +24,7 @@ from flask.testing import FlaskClient
 from psycopg2.extensions import POLL_OK, POLL_READ
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
+from werkzeug.routing import Rule
 
 from bulkimport import settings
 from bulkimport.app import create_app
@@ -42,6 +45,7 @@ OWN, FOREIGN, INACTIVE, ABSENT = 1, 2, 3, 999
 MEMORY = Path("/dev/shm")  # a file system in memory, where Linux has one
 CLUSTER_BYTES = 512 * 1024**2  # the most that the databases of one process's tests take at a time
 CLUSTER_PREFIX = "bulkimport-tests-"
+SERVER_STOPPED = "57P"  # how the SQLSTATE begins of which connections learn that the server has stopped
 
 # No deadline: how long an example takes depends on what else the machine is doing.
 hypothesis.settings.register_profile("tests", deadline=None)
@@ -49,18 +53,45 @@ hypothesis.settings.register_profile("fuzz", max_examples=5_000, deadline=None)
 hypothesis.settings.load_profile("tests")
 
 _numbers = itertools.count()
+_unused: list[str] = []  # databases of tests that have ended, to be dropped
 
 OpenUnread = Callable[[str, str, tuple[object, ...]], Connection]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="repeat each fault as often as make chaos does")
+    parser.addoption("--minutes", type=float, default=10, help="how long make soak lasts")
+    parser.addoption(
+        "--postgres", type=Path, help="a folder with initdb and postgres to use, not the wheel's"
+    )
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Two processes per core: tests wait for other processes and for time-outs about half of their time."""
-    return 2 * (os.cpu_count() or 1)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """More processes than cores, as tests wait: those of tests/e2e about half of their time, others less."""
+    cores = os.cpu_count() or 1
+    return 2 * cores if "tests/e2e" in config.args else cores + cores // 2
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the modules and the list of tests, which it would go through repeatedly."""
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def routes_compiled_once() -> Iterator[None]:
+    """Spare hundreds of applications 15 ms each, in which Werkzeug compiles functions for their routes."""
+    compile_builder, builders = Rule._compile_builder, {}
+
+    def compile_once(rule: Rule, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        key = (rule.rule, repr(rule._trace), repr(rule.defaults), append_unknown)
+        if key not in builders:
+            builders[key] = compile_builder(rule, append_unknown)
+        return builders[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", compile_once)
+        yield
 
 
 @dataclass(frozen=True)
@@ -74,15 +105,32 @@ class TestDatabase:
     web_url: str
     worker_url: str
 
+    # The administrator's connections that run nothing: opening one costs more than most statements.
+    idle: list[Connection] = field(default_factory=list, init=False, repr=False)
+
     def rows(self, sql: str, *parameters: object) -> list[tuple[object, ...]]:
         """What the administrator sees."""
-        connection = psycopg2.connect(self.admin_url)
+        try:  # without looking first, as tests have threads
+            connection, reused = self.idle.pop(), True
+        except IndexError:
+            connection, reused = psycopg2.connect(self.admin_url), False
+        connection.autocommit = True
         try:
-            with connection, connection.cursor() as cursor:
+            with connection.cursor() as cursor:
                 cursor.execute(sql, parameters or None)
-                return cursor.fetchall() if cursor.description else []
-        finally:
+                rows = cursor.fetchall() if cursor.description else []
+        except psycopg2.Error as error:
             connection.close()
+            if reused and (error.pgcode or SERVER_STOPPED).startswith(SERVER_STOPPED):
+                return self.rows(sql, *parameters)
+            raise
+        self.idle.append(connection)
+        return rows
+
+    def close(self) -> None:
+        """Close the administrator's connections."""
+        while self.idle:
+            self.idle.pop().close()
 
     def value(self, sql: str, *parameters: object) -> object:
         """The one value that the administrator sees."""
@@ -91,14 +139,16 @@ class TestDatabase:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[postgres.Server]:
+def server(request: pytest.FixtureRequest) -> Iterator[postgres.Server]:
     """One for each process that runs tests."""
     # The machine does not lose power in a test; what processes lose, they lose all the same.
     options = {"fsync": "off", "full_page_writes": "off"}
     remove_abandoned_clusters()
     with (
         tempfile.TemporaryDirectory(prefix=CLUSTER_PREFIX, dir=memory_with_room()) as folder,
-        postgres.running(Path(folder) / "cluster", options=options) as running,
+        postgres.running(
+            Path(folder) / "cluster", binaries=request.config.getoption("--postgres"), options=options
+        ) as running,
     ):
         environment.create_roles(running)
         yield running
@@ -141,8 +191,10 @@ def empty_database(server: postgres.Server) -> Iterator[TestDatabase]:
     """A database with no migration applied."""
     name = f"test_{next(_numbers)}"
     environment.create_database(server, name)
-    yield _urls(server, name)
-    environment.execute(server.url("postgres", "postgres"), f"DROP DATABASE {name} WITH (FORCE)")
+    database = _urls(server, name)
+    yield database
+    database.close()
+    _unused.append(name)
 
 
 @pytest.fixture
@@ -155,13 +207,25 @@ def db(server: postgres.Server, template: str) -> Iterator[TestDatabase]:
 @contextmanager
 def cloned_database(server: postgres.Server, template: str) -> Iterator[TestDatabase]:
     """A database of its own, for as long as the context lasts."""
+    administrator = _administrator(server)
+    # Not as the context ends: DROP waits 100 ms if a connection is still being closed.
+    while _unused:
+        administrator.rows(f"DROP DATABASE {_unused.pop()} WITH (FORCE)")
     name = f"test_{next(_numbers)}"
-    admin_url = server.url("postgres", "postgres")
     # By default, CREATE DATABASE writes each page to the WAL, which takes twice the processor time.
     how = f"TEMPLATE {template} STRATEGY file_copy OWNER {environment.OWNER}"
-    environment.execute(admin_url, f"CREATE DATABASE {name} {how}")
-    yield _urls(server, name)
-    environment.execute(admin_url, f"DROP DATABASE {name} WITH (FORCE)")
+    administrator.rows(f"CREATE DATABASE {name} {how}")
+    database = _urls(server, name)
+    try:
+        yield database
+    finally:
+        database.close()
+        _unused.append(name)
+
+
+@functools.cache
+def _administrator(server: postgres.Server) -> TestDatabase:
+    return _urls(server, "postgres")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The web application: what it is made of, in the order in which a request meets it."""
+"""The web application, and what it is made of."""
 
 import threading
 from collections.abc import Callable
@@ -7,7 +7,17 @@ from typing import Any
 from flask import Flask
 
 from bulkimport import settings
-from bulkimport.api import assets, ids, jobs, long_polling, plans, previews, row_errors, uploads
+from bulkimport.api import (
+    asset_exports,
+    assets,
+    jobs,
+    long_polling,
+    plans,
+    previews,
+    quick_status,
+    row_errors,
+    uploads,
+)
 from bulkimport.auth import keys
 from bulkimport.auth.jwks import KeySet
 from bulkimport.auth.keys import FixedKey, KeySource
@@ -17,7 +27,7 @@ from bulkimport.database import migrations
 from bulkimport.database.connections import Database
 from bulkimport.database.readiness import Readiness
 from bulkimport.pages import docs, import_page
-from bulkimport.web import body, health, problems, request_log, responses
+from bulkimport.web import body, health, ids, problems, request_log
 
 MULTIPART_ALLOWANCE_BYTES = 64 * 1024  # around the file: boundaries, part headers, small fields
 MAX_FORM_MEMORY_BYTES = 512 * 1024  # Werkzeug includes its 64 KiB read buffer, for files too
@@ -56,8 +66,6 @@ def create_app(config: settings.Settings | None = None) -> Flask:
     app.extensions["upload_places"] = threading.BoundedSemaphore(settings.WEB_CONNECTIONS)
 
     long_polling.register(app)
-    request_log.register(app)
-    responses.register(app)
     body.register(app)
     problems.register(app)
     app.register_blueprint(health.blueprint)
@@ -71,6 +79,9 @@ def create_app(config: settings.Settings | None = None) -> Flask:
     app.register_blueprint(row_errors.blueprint)
     app.register_blueprint(plans.blueprint)
     app.register_blueprint(assets.blueprint)
+    app.register_blueprint(asset_exports.blueprint)
+    quick_status.register(app)
+    request_log.register(app)
     return app
 
 

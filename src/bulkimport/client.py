@@ -18,7 +18,8 @@ WAIT_S = 20  # for a job to change; below TIMEOUT_S
 POLL_INTERVAL_S = 0.2  # while the service lets no further request wait
 ATTEMPTS, RETRY_DELAY_S = 4, 0.5
 BLOCK_BYTES = 64 * 1024
-JOBS = "/api/v1/assets/bulk"
+ASSETS = "/api/v1/assets"
+JOBS = f"{ASSETS}/bulk"
 FINAL_STATUSES = ("completed", "failed", "cancelled")
 # Exit codes of `bulkimport import` other than 0.
 EXIT_ROWS_FAILED = 1  # the job is completed
@@ -44,22 +45,12 @@ class Client:
         If the connection is lost the upload is sent again, with the same Idempotency-Key, so that nothing is
         imported twice.
         """
-        query = f"?{urllib.parse.urlencode(options)}" if options else ""
-        headers = {
-            "Content-Type": "text/csv",
-            "Content-Length": str(file.stat().st_size),
-            "Content-Disposition": f"attachment; filename*=UTF-8''{_percent_encoded(file.name)}",
-            "Idempotency-Key": str(uuid.uuid4()),
-        }
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                with file.open("rb") as body:
-                    return str(self._json("POST", f"{JOBS}{query}", body, headers)[1]["job_id"])
-            except ConnectionError:
-                if attempt == ATTEMPTS:
-                    raise
-                time.sleep(RETRY_DELAY_S)
-        raise AssertionError("unreachable")
+        key = {"Idempotency-Key": str(uuid.uuid4())}
+        return str(self._send(JOBS, file, options or {}, key)["job_id"])
+
+    def preview(self, file: Path, options: Mapping[str, str] | None = None) -> Document:
+        """How an upload of the file with the options would read it."""
+        return self._send(f"{JOBS}/preview", file, options or {}, {})
 
     def job(self, job_id: str) -> Document:
         """The job's status document."""
@@ -90,24 +81,74 @@ class Client:
             query["cursor"] = page["next_cursor"]
         return newest[:limit]
 
+    def changes(self, job_id: str, action: str, limit: int) -> list[Document]:
+        """The first rows, at most `limit`, for which a dry run's plan has this action."""
+        rows: list[Document] = []
+        query = {"action": action, "limit": str(limit)}
+        while len(rows) < limit:
+            page = self._json("GET", f"{_path(job_id)}/changes?{urllib.parse.urlencode(query)}")[1]
+            rows += page["changes"]
+            if not page["next_cursor"]:
+                break
+            query["cursor"] = page["next_cursor"]
+        return rows[:limit]
+
     def cancel(self, job_id: str) -> Document:
         """Cancel the job and return its status document."""
         return self._json("POST", f"{_path(job_id)}/cancel", b"")[1]
 
     def begin(self, job_id: str, action: str) -> str:
-        """Retry or revert the job (`action`) and return the id of the new job that does so."""
+        """Retry, revert or apply the job (`action`) and return the id of the new job that does so."""
         headers = {"Idempotency-Key": str(uuid.uuid4())}
         return str(self._json("POST", f"{_path(job_id)}/{action}", b"", headers)[1]["job_id"])
 
     def save_failed_rows(self, job_id: str, file: Path) -> None:
         """Write the failed rows to the file, to be fixed and uploaded again; .xlsx makes it a workbook."""
-        form = "xlsx" if file.suffix.lower() == ".xlsx" else "csv"
-        with self._open("GET", f"{_path(job_id)}/failed-rows.{form}") as response:
+        self._save(f"{_path(job_id)}/failed-rows.{_form(file)}", file, "the failed rows")
+
+    def save_assets(self, file: Path) -> None:
+        """Write all assets to the file, so that it can be imported again; .xlsx makes it a workbook."""
+        self._save(f"{ASSETS}.{_form(file)}", file, "the assets")
+
+    def _save(self, path: str, file: Path, what: str) -> None:
+        """Write an answer to the file, which is not replaced before all of it has arrived."""
+        file = file.resolve()
+        is_device = file.exists() and not file.is_file()
+        part = file if is_device else file.with_name(f"{file.name}.part")
+        with self._open("GET", path) as response:
             try:
-                with file.open("wb") as out:
+                with part.open("wb") as out:
                     shutil.copyfileobj(response, out, BLOCK_BYTES)
+                if response.length:  # an answer that ends too early is no error of http.client
+                    raise http.client.IncompleteRead(b"", response.length)
+                if not is_device:
+                    part.replace(file)
             except (OSError, http.client.HTTPException) as error:
-                raise RefusedError(f"the failed rows could not be saved in {file}: {error}") from error
+                raise RefusedError(f"{what} could not be saved in {file}: {error}") from error
+            finally:
+                if not is_device:
+                    part.unlink(missing_ok=True)
+
+    def _send(
+        self, path: str, file: Path, options: Mapping[str, str], headers: Mapping[str, str]
+    ) -> Document:
+        """The answer to a file, which is streamed, and sent again if the connection is lost."""
+        query = f"?{urllib.parse.urlencode(options)}" if options else ""
+        headers = {
+            **headers,
+            "Content-Type": "text/csv",
+            "Content-Length": str(file.stat().st_size),
+            "Content-Disposition": f"attachment; filename*=UTF-8''{_percent_encoded(file.name)}",
+        }
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with file.open("rb") as body:
+                    return self._json("POST", f"{path}{query}", body, headers)[1]
+            except ConnectionError:
+                if attempt == ATTEMPTS:
+                    raise
+                time.sleep(RETRY_DELAY_S)
+        raise AssertionError("unreachable")
 
     def _json(
         self,
@@ -156,6 +197,11 @@ class _NoAnswerError(RefusedError, ConnectionError):
 
 def _path(job_id: str) -> str:
     return f"{JOBS}/{_percent_encoded(job_id)}"
+
+
+def _form(file: Path) -> str:
+    """The form in which the service is asked for a file of this name."""
+    return "xlsx" if file.suffix.lower() == ".xlsx" else "csv"
 
 
 def _percent_encoded(text: str) -> str:

@@ -1,8 +1,12 @@
 """The service in a later release: every JSON object in its responses has one more field."""
 
+import json
+from collections.abc import Iterable
 from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
-from flask import Flask, Response, json
+from flask import Flask
+from werkzeug.wrappers import Response
 
 from bulkimport import app as this_release
 
@@ -12,12 +16,17 @@ MAPS = ("metadata", "columns", "defaults")  # objects whose names are the caller
 def create_app() -> Flask:
     """The application of the environment's settings, as gunicorn calls it."""
     app = this_release.create_app()
-    app.after_request(_with_new_fields)
+    this = app.wsgi_app
+
+    def later(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return _with_new_fields(Response.from_app(this, environ))(environ, start_response)
+
+    app.wsgi_app = later  # type: ignore[method-assign]
     return app
 
 
 def _with_new_fields(response: Response) -> Response:
-    if response.is_json:
+    if response.is_json and response.data:
         response.set_data(json.dumps(_later(response.get_json())))
     return response
 

@@ -86,6 +86,80 @@ def test_a_file_is_checked_imported_corrected_and_reverted(
     assert (refused.exit_code, "The job has already been reverted (409)" in refused.stderr) == (2, True)
 
 
+def test_a_preview_shows_how_a_file_is_read(service: Service, client: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "june.csv"
+    file.write_bytes(csv_of("A").replace(b"description", b"Discription").replace(b"Laptop", b"Lap\x1btop"))
+    shown = run(client, "preview", str(file))
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert r"Lap\x1btop" in shown.stdout
+    assert 'utf-8 (default), cells separated by "," (header)' in shown.stdout
+    assert "header in row 1, 1 rows read" in shown.stdout
+    assert re.search(r"identifier +identifier +exact +A *\n", shown.stdout), shown.stdout
+    assert re.search(r"Discription +description +similar", shown.stdout), shown.stdout
+
+    file.write_bytes(csv_of("A", "").replace(b"yes", b"perhaps").replace(b"name,", b"label,"))
+    refused = run(client, "preview", str(file))
+    assert (refused.exit_code, "no column for: name" in refused.stdout) == (2, True)
+    wrong = run(client, "preview", str(file), "--columns", json.dumps({"label": "name"}))
+    assert (wrong.exit_code, 'is_active "perhaps" is not true or false' in wrong.stdout) == (1, True), (
+        wrong.stdout
+    )
+    document = json.loads(run(client, "preview", str(file), "--json").stdout)
+    assert document["missing_fields"] == ["name"]
+    assert service.db.value("SELECT count(*) FROM trakrf.bulk_import_jobs") == 0
+
+
+def test_an_export_is_imported_again(service: Service, client: dict[str, str], tmp_path: Path) -> None:
+    service.start_worker()
+    file = tmp_path / "june.csv"
+    file.write_bytes(csv_of("A", "B"))
+    run(client, "import", str(file))
+    for name in ("assets.csv", "assets.XLSX"):
+        exported = run(client, "export", str(tmp_path / name))
+        assert (exported.exit_code, exported.stdout) == (0, f"assets: {tmp_path / name}\n"), exported.stderr
+        job = json.loads(
+            run(client, "import", str(tmp_path / name), "--on-conflict", "update", "--json").stdout
+        )
+        assert job["unchanged_rows"] == 2
+    assert "neither .csv nor .xlsx" in run(client, "export", str(tmp_path / "assets.txt")).stderr
+    assert "there is no folder" in run(client, "export", str(tmp_path / "no" / "a.csv")).stderr
+
+
+def test_a_plan_is_shown_and_applied_only_if_it_is_approved(
+    service: Service, client: dict[str, str], tmp_path: Path
+) -> None:
+    service.start_worker()
+    file = tmp_path / "june.csv"
+    file.write_bytes(csv_of("A", "B"))
+    assert run(client, "import", str(file)).exit_code == 0
+    file.write_text(csv_of("A", "B", "C").decode().replace("A,Laptop", "A,Tablet") + "D,,device,,,,\n")
+    command = ("import", str(file), "--on-conflict", "update", "--plan")
+
+    declined = run_in_terminal(command, client, columns=80, typed=b"n\n")
+    assert declined.code == 2
+    assert re.search(r"3 of 4 rows would be imported, 1 failed", declined.shown)
+    assert "assets: 1 to create, 1 to update, 1 unchanged" in declined.shown
+    assert re.search(r'  2  A +update +name: "Laptop" → "Tablet"\n +4  C +create', declined.shown), (
+        declined.shown
+    )
+    assert service.db.value("SELECT count(*) FROM trakrf.assets") == 2
+
+    approved = run_in_terminal(command, client, columns=80, typed=b"y\n")
+    assert (approved.code, "3 of 4 rows imported, 1 failed" in approved.shown) == (1, True), approved.shown
+    assert service.db.value("SELECT name FROM trakrf.assets WHERE identifier = 'A'") == "Tablet"
+
+    again = run(client, *command, "--yes")
+    assert (again.exit_code, again.stdout.endswith("nothing to apply\n")) == (1, True), again.stdout
+    file.write_bytes(csv_of("E"))
+    applied = json.loads(run(client, "import", str(file), "--plan", "--yes", "--json").stdout)
+    assert (applied["created_rows"], applied["options"]["dry_run"]) == (1, False)
+    for nobody_answers in ((), ("--json",)):
+        refused = run(client, *command, *nobody_answers)
+        assert (refused.exit_code, "it needs --yes" in refused.stderr) == (2, True)
+    for nothing_to_plan in (("--no-wait",), ("--dry-run",)):
+        assert "--plan needs a FILE" in run(client, *command, "--yes", *nothing_to_plan).stderr
+
+
 def test_jobs_are_listed_shown_cancelled_and_retried(
     service: Service, client: dict[str, str], tmp_path: Path
 ) -> None:

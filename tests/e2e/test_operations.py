@@ -1,9 +1,9 @@
 """docs/operations.md, pasted into a shell exactly as it is, on a Debian machine.
 
-These differ from a real server: paths and ports; the PostgreSQL, which is one for this test, with passwords;
-`systemctl`, which runs the units' commands without systemd; `apt-get`, which finds its packages installed;
-and pip, which finds the packages of the lock in this environment, where `make setup` put them by the same
-hashes.
+These differ from a real server: paths and ports; the PostgreSQL, which is one for this test, with passwords,
+of the oldest and of the newest version that is installed; `systemctl`, which runs the units' commands without
+systemd; `apt-get`, which finds its packages installed; and pip, which finds the packages of the lock in this
+environment, where `make setup` put them by the same hashes.
 """
 
 import os
@@ -26,12 +26,14 @@ import pytest
 from bulkimport.database.connections import Database, DatabaseUnavailableError
 from bulkimport.devserver import environment, postgres
 from tests.e2e.conftest import PORTS, Service, free_port, wait_until
+from tests.support import postgres_versions
 from tests.support.edited import edited
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "operations.md").read_text("utf-8")
 DEBIAN_PYTHON = "/usr/bin/python3"
 WORKER_TENS = range(PORTS.stop // 10, PORTS.stop // 10 + 76)  # ports beyond those of the other tests
+VERSIONS = postgres_versions.installed()
 RELEASED = ("deploy", "examples", "sql", "src", "setup.cfg", "pyproject.toml", "README.md")
 
 
@@ -93,9 +95,10 @@ class Machine:
         return "".join(f"{path.name}:\n{path.read_text()}" for path in self.folder.glob("logs/*.log"))
 
 
-@pytest.fixture(scope="module")
-def machine() -> Iterator[Machine]:
+@pytest.fixture(scope="module", params=sorted({min(VERSIONS), max(VERSIONS)}), ids="PostgreSQL {}".format)
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
     """A machine that is ready for the page to be pasted."""
+    binaries = VERSIONS[request.param]
     folder = Path(tempfile.mkdtemp(prefix="bulkimport-operations-"))
     folder.chmod(0o755)
     pgport = str(free_port())
@@ -105,7 +108,7 @@ def machine() -> Iterator[Machine]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PGPORT", pgport)  # the server's socket is named after its port
             server = stack.enter_context(
-                postgres.running(folder / "cluster", binaries=_debian_binaries(), options=options)
+                postgres.running(folder / "cluster", binaries=binaries, options=options)
             )
             _require_passwords(server)
         stack.callback(_end_processes, folder)
@@ -207,6 +210,7 @@ def test_web_can_connect_through_pgbouncer(machine: Machine) -> None:
         pooler.wait(10)
 
 
+@pytest.mark.parametrize("machine", [max(VERSIONS)], indirect=True, ids="PostgreSQL {}".format)
 @pytest.mark.usefixtures("set_up")
 def test_an_upgrade_replaces_the_running_release(machine: Machine) -> None:
     health = machine.folder / "release" / "src" / "bulkimport" / "web" / "health.py"
@@ -268,7 +272,8 @@ def _prepare(folder: Path, server: postgres.Server, pgport: str) -> Machine:
     stand_in = shlex.join([sys.executable, str(ROOT / "tests" / "support" / "systemctl.py")])
     _add_command(folder, "systemctl", f'exec {stand_in} "$@"')
     environ = {
-        "PATH": f"{folder}/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        # pg_dump must be as new as the server.
+        "PATH": f"{folder}/bin:{server.binaries}:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(folder),
         "PYTHONPATH": str(Path(pytest.__file__).parents[1]),
         "PIDS": str(folder / "pids"),
@@ -343,12 +348,6 @@ def _require_passwords(server: postgres.Server) -> None:
     hba = "local all postgres trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
     (server.cluster / "pg_hba.conf").write_text(hba)
     environment.execute(server.url("postgres", "postgres"), "SELECT pg_reload_conf()")
-
-
-def _debian_binaries() -> Path | None:
-    """The binaries of Debian's newest PostgreSQL; None, which means the wheel's, if there is none."""
-    initdbs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
-    return initdbs[-1].parent if initdbs else None
 
 
 def _end_processes(folder: Path) -> None:

@@ -40,5 +40,7 @@ def test_the_tour_can_be_pasted(environ: dict[str, str], tmp_path: Path) -> None
     assert re.findall(r"(import|revert) \| (\w+)", listed) == [
         ("import", "completed"),
         ("import", "completed"),
+        ("import", "completed"),
+        ("import", "completed"),
         ("revert", "completed"),
     ], listed

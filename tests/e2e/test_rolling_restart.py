@@ -20,7 +20,7 @@ READERS, UPLOADERS, RESTARTS = 4, 4, 3
 REQUESTS_BETWEEN = 150  # answers from each generation before the next one
 
 
-ANSWER_ENDS = 'response.headers["X-Request-ID"] = g.request_id'
+ANSWER_ENDS = 'headers += (NO_SNIFFING, ("X-Request-ID", begun.request_id))'
 
 
 @needs_nginx
@@ -46,10 +46,10 @@ def start_from_a_copy(service: Service, tmp_path: Path) -> Path:
 def install(source: Path, release: int) -> None:
     """Install a release whose answers name it."""
     module = source / "web" / "request_log.py"
-    text = re.sub(r"\n *response.headers\[.X-Release.\].*", "", module.read_text("utf-8"))
+    text = re.sub(r"\n *headers.append.*X-Release.*", "", module.read_text("utf-8"))
     assert text.count(ANSWER_ENDS) == 1
     # Python distinguishes files that were written within one second only by their size.
-    named = f"{ANSWER_ENDS}\n    response.headers['X-Release'] = '{release}'  # {'.' * release}"
+    named = f"{ANSWER_ENDS}\n            headers.append(('X-Release', '{release}'))  # {'.' * release}"
     module.write_text(text.replace(ANSWER_ENDS, named), "utf-8")
 
 

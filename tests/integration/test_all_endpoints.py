@@ -33,6 +33,14 @@ def test_an_unsupported_method_names_the_supported_ones(client: FlaskClient, pat
     assert "GET" in response.headers["Allow"]
 
 
+def test_a_name_beside_the_jobs_is_not_the_id_of_one(client: FlaskClient) -> None:
+    for path, method in (("/preview", "POST"), ("/template.csv", "GET"), ("/template.xlsx", "GET")):
+        response = client.delete(f"/api/v1/assets/bulk{path}", headers=bearer())
+        assert response.status_code == 405
+        assert method in response.headers["Allow"]
+        assert "DELETE" not in response.headers["Allow"]
+
+
 def test_booleans_are_true_or_false_in_any_case(client: FlaskClient) -> None:
     """Whatever the parameter: the job of these requests does not exist, and the file is not a CSV file."""
     described = client.get("/openapi.json").get_json()["paths"]
@@ -46,7 +54,8 @@ def test_booleans_are_true_or_false_in_any_case(client: FlaskClient) -> None:
     assert len(parameters) > 3
     for method, path, name in sorted(parameters):
         for value in ("true", "False", "FALSE", "tRue"):
-            assert "expected true" not in _with_parameter(client, method, path, name, value).text
+            with _with_parameter(client, method, path, name, value) as response:
+                assert b"expected true" not in response.data
         for value in ("1", "0", "yes", "", "None"):
             (error,) = _with_parameter(client, method, path, name, value).get_json()["errors"]
             assert error == {"field": name, "message": "expected true or false"}, (path, value)

@@ -256,6 +256,7 @@ def action_of(before: tuple[object, ...] | None, after: tuple[object, ...]) -> s
     return "unchanged" if before == after else "update"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunk_rows", [1, 7, 5_000])
 @given(
     rows=ROWS,

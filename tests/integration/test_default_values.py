@@ -100,6 +100,16 @@ def test_today_is_the_date_of_the_job(importer: Importer) -> None:
     assert importer.assets("valid_from AT TIME ZONE 'UTC'") == [(datetime.fromisoformat(day),)]
 
 
+@pytest.mark.parametrize("valid_from", ["today", "2024-02-29"])
+def test_defaults_of_an_asset_that_ends_before_it_begins_are_refused(
+    importer: Importer, valid_from: str
+) -> None:
+    values = defaults(type="asset", is_active="yes", valid_from=valid_from, valid_to="2024-02-28")
+    shown = today(importer) if valid_from == "today" else valid_from
+    message = f'valid_to "2024-02-28" is before valid_from "{shown}".'
+    assert faults(importer, b"identifier,name\nA,x\n", defaults=values) == [("defaults", message)]
+
+
 def test_a_retry_and_fixed_rows_have_the_date_of_their_parent(importer: Importer) -> None:
     job = importer.run(b"identifier,name,type,is_active\nA,,asset,yes\n", defaults='{"valid_from": "today"}')
     importer.db.rows(  # as if it had been created long ago

@@ -42,7 +42,7 @@ def test_each_operation_has_a_name_for_a_method_and_a_readable_tag(described: di
     assert [name for name in names if not re.fullmatch(r"[a-z]+([A-Z][a-z]+)+", name)] == []
     tags = {tag for operation in operations for tag in operation["tags"]}
     assert tags == {
-        *("uploads", "previews", "jobs", "plans", "row errors", "assets"),
+        *("uploads", "previews", "jobs", "plans", "row errors", "assets", "asset exports"),
         *("health", "documentation", "import page"),
     }
 

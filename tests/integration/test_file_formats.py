@@ -141,6 +141,7 @@ def test_the_result_is_the_same_whatever_the_chunks(db: TestDatabase, importer: 
     assert counts(job) == {"created": 2, "failed": 6}
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     tail=st.one_of(

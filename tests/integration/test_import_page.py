@@ -145,7 +145,6 @@ def test_no_script_makes_html_or_code_from_text_or_stores_anything(file: Path) -
     assert DANGEROUS.findall(file.read_text()) == []
 
 
-@pytest.mark.xfail(reason="66 KiB: 6.5 KiB of the page's own code are still to go")
 def test_the_code_is_small() -> None:
     sizes = {file.name: file.stat().st_size for file in (TEMPLATE, *import_page.FILES.iterdir())}
     assert sum(sizes.values()) <= MAX_BYTES, sizes

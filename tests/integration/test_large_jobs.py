@@ -19,7 +19,7 @@ ROWS = CHUNKS * CHUNK_ROWS
 JOB = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 
 # Without the checks of foreign keys, which would take most of the time.
-FAST = "SET session_replication_role = replica;"
+FAST = "SET LOCAL session_replication_role = replica;"
 FAILED_JOB = f"""
 INSERT INTO trakrf.bulk_import_jobs (account_id, id, status, total_rows, processed_rows, failed_rows,
                                      created_rows, updated_rows, skipped_rows, blank_rows, completed_at)

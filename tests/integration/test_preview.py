@@ -303,6 +303,22 @@ def test_date_formats_that_fit_are_listed(importer: Importer) -> None:
     assert document["options"]["date_format"] == {"valid_from": "YYYY-MM-DD", "valid_to": "YYYY-MM-DD"}
 
 
+def test_a_column_without_dates_has_no_formats(importer: Importer) -> None:
+    header = f"{REQUIRED},valid_to\n"
+    nothing = preview(importer, header + "A,x,asset,tomorrow,yes,\n")
+    assert nothing["date_formats"] == []
+    contradicting = preview(importer, header + "A,x,asset,31/01/2024,yes,\nB,x,asset,01/31/2024,yes,\n")
+    assert contradicting["date_formats"] == [{"column": "valid_from", "field": "valid_from", "formats": []}]
+
+
+def test_the_options_of_a_header_far_below_can_be_sent_back(importer: Importer) -> None:
+    file = f"{chr(10) * 30}{REQUIRED}\n{ROW}"
+    document = preview(importer, file)
+    assert document["header_row"] == 31
+    again = preview(importer, file, **to_send(document["options"]))
+    assert (again["header_row"], again["rows"], again["problems"]) == (31, document["rows"], [])
+
+
 def test_auto_dates_are_decided_once_all_rows_were_read(importer: Importer) -> None:
     header, row = f"{REQUIRED}\n", "{},x,asset,{},yes\n"
     ambiguous = "".join(row.format(number, "01/02/2024") for number in range(1000))
@@ -341,6 +357,8 @@ def test_of_a_large_sheet_the_first_rows_are_read(importer: Importer) -> None:
     document = preview(importer, xlsx((["Assets of the company"], FIELDS, *[GOOD] * 2000)), header_row="2")
     assert (document["rows_read"], document["is_complete"]) == (1000, False)
     assert document["rows"][0]["row"] == 3
+    blanks = preview(importer, xlsx((FIELDS, *[GOOD] * 10, *[[" "]] * 1500, *[GOOD] * 10)))
+    assert (blanks["rows_read"], blanks["is_complete"]) == (20, True)
     complete = preview(importer, xlsx((FIELDS, *[GOOD] * 1000)))
     assert (complete["rows_read"], complete["is_complete"]) == (1000, True)
 
@@ -383,6 +401,7 @@ OPTIONS = st.fixed_dictionaries(
 ).filter(lambda options: not (options.get("identifiers") and options.get("on_conflict") == "skip"))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(CELLS, min_size=1, max_size=6),

@@ -42,6 +42,7 @@ NOTHING: Mapping[str, Outcome] = {
     "queue.count": [(0,)],
     "queue.position": [(1,)],
     "queue.sample": [(0, 0, 0, 0.0)],
+    "staging.other_versions": [(2,)],
     "reverting.last_row": [(2,)],
     "reverting.lock": [(0,)],
     "staged_assets.refused": [(2, None, None)],

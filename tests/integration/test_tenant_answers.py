@@ -30,6 +30,8 @@ ASSET = {
 # order: the later ones delete what the earlier ones need.
 OPERATIONS: dict[tuple[str, str], tuple[object, int]] = {
     ("GET", ASSETS): (None, 200),
+    ("GET", ASSETS + ".csv"): (None, 200),
+    ("GET", ASSETS + ".xlsx"): (None, 200),
     ("GET", ASSETS + "/{asset_id}"): (None, 200),
     ("GET", BULK): (None, 200),
     ("GET", BULK + "/template.csv"): (None, 200),
@@ -54,6 +56,7 @@ OPERATIONS: dict[tuple[str, str], tuple[object, int]] = {
 # Other ways to name a job: another account's job gets the same answer as one that does not exist.
 NAMED_OTHERWISE: dict[tuple[str, str], object] = {
     ("GET", ASSETS + "?import_job_id={job_id}"): None,
+    ("GET", ASSETS + ".csv?import_job_id={job_id}"): None,
     ("POST", BULK + "?parent_job_id={job_id}"): csv_of("P"),
 }
 NO_ACCOUNT: tuple[object, ...] = (0, -1, 2**31, 1.0, "1", True, None, [1], {"id": 1}, "")

@@ -18,6 +18,7 @@ def zone(db: TestDatabase, request: pytest.FixtureRequest) -> None:
     name = parse_dsn(db.admin_url)["dbname"]
     db.rows(f"ALTER DATABASE {name} SET TimeZone = '{request.param}'")
     db.rows(f"ALTER ROLE {environment.WEB_LOGIN} IN DATABASE {name} SET TimeZone = '{request.param}'")
+    db.close()  # the next connection has it
 
 
 def validity(importer: Importer) -> dict[str, tuple[str, str | None]]:

@@ -12,12 +12,14 @@ from werkzeug.test import create_environ, run_wsgi_app
 
 from bulkimport import settings
 from bulkimport.app import create_app
+from bulkimport.auth.jwks import FETCH_INTERVAL_S
 from tests.conftest import OWN, SECRET, TestDatabase, bearer
 from tests.support import bad_tokens, issuer
 from tests.support.bad_tokens import Headers
 from tests.support.issuer import Issued, KeyServer, ec_key, jwk, pem, rsa_key
 
 PATH = "/api/v1/assets"
+JOB = f"{PATH}/bulk/a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
 MAX_P99_S = 0.005
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bulkimport-web' AND datname = "
 Open = Callable[..., FlaskClient]
@@ -82,6 +84,7 @@ def test_a_valid_token_is_accepted(configuration: str, open_client: Open, key_se
             assert client.get(PATH, headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("configuration", ["secret", "RSA key", "key set"])
 def test_ten_thousand_bad_tokens_are_refused_quickly_without_asking_the_database(
     configuration: str, open_client: Open, key_server: KeyServer, db: TestDatabase
@@ -91,6 +94,7 @@ def test_ten_thousand_bad_tokens_are_refused_quickly_without_asking_the_database
     client = open_client(**{name: value})
     connections = f"{CONNECTIONS}{db.value('SELECT quote_literal(current_database())')}"
     seconds, wrong, count = [], [], 0
+    began = time.monotonic()
     for what, headers in bad_tokens.generate(issuers):
         environ = with_headers(headers)
         started = time.thread_time()  # it waits for nothing, and is not charged for what else runs here
@@ -104,7 +108,7 @@ def test_ten_thousand_bad_tokens_are_refused_quickly_without_asking_the_database
     assert db.value(connections) == 0
     p99 = sorted(seconds)[int(count * 0.99)]
     assert p99 < MAX_P99_S, f"p99 of {count}: {p99 * 1000:.2f} ms"
-    assert key_server.fetches <= 2
+    assert key_server.fetches <= 2 + (time.monotonic() - began) // FETCH_INTERVAL_S
     good = {"Authorization": f"Bearer {issuers[0].token()}"}
     assert client.get(PATH, headers=good).status_code == 200
     assert db.value(connections) == 1, "a good token is what asks the database"
@@ -138,7 +142,11 @@ def test_scopes_allow_reading_and_writing(
     client = open_client(JWT_SECRET=SECRET, JWT_REQUIRE_SCOPES="true")
     headers = {"Authorization": f"Bearer {Issued('HS256', SECRET).token(claims=claims)}"}
     for scope, allowed, answers in (
-        ("assets:read", reads, [client.get(PATH, headers=headers), client.head(PATH, headers=headers)]),
+        (
+            "assets:read",
+            reads,
+            [read(path, headers=headers) for read in (client.get, client.head) for path in (PATH, JOB)],
+        ),
         (
             "assets:write",
             writes,

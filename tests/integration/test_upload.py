@@ -50,7 +50,7 @@ def test_a_file_is_accepted_as_a_job(db: TestDatabase, client: FlaskClient, how:
 
     assert response.status_code == 202
     answer = response.get_json()
-    assert set(answer) == {"status", "job_id", "status_url", "message"}
+    assert set(answer) == {"status", "job_id", "status_url", "message", "mapping_from"}
     assert answer["status"] == "accepted"
     assert response.headers["Location"] == answer["status_url"] == f"{URL}/{answer['job_id']}"
     assert response.headers["Retry-After"] == "1"

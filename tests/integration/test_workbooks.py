@@ -308,6 +308,7 @@ CELLS = st.one_of(
 TABLES = st.lists(st.lists(CELLS, min_size=7, max_size=7), max_size=8)
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=TABLES)
 def test_a_table_is_imported_alike_as_a_workbook_and_as_csv(

@@ -59,7 +59,7 @@ def _start(name: str) -> None:
     log = LOGS / f"{name}.log"
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [*postgres._as_unprivileged(Path(command[0])), *command],
+            [*postgres._as_unprivileged(Path(command[0]), Path(environment["PYTHONPATH"])), *command],
             env=environment,
             cwd="/",
             stdin=subprocess.DEVNULL,

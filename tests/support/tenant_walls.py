@@ -111,7 +111,7 @@ def transaction_faults(pool: Database) -> list[str]:
     The pool has one connection, and both accounts have assets.
     """
     faults = []
-    for way in (pool.tenant_transaction, pool.tenant_read):
+    for way in (pool.tenant_transaction, pool.tenant_snapshot, pool.tenant_read):
         for account_id in (OWN, FOREIGN):
             with way(account_id) as cursor:
                 if (seen := _accounts_with_assets(cursor)) != [account_id]:

@@ -48,10 +48,12 @@ INSERT INTO trakrf.bulk_import_jobs (account_id, id, kind, parent_job_id, total_
 VALUES (%(account)s, %(job)s, 'revert', %(parent)s, 9, 0, 0, 0, 0);
 
 INSERT INTO trakrf.assets (account_id, id, identifier, name, type, valid_from, import_job_id, import_row,
-                           version)
+                           version, metadata)
 OVERRIDING SYSTEM VALUE
-VALUES (%(account)s, %(asset)s,         'A', 'Laptop', 'device', '2024-01-15', %(parent)s, 2,    1),
-       (%(account)s, %(changed_asset)s, 'B', 'Laptop', 'device', '2024-01-15', NULL,       NULL, 2);
+VALUES (%(account)s, %(asset)s,         'A', 'Laptop', 'device', '2024-01-15', %(parent)s, 2,    1,
+        '{"k": ""}'),
+       (%(account)s, %(changed_asset)s, 'B', 'Laptop', 'device', '2024-01-15', NULL,       NULL, 2,
+        '{}');
 
 INSERT INTO trakrf.bulk_import_chunks (account_id, job_id, number, first_row, rows, body)
 VALUES (%(account)s, %(parent)s, 0, 2, 3, 'body'), (%(account)s, %(job)s, 0, 2, 9, '');
@@ -114,10 +116,17 @@ PARAMETERS: dict[str, Any] = {
     "limit": 10,
     "scan_rows": 10,
     "sort": "id",
+    "last_id": 2**63 - 1,
+    "keys": ["k"],
+    "unreadable": "x",
+    "formula": "^=",
+    "versions": "{1}",
     "number": 0,
     "first_line": 2,
     "rows": 1,
     "body": b"body",
+    "text": "body",
+    "bytes": b"body",
     "chunk_rows": 5,
     "asset_id": ASSET,
     "identifier": "A",
@@ -198,6 +207,9 @@ ARRAYS = {
     "metadata": "{NULL}",
 }
 PARAMETERS_OF: dict[str, dict[str, Any]] = {
+    "asset_columns.last_id": {"after_id": 0, "scan_rows": 1},
+    "asset_columns.keys": {"after_id": 0},
+    "asset_columns.export": {"after_id": 0},
     "assets.insert": {"identifier": "NEW"},
     "chunks.insert": {"number": 1},
     "chunks.copy_undone": {"job_id": NEW},
@@ -215,6 +227,7 @@ PARAMETERS_OF: dict[str, dict[str, Any]] = {
     "reverting.plan": {"job_id": NEW},
     "row_errors.insert": {"rows": "{9}"},
     "staged_assets.insert_all": ARRAYS,
+    "staging.other_versions": {"rows": "{2}"},
     "staging.taken": {"rows": "{9}"},
 }
 

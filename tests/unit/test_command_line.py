@@ -1,8 +1,13 @@
 """The command line without a service: its options, what it refuses before a request, and its reports."""
 
+import errno
+import os
+import shutil
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,6 +34,13 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = Path("a.csv")
     path.write_text("identifier\n")
     return path
+
+
+def raising(error: BaseException) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
 
 
 def run(*arguments: str, **variables: str) -> Result:
@@ -125,6 +137,60 @@ def test_what_cannot_work_is_refused_before_anything_is_uploaded(
 def test_the_file_for_failed_rows_is_not_created_before_the_job_has_finished() -> None:
     assert "nobody listens" in run("import", "a.csv", "--failed-rows", "f.csv").stderr
     assert not Path("f.csv").exists()
+
+
+def served(answer: bytes) -> tuple[threading.Thread, str]:
+    """A thread that sends this to one client, and its URL."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with listener, listener.accept()[0] as connection:
+            connection.recv(65536)
+            connection.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return thread, f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    ("missing_bytes", "copying", "exit_code", "content"),
+    [
+        (0, shutil.copyfileobj, 0, "identifier\nA\n"),
+        (5, shutil.copyfileobj, 2, "earlier"),
+        (0, raising(OSError(errno.ENOSPC, "No space left on device")), 2, "earlier"),
+        (0, raising(KeyboardInterrupt()), 130, "earlier"),
+    ],
+)
+def test_an_export_replaces_a_file_only_once_it_is_complete(
+    missing_bytes: int,
+    copying: Callable[..., None],
+    exit_code: int,
+    content: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shutil, "copyfileobj", copying)
+    file = tmp_path / "assets.csv"
+    file.write_text("earlier")
+    body = b"identifier\nA\n"
+    length = len(body) + missing_bytes
+    thread, url = served(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (length, body))
+    exported = run("export", str(file), BULKIMPORT_URL=url)
+    thread.join()
+    assert (exported.exit_code, file.read_text()) == (exit_code, content), exported.stderr
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "assets.csv"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    thread, url = served(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nA\n")
+    assert run("export", str(pipe), BULKIMPORT_URL=url).exit_code == 0
+    thread.join()
+    assert os.read(reader, 10) == b"A\n"
+    os.close(reader)
 
 
 def test_the_first_errors_follow_the_summary_and_the_rest_is_counted(

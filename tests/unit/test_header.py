@@ -3,7 +3,14 @@
 import pytest
 
 from bulkimport.csvfile import header
-from bulkimport.csvfile.header import FIELDS, REQUIRED_FIELDS, Columns, IgnoredColumn, find_delimiter
+from bulkimport.csvfile.header import (
+    FIELDS,
+    REQUIRED_FIELDS,
+    VERSION,
+    Columns,
+    IgnoredColumn,
+    find_delimiter,
+)
 from bulkimport.csvfile.records import Record, lenient_cells
 from bulkimport.errors import Refusal
 
@@ -182,6 +189,11 @@ def test_a_header_that_cannot_be_names_is_refused(cells: list[str], fault: str |
         header.require_readable(Record(1, 1, cells, fault))
     assert refusal.value.code == code
     assert len(refusal.value.detail) < 200
+
+
+@pytest.mark.parametrize("name", ["_version", "_VERSION", " _Version ", "-version"])
+def test_a_version_is_honoured_however_its_column_is_written(name: str) -> None:
+    assert header.map_columns(["identifier", name], {}, ["identifier"]) == ("identifier", VERSION)
 
 
 def test_white_space_around_a_name_does_not_count() -> None:

@@ -144,7 +144,7 @@ def test_what_is_above_the_header_does_not_change_what_is_below_it(
 ) -> None:
     below = HEADER.replace(",", delimiter) + f'A{delimiter}"b\nc"\n\nB\n'
     text = "".join(f"{line}\n" for line in above)
-    reader = records.RecordReader(io.StringIO(text, newline="").readline, delimiter)
+    reader = records.RecordReader(io.StringIO(text, newline=""), delimiter)
     while reader.next():
         pass
     csv_file = open_file(text + below, delimiter=delimiter if declared else None, header_row=reader.next_row)

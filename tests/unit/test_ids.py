@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from bulkimport.api import ids
+from bulkimport.web import ids
 from bulkimport.web.problems import Problem
 
 ID = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"

@@ -50,7 +50,18 @@ USERS: dict[str, set[str]] = {
     "prometheus_client": {"telemetry", "web", "worker"},
     "click": {"cli", "devserver"},
     "rich": {"cli"},
-    "psycopg2": {"store", "database", "jobs", "importing", "worker", "web", "api", "telemetry", "devserver"},
+    "psycopg2": {
+        "store",
+        "database",
+        "assets",
+        "jobs",
+        "importing",
+        "worker",
+        "web",
+        "api",
+        "telemetry",
+        "devserver",
+    },
 }
 
 

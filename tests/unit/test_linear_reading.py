@@ -16,7 +16,7 @@ SIZES = (
     10 * MB,
 )  # 0.1 MB as well: above MAX_RECORD_CHARS, reading lines repeatedly is linear, too
 MAX_RATIO = 2  # of the time per byte between two sizes; 1.4 measured
-MAX_COST = 8  # times that of a file with no quote; 3 measured
+MAX_COST = 8  # times that of a file with no quote, read by csv; 5 measured
 ROUNDS = 4  # at most, as other processes disturb the clock; the best counts
 
 PADDING = "p" * 200
@@ -38,10 +38,11 @@ FILES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_the_time_per_byte_is_the_same_for_small_and_large_files(name: str) -> None:
     block, end = FILES[name]
-    allowed = [MAX_COST * seconds_per_mb(PLAIN * (MB // len(PLAIN)))[0]] * 2
+    allowed = [MAX_COST * seconds_per_mb(PLAIN * (MB // len(PLAIN)))[1]] * 2
     for size in SIZES:
         text = block * max(1, size // len(block)) + end
         best = seconds_per_mb(text)

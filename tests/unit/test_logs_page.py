@@ -8,29 +8,36 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from bulkimport.store.server import Ended
 from bulkimport.telemetry.logs import JsonFormatter
 from bulkimport.worker.reporting import OUTCOMES
 
 ROOT = Path(__file__).parents[2]
 FIELDS, MESSAGES = (ROOT / "docs/logs.md").read_text().split("## Messages")
-CALLS = [
-    (tree, node)
-    for path in sorted((ROOT / "src/bulkimport").rglob("*.py"))
-    for tree in [ast.parse(path.read_text("utf-8"))]
-    for node in ast.walk(tree)
-    if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("log.")
-]
 
 
-def test_every_field_is_listed() -> None:
-    extra = {name for tree, call in CALLS for name in fields(tree, call)}
+@pytest.fixture(scope="module")
+def calls() -> list[tuple[ast.Module, ast.Call]]:
+    """Each call of a logger, and the module that it is in."""
+    return [
+        (tree, node)
+        for path in sorted((ROOT / "src/bulkimport").rglob("*.py"))
+        for tree in [ast.parse(path.read_text("utf-8"))]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("log.")
+    ]
+
+
+def test_every_field_is_listed(calls: list[tuple[ast.Module, ast.Call]]) -> None:
+    extra = {name for tree, call in calls for name in fields(tree, call)}
     assert {"request_id", "created_rows", "job_id", "application_name", "processes"} < extra
     assert listed(FIELDS) == extra | of_every_line()
 
 
-def test_the_listed_messages_exist() -> None:
-    texts = {call.args[0].value for _, call in CALLS if isinstance(call.args[0], ast.Constant)}
+def test_the_listed_messages_exist(calls: list[tuple[ast.Module, ast.Call]]) -> None:
+    texts = {call.args[0].value for _, call in calls if isinstance(call.args[0], ast.Constant)}
     assert listed(MESSAGES) <= texts | {"chunk imported", "chunk copied"}
 
 

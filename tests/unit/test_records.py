@@ -9,7 +9,7 @@ from bulkimport.csvfile.records import MAX_CELL_CHARS, MAX_RECORD_CHARS, Record,
 
 
 def read(text: str, delimiter: str = ",") -> list[Record]:
-    reader = RecordReader(io.StringIO(text, newline="").readline, delimiter)
+    reader = RecordReader(io.StringIO(text, newline=""), delimiter)
     records = []
     while record := reader.next():
         records.append(record)
@@ -97,7 +97,7 @@ def test_only_the_start_of_a_record_that_is_too_long_is_kept() -> None:
 
 
 def test_a_record_can_be_repeated() -> None:
-    reader = RecordReader(io.StringIO('"a\nb"\nc\n', newline="").readline, ",")
+    reader = RecordReader(io.StringIO('"a\nb"\nc\n', newline=""), ",")
     first = reader.next()
     reader.unread()
     assert (reader.next_row, reader.next_line, reader.taken_chars) == (1, 1, 0)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from bulkimport.csvfile import records
+from bulkimport.csvfile import blocks, records
 from bulkimport.csvfile.records import Record, RecordReader, is_blank
 
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
@@ -32,6 +32,16 @@ TEXTS = st.builds(
     st.integers(0, 15),
     st.lists(st.tuples(LINES, ENDS, st.integers(1, 6)), max_size=12),
 )
+# Most of their lines are records of one line, some of them blank.
+PLAIN_TEXTS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["x", "x,y", 'x,"y"', 'x,"a,b",y', 'x,"q""r"', '"x",y', '""', " ,", "\u3000", "", 'x"', 'x,"a']
+        ),
+        ENDS,
+    ),
+    max_size=30,
+).map(lambda lines: "".join(line + end for line, end in lines))
 LIMITS = st.tuples(st.sampled_from([10, 25, 40, 100]), st.sampled_from([3, 9, 20, 100]))
 
 
@@ -57,9 +67,50 @@ def test_the_reader_agrees_with_the_reference(
         ] == [record for record in expected if not is_blank(record.cells)]
 
 
+@settings(max_examples=500)
+@given(
+    text=st.one_of(TEXTS, PLAIN_TEXTS),
+    end=LINES,
+    limits=LIMITS,
+    block_chars=st.integers(1, 40),
+    max_records=st.integers(1, 9),
+    passes=st.booleans(),
+)
+@example(text='x,"q""r"\n"a,b",c\nx\n', end="", limits=(100, 100), block_chars=40, max_records=9, passes=True)
+@example(text='x"y,"\nx\n"\n', end="", limits=(100, 100), block_chars=40, max_records=9, passes=True)
+@example(text='x,"y"z,"q"\nx\n', end="", limits=(100, 100), block_chars=40, max_records=9, passes=True)
+@example(text="\u3000,\nx\n\n", end="", limits=(100, 100), block_chars=40, max_records=9, passes=True)
+def test_reading_in_blocks_agrees_with_the_reference(
+    text: str, end: str, limits: tuple[int, int], block_chars: int, max_records: int, passes: bool
+) -> None:
+    with reduced(*limits), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK_CHARS", block_chars)
+        expected = list(by_the_rule(text + end, *limits))
+        reader = RecordReader(io.StringIO(text + end, newline=""), ",")
+        row = 1
+        while row <= len(expected):
+            plain = reader.pass_over(max_records) if passes else None
+            if plain:
+                passed = expected[row - 1 : reader.next_row - 1]
+                assert len(passed) == plain.lines <= max_records
+                assert [record.line for record in passed] == list(range(passed[0].line, reader.next_line))
+                assert not any(is_blank(record.cells) for record in passed)
+                assert sum(len(record.cells) for record in passed) <= plain.cells
+            else:
+                read = list(reader.next_batch(max_records)) or [
+                    record for record in (reader.next(),) if record and not is_blank(record.cells)
+                ]
+                assert read == [
+                    record for record in expected[row - 1 : reader.next_row - 1] if not is_blank(record.cells)
+                ]
+            row = reader.next_row
+        assert reader.next() is None
+        assert reader.take() == text + end
+
+
 def cut(text: str, take_each: int) -> tuple[list[Record], list[tuple[str, int, int]]]:
     """The records, as intake reads them, and chunks of `take_each`, each with its first row and line."""
-    reader = RecordReader(io.StringIO(text, newline="").readline, ",")
+    reader = RecordReader(io.StringIO(text, newline=""), ",")
     cut_records, chunks = [], []
     first_row, first_line = 1, 1
     while record := reader.next():

@@ -147,6 +147,7 @@ TABLE_CELLS = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(table=st.lists(st.tuples(*TABLE_CELLS), min_size=1, max_size=12))
 def test_a_table_is_read_alike_column_by_column_and_cell_by_cell(table: list[tuple[str, ...]]) -> None:

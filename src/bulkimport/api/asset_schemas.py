@@ -82,8 +82,8 @@ class AssetPageSchema(AnswerSchema):
     )
 
 
-class AssetQuerySchema(Schema):
-    """The filters, order and position of a list of assets."""
+class AssetFilterSchema(Schema):
+    """Which assets are wanted."""
 
     identifier = fields.String(
         validate=[validate.Length(min=1, max=255), NO_NUL],
@@ -96,6 +96,11 @@ class AssetQuerySchema(Schema):
         metadata=about("Only assets with this text in their identifier, name or description."),
     )
     import_job_id = fields.UUID(metadata=about("Only assets that this job created."))
+
+
+class AssetQuerySchema(AssetFilterSchema):
+    """The filters, order and position of a list of assets."""
+
     sort = Choice(SORT, load_default="id", metadata=about("The order of the assets."))
     limit = fields.Integer(
         load_default=50,

@@ -6,7 +6,6 @@ from typing import Any
 from flask import Blueprint, Response, json, request, url_for
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.api import ids
 from bulkimport.api.asset_schemas import (
     AssetPageSchema,
     AssetPatchSchema,
@@ -18,7 +17,7 @@ from bulkimport.assets import documents
 from bulkimport.store import assets
 from bulkimport.store.asset_columns import NewAsset
 from bulkimport.store.assets import Asset, PageKey
-from bulkimport.web import access, body, parameters
+from bulkimport.web import access, body, ids, parameters
 from bulkimport.web.idempotency import KEY_PROBLEMS, Answer, answer_once
 from bulkimport.web.operations import JSON, MERGE_PATCH, Success, operation
 from bulkimport.web.pagination import page_answer

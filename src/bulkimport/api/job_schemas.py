@@ -50,7 +50,7 @@ class JobFileSchema(AnswerSchema):
 class JobSchema(AnswerSchema):
     """A job's status."""
 
-    # store.job_documents renders it, except for the options in force.
+    # job_status.text writes it; a test compares the two.
 
     job_id = fields.UUID(metadata=about("The job's id."))
     kind = Choice(JOB_KIND, metadata=about("Whether it imports a file or undoes another job."))

@@ -9,27 +9,20 @@ from uuid import UUID, uuid4
 from flask import Blueprint, Response, request, url_for
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.api import ids, long_polling
+from bulkimport.api import job_status, long_polling
 from bulkimport.api.job_schemas import JobPageSchema, JobQuerySchema, JobSchema
 from bulkimport.api.new_job import ACCEPTED, accepted, limits, receipt
-from bulkimport.api.upload_schemas import JobOptionsSchema
-from bulkimport.jobs import actions, estimates
-from bulkimport.store import accounts, job_documents, jobs, queue
-from bulkimport.store.job_documents import Document, State
-from bulkimport.web import access, parameters
+from bulkimport.jobs import actions
+from bulkimport.store import job_documents, jobs
+from bulkimport.web import access, ids, parameters
 from bulkimport.web.idempotency import KEY_PROBLEMS, Answer, answer_once
 from bulkimport.web.operations import Success, operation
 from bulkimport.web.pagination import page_answer
-from bulkimport.web.problems import Problem
-from bulkimport.web.schemas import rfc3339
 
 JOB_PAGE_SCHEMA = JobPageSchema()
 JOB_QUERY_SCHEMA = JobQuerySchema()
-JOB_OPTIONS_SCHEMA = JobOptionsSchema()
 JOB_PROBLEMS = ("invalid-id", "not-found")
-CACHING = {"Cache-Control": "private, no-cache", "Vary": "Prefer"}
 OUTDATED = ""  # a version that no job has
-REPRESENTATION = "4"  # part of every ETag: increase it when the JSON form of a job changes
 
 blueprint = Blueprint("jobs", __name__, url_prefix="/api/v1/assets/bulk")
 blueprint.before_request(access.authenticate)
@@ -58,7 +51,7 @@ def list_jobs() -> Response:
             **query,
         )
     answer: dict[str, Any] = JOB_PAGE_SCHEMA.dump({"jobs": [], "next_cursor": page.next_key})
-    answer["jobs"] = [json.loads(one.text) | _computed(one) for one in page.documents]
+    answer["jobs"] = [json.loads(job_status.text(one)) for one in page.documents]
     return page_answer(answer)
 
 
@@ -74,20 +67,19 @@ def list_jobs() -> Response:
 )
 def status(job_id: str) -> Response:
     """Get a job: its progress, counts and first row errors; 304 if its ETag is in If-None-Match."""
+    # Requests without Prefer are answered by QuickStatus.
     parsed_id = ids.job_id(job_id)
-    known_etag = _known_etag(parsed_id)
-    waited = long_polling.wait_for_change(parsed_id, known_version=_known_version(known_etag))
-    headers = dict(CACHING)
-    if waited is not None:
-        headers["Preference-Applied"] = f"wait={waited}"
-        known_etag = _known_etag(parsed_id)
-    if known_etag:
-        return Response(status=304, headers={**headers, "ETag": known_etag})
-    document, position = _document_and_position(parsed_id)
-    headers["ETag"] = etag(document.version, position)
-    if document.status not in jobs.FINAL_STATUSES:
-        headers["Retry-After"] = str(estimates.poll_after(document))
-    return Response(_text(document, position), 200, headers, content_type="application/json")
+    waited = _wait(parsed_id)
+    with access.reading_as_active() as cursor:
+        answer = job_status.answer(
+            cursor,
+            account_id=access.principal().account_id,
+            job_id=parsed_id,
+            known=request.if_none_match,
+        )
+    preference = {} if waited is None else {"Preference-Applied": f"wait={waited}"}
+    headers = {**answer.headers, **preference}
+    return Response(answer.body, answer.status, headers, content_type="application/json")
 
 
 @blueprint.delete("/<job:job_id>")
@@ -122,13 +114,14 @@ def cancel(job_id: str) -> Response:
     parsed_id = ids.job_id(job_id)
 
     def act(cursor: Cursor) -> Answer:
-        actions.cancel(cursor, account_id=access.principal().account_id, job_id=parsed_id)
-        document = _get_document(cursor, parsed_id)
+        account_id = access.principal().account_id
+        actions.cancel(cursor, account_id=account_id, job_id=parsed_id)
+        document = job_documents.get(cursor, account_id=account_id, job_id=parsed_id)
         if document is None:
-            raise _not_found(parsed_id)
+            raise job_status.not_found(parsed_id)
         done = document.status == jobs.CANCELLED
         headers = {} if done else {"Retry-After": "1", "Location": url_for(".status", job_id=parsed_id)}
-        return Answer(200 if done else 202, headers, _text(document, None))
+        return Answer(200 if done else 202, headers, job_status.text(document))
 
     return answer_once(act, subject=f"Job {parsed_id}")
 
@@ -184,69 +177,18 @@ def require_job(job_id: str) -> jobs.Job:
     with access.reading() as cursor:
         job = jobs.get(cursor, account_id=access.principal().account_id, job_id=parsed_id)
     if job is None:
-        raise _not_found(parsed_id)
+        raise job_status.not_found(parsed_id)
     return job
 
 
-def _document_and_position(job_id: UUID) -> tuple[Document, int | None]:
-    """The job, and its position among the account's unfinished jobs, from 1; None if it is not pending."""
-    with access.reading_as_active() as cursor:
-        document = _get_document(cursor, job_id)
-        if document is None:
-            accounts.require_active(cursor, account_id=access.principal().account_id)
-            raise _not_found(job_id)
-        return document, _position(cursor, job_id, document)
-
-
-def _get_document(cursor: Cursor, job_id: UUID) -> Document | None:
-    account_id = access.principal().account_id
-    return job_documents.get(cursor, account_id=account_id, job_id=job_id)
-
-
-def _position(cursor: Cursor, job_id: UUID, job: Document | State | None) -> int | None:
-    if job is None or job.status != jobs.PENDING:
-        return None
-    return queue.position(cursor, account_id=access.principal().account_id, job_id=job_id)
-
-
-def _text(document: Document, position: int | None) -> str:
-    """The job as JSON, with what is computed from its columns."""
-    computed = json.dumps({**_computed(document), "queue_position": position}, ensure_ascii=False)
-    return f"{document.text[:-1]}, {computed[1:]}"
-
-
-def _computed(document: Document) -> dict[str, Any]:
-    return {
-        "options": JOB_OPTIONS_SCHEMA.dump(document.options),
-        "progress": estimates.progress(document),
-        "rows_per_second": estimates.rows_per_second(document),
-        "estimated_completion": rfc3339(estimates.estimated_completion(document)),
-    }
-
-
-def _not_found(job_id: UUID) -> Problem:
-    return Problem("not-found", f"There is no job {job_id}.")
-
-
-def _known_etag(job_id: UUID) -> str | None:
-    """The job's ETag if the request's If-None-Match has it (RFC 9110, section 13.1.2), or None."""
-    if not request.if_none_match:
-        return None
-    account_id = access.principal().account_id
-    with access.reading_as_active() as cursor:
-        state = job_documents.get_states(cursor, account_id=account_id, job_ids=[job_id]).get(job_id)
-        position = _position(cursor, job_id, state)
-    current = etag(state.version, position) if state else None
-    return current if current and request.if_none_match.contains_weak(current.strip('"')) else None
-
-
-def etag(version: str, position: int | None = None) -> str:
-    """The ETag of a job's JSON form; `position` is the one in the queue, None unless the job is pending."""
-    return f'"{version}.{position or 0}.{REPRESENTATION}"'
-
-
-def _known_version(known_etag: str | None) -> str | None:
-    """The version that the caller has: that of a current ETag, or OUTDATED for any other, or None."""
-    if known_etag:
-        return known_etag.strip('"').partition(".")[0]
-    return OUTDATED if request.if_none_match else None
+def _wait(job_id: UUID) -> int | None:
+    """Wait for a change as the request prefers; return the seconds allowed, or None if it does not wait."""
+    known_version = None
+    if request.if_none_match:
+        account_id = access.principal().account_id
+        with access.reading_as_active() as cursor:
+            etag = job_status.known_etag(
+                cursor, account_id=account_id, job_id=job_id, known=request.if_none_match
+            )
+        known_version = job_status.version(etag) if etag else OUTDATED
+    return long_polling.wait_for_change(job_id, known_version=known_version)

@@ -5,7 +5,6 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from bulkimport.assets import fields
 from bulkimport.assets.blank_cells import default_value
 from bulkimport.assets.fields import FieldError
 from bulkimport.assets.row_errors import quoted
@@ -59,14 +58,6 @@ class DefaultValues(TextField[dict[str, str]]):
         defaults = _object(value, '{"type": "asset", "valid_from": "today"}')
         if faults := [fault for name, text in defaults.items() if (fault := _fault_of_default(name, text))]:
             raise ValidationError(faults)
-        valid_from, valid_to = (
-            default_value(name, defaults[name]) if defaults.get(name, TODAY) != TODAY else None
-            for name in DATE_FIELDS
-        )
-        try:
-            fields.require_order(valid_from, valid_to)
-        except FieldError as fault:
-            raise ValidationError(f"valid_to {quoted(defaults['valid_to'])} {fault.reason}.") from fault
         return defaults
 
 

@@ -52,4 +52,4 @@ def wait_for_change(job_id: UUID, *, known_version: str | None) -> int | None:
 def _state(job_id: UUID) -> State | None:
     account_id = access.principal().account_id
     with access.reading_as_active() as cursor:
-        return job_documents.get_states(cursor, account_id=account_id, job_ids=[job_id]).get(job_id)
+        return job_documents.get_state(cursor, account_id=account_id, job_id=job_id)

@@ -2,12 +2,12 @@
 
 from uuid import UUID
 
-from flask import g, json, request, url_for
+from flask import json, request, url_for
 from marshmallow import fields
 
 from bulkimport.jobs.intake import Limits
 from bulkimport.store.jobs import Receipt
-from bulkimport.web import access
+from bulkimport.web import access, request_log
 from bulkimport.web.idempotency import Answer
 from bulkimport.web.operations import Success
 from bulkimport.web.schemas import AnswerSchema, Choice, Enumeration, about
@@ -62,10 +62,11 @@ def accepted(job_id: UUID, message: str, *, mapping_from: UUID | None = None) ->
 
 def receipt() -> Receipt:
     """Who creates the job, and by which request."""
+    exchange = request_log.exchange()
     return Receipt(
         created_by=access.principal().subject,
-        request_id=g.request_id,
-        traceparent=request.headers["traceparent"] if g.trace_id else None,
+        request_id=exchange.request_id,
+        traceparent=request.headers["traceparent"] if exchange.trace_id else None,
     )
 
 

@@ -4,21 +4,100 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from flask import Blueprint, Response, request
+from marshmallow import Schema, fields, validate
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.api import ids
-from bulkimport.api.jobs import etag, require_job
+from bulkimport.api import job_status
+from bulkimport.api.jobs import require_job
 from bulkimport.api.new_job import ACCEPTED, accepted, limits, receipt
-from bulkimport.api.plan_schemas import PlanPageSchema, PlanQuerySchema
 from bulkimport.jobs import plans as dry_runs
 from bulkimport.store import plans
 from bulkimport.store.jobs import Job
-from bulkimport.web import access, parameters
+from bulkimport.web import access, ids, parameters
 from bulkimport.web.idempotency import KEY_PROBLEMS, Answer, answer_once
 from bulkimport.web.operations import CSV, Success, operation
-from bulkimport.web.pagination import page_answer
+from bulkimport.web.pagination import NUMBER, CursorField, page_answer
 from bulkimport.web.problems import Problem
 from bulkimport.web.responses import csv_attachment, preferred_format
+from bulkimport.web.schemas import MAX_PAGE, AnswerSchema, BooleanParameter, Choice, Enumeration, about
+
+MAX_CHANGES_PAGE = 1000
+PLANNED_ACTION = Enumeration(
+    "PlannedAction",
+    "What an import would do with a row: create an asset, update one, skip the row because an asset has its "
+    "identifier, or leave the asset unchanged.",
+    plans.ACTIONS,
+)
+VALUE = [{"type": "string"}, {"type": "boolean"}, {"type": "null"}]
+
+
+class ChangeSchema(AnswerSchema):
+    """How a field would change."""
+
+    from_: fields.Field[Any] = fields.Raw(
+        data_key="from",
+        attribute="before",
+        allow_none=True,
+        metadata=about("Its value when the dry run read the asset.", anyOf=VALUE),
+    )
+    to: fields.Field[Any] = fields.Raw(
+        attribute="after",
+        allow_none=True,
+        metadata=about("Its value after the import.", anyOf=VALUE),
+    )
+
+
+class PlannedRowSchema(AnswerSchema):
+    """What an import would do with a row."""
+
+    row = fields.Integer(metadata=about("The row as a spreadsheet numbers it; the header is row 1."))
+    identifier = fields.String(
+        allow_none=True, metadata=about("The asset's identifier; null if it would be generated.")
+    )
+    action = Choice(PLANNED_ACTION, metadata=about("What would become of the row."))
+    changes = fields.Dict(
+        keys=fields.String(),
+        values=fields.Nested(ChangeSchema),
+        metadata=about("The fields that an update would change, with a field `metadata.KEY` for each key."),
+    )
+
+
+class PlanPageSchema(AnswerSchema):
+    """A page of a plan."""
+
+    changes = fields.List(
+        fields.Nested(PlannedRowSchema), metadata=about("The planned rows, in the order of the file.")
+    )
+    next_cursor = CursorField(
+        NUMBER, allow_none=True, metadata=about("Where the next page begins; null on the last one.")
+    )
+
+
+class PlanQuerySchema(Schema):
+    """The query parameters of a plan."""
+
+    action = Choice(PLANNED_ACTION, metadata=about("Only rows with this action."))
+    format = Choice(
+        Enumeration("PlanFormat", "The form of a plan.", ("json", "csv")),
+        metadata=about("Pages of JSON, or one CSV file. By default the one that `Accept` prefers, or JSON."),
+    )
+    limit = fields.Integer(
+        load_default=MAX_PAGE,
+        validate=validate.Range(min=1, max=MAX_CHANGES_PAGE),
+        metadata=about("How many rows a page of JSON has at most."),
+    )
+    cursor = CursorField(
+        NUMBER,
+        load_default=lambda: (0,),
+        metadata=about("The `next_cursor` of the previous page of JSON. By default the first page."),
+    )
+    formula_safe = BooleanParameter(
+        load_default=False,
+        metadata=about(
+            "In CSV: whether to put an apostrophe before cells that a spreadsheet would execute (= + - @)."
+        ),
+    )
+
 
 PLAN_PAGE_SCHEMA = PlanPageSchema()
 PLAN_QUERY_SCHEMA = PlanQuerySchema()
@@ -99,7 +178,7 @@ def apply(job_id: str) -> Response:
 
 def _require_match(dry_run: Job) -> None:
     """A problem if the request has If-Match without the ETag of the dry run."""
-    current = etag(dry_run.version)
+    current = job_status.etag(dry_run.version)
     if "If-Match" in request.headers and not request.if_match.contains(current.strip('"')):
         raise Problem(
             "precondition-failed",

@@ -21,6 +21,7 @@ from bulkimport.api.upload_schemas import (
 from bulkimport.api.uploads import BODY, REQUEST_PROBLEMS, received_upload
 from bulkimport.csvfile import encoding
 from bulkimport.csvfile.header import ALIAS, EXACT, MAPPED, NONE, SIMILAR
+from bulkimport.csvfile.heading import MAX_HEADER_ROW
 from bulkimport.jobs import preview as previews
 from bulkimport.jobs.preview import AMBIGUOUS, HEADER
 from bulkimport.web import access, problems
@@ -128,7 +129,12 @@ class PreviewOptionsSchema(Schema):
     delimiter = fields.String(metadata=about("What separates cells; absent for a workbook."))
     sheet = fields.String(metadata=about("The name of the sheet; only for a workbook."))
     header_row = fields.Integer(
-        required=True, metadata=about("The header's row in the spreadsheet.", minimum=1)
+        metadata=about(
+            "The header's row in the spreadsheet; absent if it is not one of the first 20, since an upload "
+            "then finds it by itself.",
+            minimum=1,
+            maximum=MAX_HEADER_ROW,
+        )
     )
     columns = fields.Dict(
         required=True,

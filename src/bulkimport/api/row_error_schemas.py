@@ -12,7 +12,14 @@ ROW_ERROR_CODES = (
     *("required", "too_long", "unknown_type", "invalid_date", "valid_to_before_valid_from"),
     *("invalid_boolean", "duplicate_in_file", "already_exists", "invalid_character", "invalid_encoding"),
     *("wrong_cell_count", "unclosed_quote", "misplaced_quote", "cell_too_long", "changed_since"),
-    *("record_too_long", "scientific_notation", "number_rounded", "date_in_text_column", "spreadsheet_error"),
+    *(
+        "invalid_version",
+        "record_too_long",
+        "scientific_notation",
+        "number_rounded",
+        "date_in_text_column",
+        "spreadsheet_error",
+    ),
     UNSPECIFIED,
 )
 ROW_ERROR_CODE = Enumeration(

@@ -13,7 +13,7 @@ from bulkimport.web import access, parameters
 from bulkimport.web.operations import CSV, XLSX, Success, operation
 from bulkimport.web.pagination import page_answer
 from bulkimport.web.problems import Problem
-from bulkimport.web.responses import csv_attachment, preferred_format, workbook_attachment
+from bulkimport.web.responses import csv_attachment, file_attachment, preferred_format
 
 blueprint = Blueprint("row_errors", __name__, url_prefix="/api/v1/assets/bulk")
 blueprint.before_request(access.authenticate)
@@ -86,7 +86,7 @@ def failed_rows_xlsx(job_id: str) -> Response:
         account_id = access.principal().account_id
         exports.write_failed_rows_workbook(access.database(), account_id=account_id, job=job, file=file)
 
-    return workbook_attachment(write, f"failed-rows-{job.id}.xlsx")
+    return file_attachment(write, f"failed-rows-{job.id}.xlsx")
 
 
 def _require_job_with_file(job_id: str) -> Job:

@@ -21,7 +21,7 @@ from bulkimport.telemetry import metrics
 from bulkimport.web import access, idempotency, parameters
 from bulkimport.web.idempotency import KEY_PROBLEMS, Answer, IdempotencyKey, request_key, to_response
 from bulkimport.web.operations import CSV, XLSX, Success, operation
-from bulkimport.web.responses import csv_attachment, workbook_attachment
+from bulkimport.web.responses import csv_attachment, file_attachment
 from bulkimport.web.upload import Upload, uploaded
 
 UPLOAD_OPTIONS_SCHEMA = UploadOptionsSchema()
@@ -102,7 +102,7 @@ def template_csv() -> Response:
 )
 def template_xlsx() -> Response:
     """Download an Excel workbook to start from."""
-    return workbook_attachment(write_template, "assets-template.xlsx")
+    return file_attachment(write_template, "assets-template.xlsx")
 
 
 def _store(upload: Upload, requested: RequestedOptions, key: IdempotencyKey | None) -> Answer:

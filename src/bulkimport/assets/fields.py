@@ -22,6 +22,7 @@ INVISIBLE = re.compile("[\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u20
 # at once; a pattern that begins with a literal takes a tenth of the time of one that begins with a digit.
 EXPONENTS = [re.compile(f"{letter}(?<=[0-9]{letter})[+-][0-9]{{1,3}}$", re.MULTILINE) for letter in "Ee"]
 SCIENTIFIC = re.compile("[+-]?[0-9](?:[.,][0-9]+)?E[+-][0-9]{1,3}", re.IGNORECASE | re.ASCII)
+SCIENTIFIC_NOTATION = "scientific_notation"
 REENTER = (
     "format the column as text and enter the value again, "
     "or set accept_numbers=true if it is the value itself"
@@ -29,7 +30,7 @@ REENTER = (
 # What is wrong with a text, by the codes that more than one kind of field has.
 REASONS = {
     "required": "must not be empty",
-    "scientific_notation": f"is a number that a spreadsheet has shortened: {REENTER}",
+    SCIENTIFIC_NOTATION: f"is a number that a spreadsheet has shortened: {REENTER}",
 }
 TYPES = ("person", "device", "asset", "inventory", "other")
 BOOLEANS = {
@@ -172,7 +173,7 @@ class Text:
                 return "invalid_character"
         if len(value) > self._max_chars:
             return "too_long"
-        return None if self._accept_numbers or not SCIENTIFIC.fullmatch(value) else "scientific_notation"
+        return None if self._accept_numbers or not SCIENTIFIC.fullmatch(value) else SCIENTIFIC_NOTATION
 
 
 class Recurring:

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import compress
 from typing import Any, NamedTuple
 
-from bulkimport.assets import fields
+from bulkimport.assets import fields, versions
 from bulkimport.assets.blank_cells import BlankCells
 from bulkimport.assets.fields import METADATA, ColumnRule, FieldError
 from bulkimport.assets.marked_cells import Marked
@@ -20,8 +20,9 @@ from bulkimport.assets.row_errors import (
     occurrences,
     row_error,
 )
+from bulkimport.assets.versions import Versioned
 from bulkimport.csvfile import records
-from bulkimport.csvfile.header import FIELDS, METADATA_PREFIX, Columns
+from bulkimport.csvfile.header import FIELDS, METADATA_PREFIX, VERSION, Columns
 from bulkimport.csvfile.records import Records
 from bulkimport.workbook import marks
 
@@ -31,7 +32,8 @@ class CheckedRows:
     """Rows that keep every rule that can be checked without the database, in the order of the file.
 
     `columns` has the values of each field, and METADATA as mappings; None is an empty cell, which in a
-    partial file leaves the stored value as it is. CLEARED, and None in METADATA, remove the stored value.
+    partial file leaves the stored value as it is. CLEARED, and None in METADATA, remove the stored value. A
+    partial file that names versions of assets also has them, under VERSION.
     """
 
     rows: Sequence[int]
@@ -49,6 +51,11 @@ class CheckedRows:
     def _less(self, places: Set[int]) -> "CheckedRows":
         rows, lines, *columns = _without(places, self.rows, self.lines, *self.columns.values())
         return CheckedRows(rows, lines, dict(zip(self.columns, columns, strict=True)))
+
+    def versions(self) -> dict[int, int]:
+        """The version of each row that names one, by the number of the row."""
+        named = zip(self.rows, self.columns.get(VERSION, ()), strict=False)
+        return {row: version for row, version in named if version is not None}
 
     def identifier(self, row: int) -> str:
         """The identifier in the row of this number."""
@@ -129,14 +136,17 @@ class RowRules:
         self._accept_numbers = accept_numbers
         self._rules = {name: rule(name, plain) for name, plain in field_rules.items()}
         self._metadata = {name: rule(name, metadata_rule) for name in metadata}
+        self._version = versions.rule() if partial and VERSION in columns else None
+        if self._version:
+            self._places[VERSION] = columns.index(VERSION)
 
     def check(self, read: Records, *, has_marks: bool = False) -> CheckResult:
         """Check these rows column by column, which is several times as fast as row by row.
 
         `has_marks`: whether cells of a workbook that cannot be trusted have their marks in front.
 
-        The errors of a row are in the order of FIELDS, followed by those of its metadata and of the order of
-        its dates.
+        The errors of a row begin with that of its version; the others are in the order of FIELDS, followed by
+        those of its metadata and of the order of its dates.
         """
         cells, broken = self._fitted(read)
         errors = (
@@ -209,9 +219,15 @@ class RowRules:
             faults.add(field, column, codes, lambda at: rule.explain(column[at], codes[at]))
             return values
 
-        columns = {field: check(field, rule) for field, rule in self._rules.items()}
+        named = check(VERSION, self._version) if self._version else None
+        rules = self._rules
+        if named:
+            rules = {**rules, "identifier": Versioned(rules["identifier"], named)}
+        columns = {field: check(field, rule) for field, rule in rules.items()}
         metadata = [check(name, rule) for name, rule in self._metadata.items()]
         columns[METADATA] = self._documents(metadata) if metadata else [{}] * len(cells)
+        if named:
+            columns[VERSION] = named
         misordered = dict(_misordered(columns["valid_from"], columns["valid_to"]))
         order_codes = {at: fault.code for at, fault in misordered.items()}
         end_cells, ends = texts[self._places["valid_to"]], columns["valid_to"]

@@ -98,7 +98,7 @@ def print_job(job: Document, *, as_json: bool = False, failed_rows: Path | None 
     if len(kinds) > SHOWN_KINDS:
         output.print(f"and {len(kinds) - SHOWN_KINDS} more kinds of errors")
     if errors:
-        output.print("", _errors(errors), sep="\n")
+        output.print("", errors_table(errors), sep="\n")
     more = max(sum(kind["count"] for kind in kinds), len(job["errors"])) - len(errors)
     if more:
         output.print(f"{more} more: {failed_rows or _where(job)}", soft_wrap=True)
@@ -146,7 +146,8 @@ def _kinds(kinds: Sequence[Document], *, with_rows: bool) -> Table:
     return table
 
 
-def _errors(errors: Sequence[Document]) -> Table:
+def errors_table(errors: Sequence[Document]) -> Table:
+    """A table of row errors, as a job has them."""
     table = terminal.table()
     table.add_column("row", justify="right")
     table.add_column("error", overflow="fold")

@@ -39,10 +39,12 @@ class Commands(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def _add_calling(self) -> None:
+        from bulkimport.cli.exporting import export_assets
         from bulkimport.cli.importing import import_file
         from bulkimport.cli.jobs import jobs
+        from bulkimport.cli.preview import preview_file
 
-        for command in (import_file, jobs):
+        for command in (preview_file, import_file, export_assets, jobs):
             self.add_command(command)
 
 

@@ -34,8 +34,9 @@ UPLOAD_OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "help": "The row of the header, if there are other lines above it.",
     },
     "columns": {
-        "metavar": "JSON",
-        "help": """The fields of headers that are named differently: '{"Asset Tag": "identifier"}'.""",
+        "metavar": "JSON|remembered",
+        "help": """The fields of headers that are named differently: '{"Asset Tag": "identifier"}'; or the \
+mapping and options of the latest import with this header: remembered.""",
     },
     "date_format": {
         "type": DateFormat(

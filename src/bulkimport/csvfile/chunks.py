@@ -74,7 +74,7 @@ class CsvFile:
         self._heading = read_heading(text.readline, header_row)
         self._declared_delimiter = delimiter or self._heading.separator
         self.delimiter = delimiter or self._heading.find_delimiter(mapping)
-        self._records = self._heading.reader(text.readline, self.delimiter)
+        self._records = self._heading.reader(text, self.delimiter)
         self.header_row, self.header = self._read_header()
         self.blank_rows = 0
 
@@ -132,23 +132,41 @@ class CsvFile:
             return None
         records = self._records
         first_row, first_line, rows, cells = records.next_row, records.next_line, 0, 0
+        width = len(self.header)
         while (
             rows < chunk_rows
             and cells < MAX_CHUNK_CELLS
             and records.taken_chars < MAX_CHUNK_CHARS
-            and records.next_line - first_line < MAX_CHUNK_LINES
+            and (lines := records.next_line - first_line) < MAX_CHUNK_LINES
         ):
-            record = records.next()
-            if record is None:
+            room = min(chunk_rows - rows, MAX_CHUNK_LINES - lines, (MAX_CHUNK_CELLS - cells) // width)
+            more_rows, more_cells = self._read_some(room, on_row)
+            if more_rows is None:
                 break
-            if is_blank(record.cells):
-                self.blank_rows += 1
-            else:
-                rows += 1
-                cells += len(record.cells)
-                for call in on_row:
-                    call(record)
+            rows, cells = rows + more_rows, cells + more_cells
+            width = max(width, -(-more_cells // (more_rows or 1)))
+        self.blank_rows += records.next_row - first_row - rows
         return Chunk(number, first_row, first_line, rows, records.take().encode(CHUNK_ENCODING, CHUNK_ERRORS))
+
+    def _read_some(self, room: int, on_row: Sequence[OnRow]) -> tuple[int | None, int]:
+        """Read about `room` records at most, and at least one: how many rows and cells; None at the end.
+
+        The rows are parsed only if somebody looks at them, or it is not certain what they are.
+        """
+        plain = None if on_row else self._records.pass_over(room)
+        if plain:
+            return plain.lines, plain.cells
+        batch = self._records.next_batch(room)
+        if not batch.rows:
+            record = self._records.next()
+            if record is None:
+                return None, 0
+            if not is_blank(record.cells):
+                batch.append(record)
+        for call in on_row:
+            for row in batch:
+                call(row)
+        return len(batch.rows), sum(map(len, batch.cells))
 
     def _skip_blank(self) -> Record | None:
         """Drop blank records; the record at which this stops will be the next one, None at the end."""

@@ -108,9 +108,14 @@ class FormatEvidence:
         self._fits: dict[str, Set[str]] = {}
 
     @property
+    def has_dates(self) -> bool:
+        """Whether any cell is a date in some format."""
+        return bool(self._dates)
+
+    @property
     def fitting(self) -> list[str]:
-        """The formats that fit every date so far, in the order of FORMATS; none if there was no date."""
-        return [name for name in FORMATS if name in self.possible] if self._dates else []
+        """The formats that fit every date so far, in the order of FORMATS."""
+        return [name for name in FORMATS if name in self.possible]
 
     def add(self, row: int, cell: str) -> None:
         """Take the cell of this row into account."""

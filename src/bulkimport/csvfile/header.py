@@ -25,6 +25,8 @@ REQUIRED_FIELDS = ("identifier", "name", "type", "valid_from", "is_active")
 METADATA_PREFIX = "metadata."
 # The columns that a file of failed rows has in addition to the original ones.
 ADDED_COLUMNS = ("_row", "_errors", "_job")
+# The column of an export in which a row names the version that its asset had.
+VERSION = "_version"
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 MAX_COLUMNS = 500
 MAX_COLUMN_NAME_CHARS = 255
@@ -43,7 +45,7 @@ LINE_BREAK = re.compile("\r\n|\r|\n")
 # How the field of a column was decided.
 EXACT, ALIAS, MAPPED, SIMILAR, NONE = "exact", "alias", "mapped", "similar", "none"
 
-# For each column of the file, in its order: a field, "metadata.KEY", or None if it is ignored.
+# For each column of the file, in its order: a field, "metadata.KEY", VERSION, or None if it is ignored.
 Columns = tuple[str | None, ...]
 
 
@@ -145,6 +147,20 @@ def ignored_columns(header: Sequence[str], columns: Columns) -> list[IgnoredColu
     return [IgnoredColumn(name, position, similar.get(position)) for position, name in names.items()]
 
 
+def metadata_columns(keys: Iterable[str]) -> dict[str, str]:
+    """The name of the column of each key of metadata that a header can name, by the keys, sorted.
+
+    It cannot name a key that is too long, or has white space around it. Of several keys that differ only in
+    what does not matter in a name, it can name one: the first.
+    """
+    named: dict[str, str] = {}
+    for key in sorted(keys):
+        name = METADATA_PREFIX + key
+        if len(name) <= MAX_COLUMN_NAME_CHARS and _own(name) == name:
+            named.setdefault(_key(name), key)
+    return {key: METADATA_PREFIX + key for key in named.values()}
+
+
 def find_delimiter(cells: Mapping[str, Sequence[str]], mapping: Mapping[str, str]) -> str:
     """The delimiter that divides the header into the most known names; `cells` has those of each delimiter.
 
@@ -185,7 +201,7 @@ def _key(name: str) -> str:
 def _own(name: str) -> str | None:
     """The field that a column stands for by its name alone."""
     key = _key(name)
-    if key in FIELDS:
+    if key == VERSION or key in FIELDS:
         return key
     if key.startswith(METADATA_PREFIX) and len(key) > len(METADATA_PREFIX):
         return METADATA_PREFIX + on_one_line(name.strip()[len(METADATA_PREFIX) :]).strip()

@@ -1,8 +1,10 @@
 """The beginning of a file: a line `sep=`, the rows above the header, and the delimiter that it shows."""
 
+import io
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TextIO
 
 from bulkimport.csvfile import header
 from bulkimport.csvfile.records import (
@@ -35,10 +37,10 @@ class Heading:
     separator: str | None
     header_row: int | None
 
-    def reader(self, readline: Callable[[int], str], delimiter: str) -> RecordReader:
-        """A reader of these lines and, after them, of those that `readline` returns."""
+    def reader(self, text: TextIO, delimiter: str) -> RecordReader:
+        """A reader of these lines and, after them, of the text."""
         first = self.blank_rows + 1
-        return RecordReader(readline, delimiter, row=first, line=first, ahead=self.lines)
+        return RecordReader(text, delimiter, row=first, line=first, ahead=self.lines)
 
     def is_header(self, record: Record) -> bool:
         """Whether the header is this record, if it is not above it."""
@@ -69,7 +71,7 @@ class Heading:
         return lenient_cells(record.cells[0], delimiter) if record.fault else record.cells
 
     def _records(self, delimiter: str) -> Iterator[Record]:
-        reader = self.reader(_end, delimiter)
+        reader = self.reader(io.StringIO(), delimiter)
         while record := reader.next():
             yield record
 
@@ -99,7 +101,3 @@ def _separator(line: str) -> str | None:
             "remove that line and say which it is with delimiter=.",
         )
     return match["separator"] if match else None
-
-
-def _end(_: int) -> str:
-    return ""

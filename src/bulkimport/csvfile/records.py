@@ -12,7 +12,7 @@ first line, every record that begins on a line in between and leaves a quote ope
 its first line is read. A record that is too long proves nothing about shorter ones that begin below it; from
 there on the lines inside the quotes are followed once, ahead of all records that begin before them. So a line
 is parsed at most three times: once as the first line of a record, once inside quotes to see where these end,
-and once more as part of a record that would end in time. Where `read` lets csv try first, that is a fourth.
+and once more as part of a record that would end in time. Where csv alone tries first, that is a fourth.
 """
 
 import csv
@@ -21,7 +21,10 @@ import re
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from itertools import islice
+from typing import NamedTuple, TextIO
+
+from bulkimport.csvfile.blocks import Blocks, Plain
 
 MAX_RECORD_CHARS = 1024**2  # of the longest record: more is an unclosed quote, or not CSV
 MAX_CELL_CHARS = csv.field_size_limit()  # 131072; the reader enforces it
@@ -84,7 +87,7 @@ class RecordReader:
 
     def __init__(
         self,
-        readline: Callable[[int], str],
+        text: TextIO,
         delimiter: str,
         *,
         row: int = 1,
@@ -92,7 +95,7 @@ class RecordReader:
         ahead: Iterable[str] = (),
     ) -> None:
         """`ahead`: lines that were read already, as read_line returns them."""
-        self._readline = readline
+        self._blocks = Blocks(text, delimiter)
         self._delimiter = delimiter
         self._ahead = deque(ahead)
         self._taken: list[str] = []
@@ -126,6 +129,37 @@ class RecordReader:
         self.next_line = line + len(self._taken) - begin
         return Record(row, line, cells, fault)
 
+    def next_batch(self, max_records: int) -> Records:
+        """Some of the next `max_records` records, without blank ones; if there are none, next() must read on.
+
+        They are read by csv alone, in half of the time. What it refuses is left to next().
+        """
+        if self._ahead or not self._blocks.begin(MAX_RECORD_CHARS):
+            return Records()
+        block = self._blocks.block
+        start = block.tell()
+        records, self.next_row, self.next_line, is_whole = _read_well_formed(
+            block, self._delimiter, self.next_row, self.next_line, max_records
+        )
+        self._blocks.is_refused = not is_whole
+        chars = block.tell() - start
+        block.seek(start)
+        self._taken.append(block.read(chars))
+        self.taken_chars += chars
+        return records
+
+    def pass_over(self, max_lines: int) -> Plain | None:
+        """Pass over some of the next `max_lines` lines, each a record that is not blank; None if unsure."""
+        if self._ahead or not self._blocks.begin(MAX_RECORD_CHARS):
+            return None
+        plain = self._blocks.take_plain(max_lines)
+        if plain:
+            self._taken.append(plain.text)
+            self.taken_chars += len(plain.text)
+            self.next_row += plain.lines
+            self.next_line += plain.lines
+        return plain
+
     def unread(self) -> None:
         """Put the last record back, so that next() returns it again."""
         self.next_row -= 1
@@ -138,7 +172,7 @@ class RecordReader:
         Needs everything to be taken. Without csv, which makes a list of each: several times as fast.
         """
         count = chars = 0
-        while line := self._ahead.popleft() if self._ahead else read_line(self._readline):
+        while line := self._ahead.popleft() if self._ahead else read_line(self._blocks.readline):
             if line.strip("\r\n"):
                 self._ahead.appendleft(line)
                 break
@@ -164,7 +198,7 @@ class RecordReader:
     def _lines(self) -> Iterator[str]:
         """Lines for csv, as far as one record may go."""
         taken, ahead = self._taken, self._ahead
-        while line := ahead.popleft() if ahead else read_line(self._readline):
+        while line := ahead.popleft() if ahead else read_line(self._blocks.readline):
             taken.append(line)
             self.taken_chars += len(line)
             if self.taken_chars - self._begin_chars > MAX_RECORD_CHARS:
@@ -190,7 +224,7 @@ class RecordReader:
         except csv.Error as error:
             if not _is_open(error):
                 self._hopeless_until = self._open_until
-            elif line := read_line(self._readline):
+            elif line := read_line(self._blocks.readline):
                 self._ahead.append(line)
                 self._open_until = end
             else:
@@ -248,28 +282,39 @@ def _is_open(error: csv.Error) -> bool:
 def read(body: bytes, *, delimiter: str, first_row: int, first_line: int) -> Records:
     """The records of a chunk that are not blank."""
     text = io.StringIO(body.decode(CHUNK_ENCODING, CHUNK_ERRORS), newline="")
-    records = Records()
-    row, lines = first_row, 0
+    records, row, line = Records(), first_row, first_line
     if len(body) <= MAX_RECORD_CHARS:
-        # No record is too long, so as long as no quote is wrong csv alone reads the same, much faster.
-        reader = csv.reader(text, delimiter=delimiter, strict=True)
-        try:
-            for cells in reader:
-                if (cells and cells[0].strip()) or not is_blank(cells):
-                    records.rows.append(row)
-                    records.lines.append(first_line + lines)
-                    records.cells.append(cells)
-                row, lines = row + 1, reader.line_num
-            return records
-        except csv.Error:
-            text.seek(0)
-            for _ in range(lines):
-                text.readline()
-    careful = RecordReader(text.readline, delimiter, row=row, line=first_line + lines)
+        records, row, line, _ = _read_well_formed(text, delimiter, row, line)
+    careful = RecordReader(text, delimiter, row=row, line=line)
     while record := careful.next():
         if not is_blank(record.cells):
             records.append(record)
     return records
+
+
+def _read_well_formed(
+    text: io.StringIO, delimiter: str, row: int, line: int, max_records: int | None = None
+) -> tuple[Records, int, int, bool]:
+    """The next records up to one with a fault, without blank ones; the row and the line of the next record.
+
+    And whether all were well-formed. No record may be too long: then, as long as no quote is wrong, csv alone
+    reads the same as a RecordReader. The text is left behind the records.
+    """
+    records, start, lines = Records(), text.tell(), 0
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    try:
+        for cells in islice(reader, max_records):
+            if (cells and cells[0].strip()) or not is_blank(cells):
+                records.rows.append(row)
+                records.lines.append(line + lines)
+                records.cells.append(cells)
+            row, lines = row + 1, reader.line_num
+    except csv.Error:
+        text.seek(start)
+        for _ in range(lines):
+            text.readline()
+        return records, row, line + lines, False
+    return records, row, line + lines, True
 
 
 def fitted(cells: list[str], width: int) -> list[str] | None:

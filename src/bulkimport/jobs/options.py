@@ -83,13 +83,20 @@ class Options:
             raise Refusal("invalid-parameters", "Options contradict each other; see errors.", errors=errors)
 
     def dated(self, today: date) -> Self:
-        """These options with the date in place of `today` in defaults."""
+        """These options with the date in place of `today` in defaults.
+
+        Raises Refusal if an asset with these defaults would end before it begins.
+        """
         dates_of_job = {name: today.isoformat() for name in DATE_FIELDS if self.defaults.get(name) == TODAY}
-        return replace(
-            self,
-            defaults={**self.defaults, **dates_of_job},
-            dated_defaults=(*self.dated_defaults, *dates_of_job),
+        defaults = {**self.defaults, **dates_of_job}
+        valid_from, valid_to = (
+            dates.parse(defaults.get(name, "").strip(), dates.ISO) for name in DATE_FIELDS
         )
+        if valid_from and valid_to and valid_to < valid_from:
+            reason = f'valid_to "{defaults["valid_to"]}" is before valid_from "{defaults["valid_from"]}".'
+            errors = [_conflict("defaults", reason)]
+            raise Refusal("invalid-parameters", "Defaults contradict each other; see errors.", errors=errors)
+        return replace(self, defaults=defaults, dated_defaults=(*self.dated_defaults, *dates_of_job))
 
     def undated(self) -> Self:
         """These options with `today` again in place of the date of the job."""

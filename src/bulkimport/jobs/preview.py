@@ -15,6 +15,7 @@ from bulkimport.csvfile.chunks import Chunk, CsvFile
 from bulkimport.csvfile.dates import FormatEvidence
 from bulkimport.csvfile.failed_rows import JobColumn
 from bulkimport.csvfile.header import DATE_FIELDS, SIMILAR, Columns
+from bulkimport.csvfile.heading import MAX_HEADER_ROW
 from bulkimport.csvfile.records import Records
 from bulkimport.database.connections import Database
 from bulkimport.errors import Refusal
@@ -30,8 +31,8 @@ from bulkimport.workbook.workbook import Sheet, Workbook
 MAX_ROWS = 1000  # that are read
 MAX_SAMPLES = 5
 ALWAYS_SENT = (
-    *("header_row", "columns", "accept_numbers", "dry_run", "on_conflict", "on_error", "defaults"),
-    *("identifiers", "empty"),
+    *("columns", "accept_numbers", "dry_run", "on_conflict", "on_error", "defaults", "identifiers"),
+    "empty",
 )
 HEADER, AMBIGUOUS = "header", "ambiguous"
 # About the request, and not about the file.
@@ -185,10 +186,11 @@ def _with_rows(
     chunk = None
     try:
         chunk = _first_chunk(csv_file, limits, known_options.job_column)
+        is_complete = csv_file.first_record() is None
     except Refusal as refusal:
         problems.append(refusal)
+        is_complete = refusal.code == "no-rows"
     records = row_rules.read_rows(chunk, options) if chunk else Records()
-    is_complete = csv_file.first_record() is None
     evidence = _date_evidence(records, columns, options)
     decided = _DateFormats.of(options, evidence, is_complete=is_complete)
     missing = [field for field in options.required_fields if field not in columns]
@@ -202,7 +204,7 @@ def _with_rows(
                 header.on_one_line(csv_file.header[columns.index(field)]), field, evidence[field].fitting
             )
             for field in DATE_FIELDS
-            if field in columns
+            if field in columns and evidence[field].has_dates
         ],
         rows=first_rows(
             records,
@@ -288,7 +290,11 @@ def _to_send(options: Options, requested: RequestedOptions) -> dict[str, Any]:
     read_by: dict[str, Any] = {"charset": options.charset, "delimiter": options.delimiter}
     if options.sheet is not None:
         read_by = {"sheet": options.sheet}
-    optional = {"clear_value": options.clear_value, "parent_job_id": requested.parent_job_id}
+    optional = {
+        "header_row": options.header_row if options.header_row <= MAX_HEADER_ROW else None,  # found again
+        "clear_value": options.clear_value,
+        "parent_job_id": requested.parent_job_id,
+    }
     return {
         **read_by,
         **{name: getattr(options, name) for name in ALWAYS_SENT},

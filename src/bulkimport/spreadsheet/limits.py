@@ -1,4 +1,4 @@
-"""What a workbook of failed rows can hold. An export loses nothing: what does not fit is refused."""
+"""What a workbook of rows can hold. It loses nothing: what does not fit is refused."""
 
 from collections.abc import Sequence
 
@@ -33,4 +33,4 @@ def require_storable(row: int, cells: Sequence[str]) -> None:
 
 
 def _csv_only(reason: str) -> Refusal:
-    return Refusal("csv-only", f"A workbook cannot hold these failed rows: {reason}.")
+    return Refusal("csv-only", f"A workbook cannot hold these rows: {reason}.")

@@ -11,7 +11,14 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import Json
 
 from bulkimport.errors import Refusal
-from bulkimport.store.asset_columns import NAMES, NewAsset, sql_list
+from bulkimport.store.asset_columns import (
+    MATCHES_JOB,
+    MATCHES_QUERY,
+    NAMES,
+    NewAsset,
+    filter_parameters,
+    sql_list,
+)
 
 BY_ID, NEWEST_FIRST, BY_IDENTIFIER = SORTS = ("id", "-id", "identifier")
 
@@ -84,14 +91,6 @@ def lock(cursor: Cursor, *, account_id: int, asset_id: int) -> Asset | None:
     row = cursor.fetchone()
     return Asset(*row) if row else None
 
-
-# A filter that is NULL matches every asset.
-MATCHES_JOB = "(%(import_job_id)s IS NULL OR import_job_id = %(import_job_id)s)"
-MATCHES_QUERY = (
-    "(%(type)s IS NULL OR type = %(type)s) AND (%(is_active)s IS NULL OR is_active = %(is_active)s)"
-    " AND (%(pattern)s IS NULL OR identifier ILIKE %(pattern)s OR name ILIKE %(pattern)s"
-    " OR description ILIKE %(pattern)s)"
-)
 
 # The innermost SELECT walks the primary key, and its LIMIT bounds what is read for a filter that matches
 # little. Deleted assets count, because they are read, too. The last row is kept even if it does not match:
@@ -215,11 +214,9 @@ def page(
         "limit": limit + 1,
         "scan_rows": SCAN_ROWS,
         "sort": sort,
-        "identifier": identifier,
-        "type": type,
-        "is_active": is_active,
-        "import_job_id": import_job_id,
-        "pattern": _containing(q) if q else None,
+        **filter_parameters(
+            identifier=identifier, type=type, is_active=is_active, import_job_id=import_job_id, q=q
+        ),
     }
     if identifier is None:
         cursor.execute(PAGES[sort], parameters)
@@ -317,10 +314,3 @@ def _taken(identifier: str) -> Refusal:
 
 def _parameters(asset: NewAsset) -> dict[str, Any]:
     return {**vars(asset), "metadata": Json(dict(asset.metadata))}
-
-
-def _containing(text: str) -> str:
-    """A LIKE pattern for texts that contain this one, taken literally."""
-    for special in ("\\", "%", "_"):
-        text = text.replace(special, "\\" + special)
-    return f"%{text}%"

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from psycopg2 import Binary
+from psycopg2.extensions import QuotedString
 from psycopg2.extensions import cursor as Cursor
 
 
@@ -30,10 +31,12 @@ class Undone(NamedTuple):
     rows: int
 
 
+# As text if it is text, because bytes are sent in hexadecimal, which takes twice as long.
 INSERT = """
 /* chunks.insert */
 INSERT INTO trakrf.bulk_import_chunks (account_id, job_id, number, first_row, first_line, rows, body)
-VALUES (%(account_id)s, %(job_id)s, %(number)s, %(first_row)s, %(first_line)s, %(rows)s, %(body)s)
+VALUES (%(account_id)s, %(job_id)s, %(number)s, %(first_row)s, %(first_line)s, %(rows)s,
+        coalesce(convert_to(%(text)s, 'UTF8'), %(bytes)s))
 """
 
 
@@ -49,6 +52,7 @@ def insert(
     body: bytes,
 ) -> None:
     """Store a chunk; its job must exist when the transaction commits."""
+    is_text = _is_text(body)
     cursor.execute(
         INSERT,
         {
@@ -58,9 +62,19 @@ def insert(
             "first_row": first_row,
             "first_line": first_line,
             "rows": rows,
-            "body": Binary(body),
+            "text": QuotedString(body) if is_text else None,
+            "bytes": None if is_text else Binary(body),
         },
     )
+
+
+def _is_text(body: bytes) -> bool:
+    """Whether PostgreSQL takes it as text: it is valid UTF-8 without NUL."""
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in body
 
 
 READ = """

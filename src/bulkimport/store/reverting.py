@@ -44,18 +44,23 @@ def find(cursor: Cursor, *, account_id: int, parent_id: UUID) -> UUID | None:
     return row[0] if row else None
 
 
-# Each from the end of an index: assets_import_idx, and the primary key of the changes.
+# Each from the end of an index: assets_import_idx, and the primary key of the changes. For max(),
+# PostgreSQL 15 and 16 read all rows of the job if the table has no statistics yet.
 LAST_ROW = """
 /* reverting.last_row */
 SELECT greatest(
-    (SELECT max(import_row)
+    (SELECT import_row
      FROM trakrf.assets
      WHERE account_id    = %(account_id)s
-       AND import_job_id = %(parent_id)s),
-    (SELECT max(row_number)
+       AND import_job_id = %(parent_id)s
+     ORDER BY import_row DESC
+     LIMIT 1),
+    (SELECT row_number
      FROM trakrf.bulk_import_changes
      WHERE account_id = %(account_id)s
-       AND job_id     = %(parent_id)s),
+       AND job_id     = %(parent_id)s
+     ORDER BY row_number DESC
+     LIMIT 1),
     2)
 """
 
@@ -219,6 +224,8 @@ def changed_since(cursor: Cursor, span: Span) -> list[ChangedAsset]:
     return [ChangedAsset(*row) for row in cursor]
 
 
+# Most of the assets are locked already. One that another transaction has created since is locked here, so
+# that it stays as it is noted.
 OF_ASSET = sql_list("asset.{column}")
 NOTE = f"""
 /* reverting.note */
@@ -234,10 +241,12 @@ CROSS JOIN LATERAL (
       AND identifier = staged.identifier
       AND deleted_at IS NULL
     LIMIT 1
+    FOR NO KEY UPDATE
 ) AS asset
 """
 
 
-def note(cursor: Cursor, *, account_id: int, job_id: UUID) -> None:
-    """Note the assets as they are before the staged rows change them; they must be locked."""
+def note(cursor: Cursor, *, account_id: int, job_id: UUID) -> int:
+    """Lock and note the assets as they are before the staged rows change them; return how many there are."""
     cursor.execute(NOTE, {"account_id": account_id, "job_id": job_id})
+    return cursor.rowcount

@@ -256,7 +256,8 @@ def incomplete(cursor: Cursor, *, account_id: int) -> list[Incomplete]:
     return [Incomplete(*row) for row in cursor]
 
 
-# A row that creates an asset can be among them only if `complete` has filled in a date.
+# A row that creates an asset can be among them only if `complete` has filled in a date. The asset is
+# looked up only for a row that lacks a date: its own dates decide about any other.
 MISORDERED = """
 /* staged_assets.misordered */
 SELECT staged.import_row, coalesce(staged.valid_from, holder.valid_from),
@@ -270,7 +271,8 @@ LEFT JOIN LATERAL (
       AND deleted_at IS NULL
     LIMIT 1
 ) AS holder ON true
-WHERE coalesce(staged.valid_to, holder.valid_to) < coalesce(staged.valid_from, holder.valid_from)
+WHERE (staged.valid_from IS NULL OR staged.valid_to IS NULL OR staged.valid_to < staged.valid_from)
+  AND coalesce(staged.valid_to, holder.valid_to) < coalesce(staged.valid_from, holder.valid_from)
 ORDER BY staged.import_row
 """
 

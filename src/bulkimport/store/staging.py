@@ -134,11 +134,45 @@ ORDER BY staged.import_row
 """
 
 
-def note_identifiers(cursor: Cursor, *, account_id: int, job_id: UUID) -> list[Repeated]:
-    """Note the staged identifiers; return the staged rows whose identifier an earlier row has."""
+def note_identifiers(cursor: Cursor, *, account_id: int, job_id: UUID, count: int) -> list[Repeated]:
+    """Note the `count` staged identifiers; return the staged rows whose identifier an earlier row has."""
     cursor.execute(NOTE_IDENTIFIERS, {"account_id": account_id, "job_id": job_id})
+    if cursor.rowcount == count:  # all of them are new
+        return []
     cursor.execute(REPEATED, {"account_id": account_id, "job_id": job_id})
     return [Repeated(*row) for row in cursor]
+
+
+# LIMIT 1: see staged_assets.REFUSED.
+OTHER_VERSIONS = """
+/* staging.other_versions */
+SELECT staged.import_row
+FROM unnest(%(rows)s::int[], %(versions)s::int[]) AS named (import_row, version)
+JOIN asset_staging AS staged USING (import_row)
+LEFT JOIN LATERAL (
+    SELECT version
+    FROM trakrf.assets
+    WHERE account_id = %(account_id)s
+      AND identifier = staged.identifier
+      AND deleted_at IS NULL
+    LIMIT 1
+) AS asset ON true
+WHERE asset.version IS DISTINCT FROM named.version
+ORDER BY staged.import_row
+"""
+
+
+def other_versions(cursor: Cursor, *, account_id: int, versions: Mapping[int, int]) -> list[int]:
+    """The staged rows whose asset has another version than `versions` has for them, or does not exist."""
+    cursor.execute(
+        OTHER_VERSIONS,
+        {
+            "account_id": account_id,
+            "rows": array_of_numbers(versions),
+            "versions": array_of_numbers(versions.values()),
+        },
+    )
+    return [row for (row,) in cursor]
 
 
 # For rows that are not staged, since they have errors already.

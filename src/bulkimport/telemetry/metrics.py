@@ -102,7 +102,7 @@ WORKER_CHUNK_SECONDS = Histogram(
 )
 WORKER_CHUNK_STAGE_SECONDS = Histogram(
     "bulkimport_worker_chunk_stage_seconds",
-    "Time that the stages of a chunk took; check overlaps with the others.",
+    "Time that the stages of a chunk took; check overlaps with the others, and plan is a part of insert.",
     ("stage",),
     buckets=CHUNK_BUCKETS_S,
     registry=OWN,

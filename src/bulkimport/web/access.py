@@ -1,7 +1,8 @@
 """Who sends the request, and a cursor that sees only the rows of their account."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 from flask import current_app, g, request
 from psycopg2.extensions import cursor as Cursor
@@ -11,16 +12,28 @@ from bulkimport.auth.tokens import READ_SCOPE, WRITE_SCOPE, Principal
 from bulkimport.database.connections import Database
 from bulkimport.settings import Settings
 from bulkimport.store import accounts
+from bulkimport.web import request_log
+from bulkimport.web.request_log import Exchange
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")  # RFC 9110, section 9.2.1
 
 
 def authenticate() -> None:
     """Run before each request of a protected blueprint: raise unless its token is valid and has the scope."""
-    tokens: TokenCache = current_app.extensions["token_cache"]
-    g.principal = identified = tokens.verify(request.headers.get("Authorization"))
-    if settings().jwt_require_scopes:
-        identified.require(READ_SCOPE if request.method in SAFE_METHODS else WRITE_SCOPE)
+    authorization = request.headers.get("Authorization")
+    g.principal = identify(current_app.extensions, request_log.exchange(), request.method, authorization)
+
+
+def identify(
+    extensions: Mapping[str, Any], exchange: Exchange, method: str, authorization: str | None
+) -> Principal:
+    """Whom the token of an Authorization header identifies; raises unless it is valid and has the scope."""
+    tokens: TokenCache = extensions["token_cache"]
+    identified = tokens.verify(authorization)
+    exchange.account_id = identified.account_id
+    if extensions["settings"].jwt_require_scopes:
+        identified.require(READ_SCOPE if method in SAFE_METHODS else WRITE_SCOPE)
+    return identified
 
 
 def principal() -> Principal:

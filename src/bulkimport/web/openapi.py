@@ -33,6 +33,7 @@ TAGS = {
     "plans": "What an import would do with each row, as a dry run has found, and doing it.",
     "row errors": "What is wrong with the rows that a job did not import, and those rows to be fixed.",
     "assets": "Read and change single assets.",
+    "asset exports": "All assets as a file, to be changed and uploaded again.",
     "health": "For those who operate the service.",
     "import page": "The page on which people import a file.",
     "documentation": "This description, and pages for people.",

@@ -118,8 +118,8 @@ PROBLEM_TYPES = {
     "too-many-columns": ProblemType(
         400,
         "The file has too many columns",
-        "The header has more columns than the service reads.",
-        "Remove those that are not needed; `detail` says how many are allowed.",
+        "The header has more columns than the service reads, or an export would.",
+        "Remove those that are not needed, or export fewer assets; `detail` says how many are allowed.",
         KINDS_OF_FILES,
         "Select the letters of the columns that are not needed, right-click one of them and choose Delete.",
     ),
@@ -324,10 +324,10 @@ PROBLEM_TYPES = {
     ),
     "csv-only": ProblemType(
         409,
-        "The failed rows are available as CSV only",
-        "A workbook cannot hold the failed rows of the job as they are: there are too many, a cell is too "
-        "long, or bytes could not be decoded.",
-        "Download `failed-rows.csv`.",
+        "The rows are available as CSV only",
+        "A workbook cannot hold the rows as they are: there are too many, a cell is too long, or bytes could "
+        "not be decoded.",
+        "Download `failed-rows.csv` or `assets.csv` instead.",
         FAILED_ROWS,
     ),
     "identifier-taken": ProblemType(

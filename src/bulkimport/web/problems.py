@@ -1,11 +1,12 @@
 """Problem documents (RFC 9457), and the one handler that turns every error into one."""
 
+import json
 import logging
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import Flask, Response, g, json, request
+from flask import Flask, Response, request
 from psycopg2.errors import DeadlockDetected, LockNotAvailable, QueryCanceled, SerializationFailure
 from werkzeug.exceptions import HTTPException
 
@@ -13,8 +14,11 @@ from bulkimport.auth.jwks import KeysUnavailableError
 from bulkimport.auth.tokens import InsufficientScopeError, UnauthorizedError
 from bulkimport.database.connections import DatabaseUnavailableError, PrivilegedRoleError
 from bulkimport.errors import Refusal
+from bulkimport.web import request_log
 from bulkimport.web.problem_types import PROBLEM_TYPES
+from bulkimport.web.request_log import Exchange
 
+PROBLEM_JSON = "application/problem+json"
 CHALLENGE = 'Bearer realm="bulkimport"'
 NOT_IN_DESCRIPTIONS = re.compile(r"[^ !#-\[\]-~]")  # RFC 6750, section 3: error_description
 
@@ -56,17 +60,21 @@ def register(app: Flask) -> None:
 
 def answer(error: Exception) -> Response:
     """The problem document for an exception; one that is not the caller's fault is logged."""
+    status, headers, body = document(error, request_log.exchange(), request.path)
+    return Response(body, status, headers, content_type=PROBLEM_JSON)
+
+
+def document(error: Exception, exchange: Exchange, path: str) -> tuple[int, dict[str, str], str]:
+    """Status, headers and JSON of the answer to a request of this path; see `answer`."""
     problem = _problem(error)
-    g.problem_type = problem.type
+    exchange.problem_type = problem.type
     problem_type = PROBLEM_TYPES[problem.type]
     if problem_type.status >= 500:
-        log.error(problem_type.title, exc_info=error, extra={"request_id": g.request_id})
-    document = {**described(problem), "instance": request.path, "request_id": g.request_id}
+        log.error(problem_type.title, exc_info=error, extra={"request_id": exchange.request_id})
+    members = {**described(problem), "instance": path, "request_id": exchange.request_id}
     if problem.errors:
-        document["errors"] = problem.errors
-    return Response(
-        json.dumps(document), problem_type.status, _headers(problem), content_type="application/problem+json"
-    )
+        members["errors"] = problem.errors
+    return problem_type.status, _headers(problem), json.dumps(members, ensure_ascii=False)
 
 
 def of_refusal(refusal: Refusal) -> Problem:

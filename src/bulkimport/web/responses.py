@@ -1,4 +1,4 @@
-"""Headers that every response has, and files as responses."""
+"""Files as responses."""
 
 import tempfile
 from codecs import BOM_UTF8
@@ -7,17 +7,13 @@ from contextlib import ExitStack
 from itertools import chain
 from typing import BinaryIO, cast
 
-from flask import Flask, Response, request
+from flask import Response, request
 from werkzeug.wsgi import FileWrapper
 
 from bulkimport.web.operations import CSV, JSON, XLSX
 
 BLOCK_BYTES = 64 * 1024
-
-
-def register(app: Flask) -> None:
-    """Forbid type sniffing for every response, and caching unless its view allows it."""
-    app.after_request(_protect)
+CSV_IN_UTF8 = "text/csv; charset=utf-8"
 
 
 def csv_attachment(body: bytes | Iterator[bytes], name: str, *, bom: bool = False) -> Response:
@@ -28,7 +24,7 @@ def csv_attachment(body: bytes | Iterator[bytes], name: str, *, bom: bool = Fals
     if bom:
         body = BOM_UTF8 + body if isinstance(body, bytes) else chain([BOM_UTF8], body)
     headers = {"Content-Disposition": _attachment(name)}
-    return Response(body, 200, headers, content_type="text/csv; charset=utf-8")
+    return Response(body, 200, headers, content_type=CSV_IN_UTF8)
 
 
 def preferred_format() -> str:
@@ -37,26 +33,21 @@ def preferred_format() -> str:
     return "csv" if best == CSV else "json"
 
 
-def workbook_attachment(write: Callable[[BinaryIO], None], name: str) -> Response:
-    """A workbook, which `write` writes to the file that it is called with, and which browsers save.
+def file_attachment(write: Callable[[BinaryIO], object], name: str, content_type: str = XLSX) -> Response:
+    """A file, by default a workbook, which `write` writes to the file that it is called with.
 
-    It is complete before the response begins, so that an error in `write` is a response of its own.
+    Browsers save it. It is complete before the response begins, so that an error in `write` is a response of
+    its own, and a client that reads slowly keeps nothing but the file.
     """
     with ExitStack() as stack:
         file = cast(BinaryIO, stack.enter_context(tempfile.TemporaryFile()))
         write(file)
         headers = {"Content-Disposition": _attachment(name), "Content-Length": str(file.tell())}
         file.seek(0)
-        response = Response(FileWrapper(file, BLOCK_BYTES), 200, headers, content_type=XLSX)
+        response = Response(FileWrapper(file, BLOCK_BYTES), 200, headers, content_type=content_type)
         stack.pop_all()  # the response closes the file
         return response
 
 
 def _attachment(name: str) -> str:
     return f'attachment; filename="{name}"'
-
-
-def _protect(response: Response) -> Response:
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers.setdefault("Cache-Control", "no-store")
-    return response

@@ -7,7 +7,6 @@ import tempfile
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from typing import IO, BinaryIO, cast
 
 from bulkimport.workbook.cells import Row
@@ -25,7 +24,7 @@ LINE_END = "\r\n"  # csv quotes cells that contain any of its characters
 def csv_text(
     workbook: Workbook, sheet: str | None, *, header_row: int | None = None, max_rows: int | None = None
 ) -> Iterator[BinaryIO]:
-    """The sheet as CSV text in a temporary file, or the first `max_rows` of its rows with content.
+    """The sheet as CSV text in a temporary file, or those up to its row number `max_rows` that is not blank.
 
     Rows without content are blank lines, so the number of a record is that of its row in the sheet. Rows
     below the header, which is the first row with content unless `header_row` names another one, are padded to
@@ -34,18 +33,28 @@ def csv_text(
     """
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as file:
         try:
-            _write(islice(workbook.rows(sheet), max_rows), file, header_row)
+            _write(_first(workbook.rows(sheet), max_rows), file, header_row)
         except _NotInOrderError:
             file.seek(0)
             file.truncate()
             with tempfile.TemporaryFile() as spool:
-                _write(_sorted(islice(workbook.rows(sheet), max_rows), spool), file, header_row)
+                _write(_sorted(_first(workbook.rows(sheet), max_rows), spool), file, header_row)
         file.seek(0)
         yield cast(BinaryIO, file)
 
 
 class _NotInOrderError(Exception):
     pass
+
+
+def _first(rows: Iterator[Row], max_rows: int | None) -> Iterator[Row]:
+    """The rows, as far as `max_rows` of them have other cells than white space, which are no rows of CSV."""
+    count = 0
+    for row in rows:
+        yield row
+        count += any(map(str.strip, row.cells))
+        if count == max_rows:
+            return
 
 
 def _write(rows: Iterable[Row], file: IO[bytes], header_row: int | None) -> None:

@@ -1,19 +1,17 @@
 /**
- * The API as the page calls it. A request is repeated until it is answered: after a pause if the service cannot be
- * reached or is busy, and with another token if it refuses this one. A refusal is an Error with the problem's members.
+ * The API. A request is repeated until it is answered: after a pause if the service is busy or away, and with another
+ * token if it refuses this one. A refusal is an Error with the problem's members.
  */
-
-import { newKey } from "./store.js";
 
 const ROOT = "/api/v1/assets/bulk";
 const WAIT_S = 10;
-const PAUSES_S = [1, 2, 4, 8, 15];
+const MAX_PAUSE_S = 15;
 const AWAY = "The service cannot be reached. Trying again…";
 
 export class Api {
-  /** Aborts the requests of the step that is shown. @type {AbortSignal} */
-  signal;
+  signal; // aborts the requests of the step that is shown
   #session;
+  #keys = new WeakMap(); // the Idempotency-Keys of jobs that are applied or undone
 
   constructor(session) {
     this.#session = session;
@@ -29,7 +27,7 @@ export class Api {
     return this.#newJob("", { body: form(file, options), key: newKey() });
   }
 
-  /** A job and its `etag`. With an etag, the job after its next progress, or null if there is none for a while. */
+  /** A job and its `etag`; with an etag, after its next progress, or null if there is none for a while. */
   async job(id, etag) {
     const response = await this.#send(`/${id}`, { headers: etag && { Prefer: `wait=${WAIT_S}`, "If-None-Match": etag } });
     return response.status === 304 ? null : { ...await response.json(), etag: response.headers.get("ETag") };
@@ -40,7 +38,7 @@ export class Api {
     return this.#json(`?${new URLSearchParams(query)}`);
   }
 
-  /** The row errors of a job, or the rows of a plan, a page at a time. @param {"errors" | "changes"} list */
+  /** The row errors of a job, or the rows of a plan, by pages. @param {"errors" | "changes"} list */
   async *pages(id, list) {
     for (let cursor = ""; cursor !== null;) {
       const page = await this.#json(`/${id}/${list}?limit=1000${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
@@ -54,18 +52,23 @@ export class Api {
     return (await this.#send(`/${id}/failed-rows.${format}`)).blob();
   }
 
-  /** The new job, which does what a dry run has planned. @param {string} key  Idempotency-Key */
-  apply({ job_id: id, etag }, key) {
-    return this.#newJob(`/${id}/apply`, { key, headers: { "If-Match": etag } });
+  /** The job that does what a dry run has planned; called again, the same one. */
+  apply(plan) {
+    return this.#newJob(`/${plan.job_id}/apply`, { key: this.#keyOf(plan), headers: { "If-Match": plan.etag } });
   }
 
   cancel(id) {
     return this.#post(`/${id}/cancel`);
   }
 
-  /** The new job, which undoes this one. @param {string} key  Idempotency-Key */
-  revert(id, key) {
-    return this.#newJob(`/${id}/revert`, { key });
+  /** The job that undoes this one; called again, the same one. */
+  revert(job) {
+    return this.#newJob(`/${job.job_id}/revert`, { key: this.#keyOf(job) });
+  }
+
+  #keyOf(job) {
+    if (!this.#keys.has(job)) this.#keys.set(job, newKey());
+    return this.#keys.get(job);
   }
 
   async #newJob(path, request) {
@@ -85,8 +88,10 @@ export class Api {
     const session = this.#session;
     let token = await session.token();
     for (let attempt = 0; ; attempt += 1) {
-      const all = { ...headers, Authorization: `Bearer ${token}`, ...(key && { "Idempotency-Key": key }) };
-      const response = await fetch(ROOT + path, { ...request, signal, headers: all, cache: "no-store" }).catch(unlessAborted);
+      const response = await fetch(ROOT + path, {
+        ...request, signal, cache: "no-store",
+        headers: { ...headers, Authorization: `Bearer ${token}`, ...(key && { "Idempotency-Key": key }) },
+      }).catch(unlessAborted);
       if (response?.ok || response?.status === 304) {
         session.notice("");
         return response;
@@ -95,13 +100,12 @@ export class Api {
       const isTemporary = problem.status === 429 || problem.status > 500 || problem.code === "request-in-progress";
       session.notice(isTemporary ? problem.detail ?? AWAY : "");
       if (problem.status === 401) token = await session.token(token, problem.detail);
-      else if (isTemporary) await pause(response?.headers.get("Retry-After") ?? PAUSES_S[Math.min(attempt, 4)]);
+      else if (isTemporary) await pause(response?.headers.get("Retry-After") ?? Math.min(2 ** attempt, MAX_PAUSE_S));
       else throw problem;
     }
   }
 }
 
-/** Objects become JSON; what is not set is left out. */
 function form(file, options) {
   const parts = new FormData();
   for (const [name, value] of Object.entries(options)) {
@@ -119,5 +123,8 @@ async function problemOf(response) {
 function unlessAborted(error) {
   if (error.name === "AbortError") throw error;
 }
+
+/** A random key; crypto.randomUUID exists only for pages that came by https. */
+const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 export const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));

@@ -1,6 +1,6 @@
 /** Elements without markup: what comes from a file or from the API becomes text, never HTML. */
 
-/** A new element, such as h("p.hint", { onclick }, "text"). Attributes and children that are null or false are left out. */
+/** An element, such as h("p.hint", { onclick }, "text"), without attributes and children that are null or false. */
 export function h(tag, ...children) {
   const [name, kind] = tag.split(".");
   const node = document.createElement(name);
@@ -10,19 +10,22 @@ export function h(tag, ...children) {
     if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
     else if (value != null && value !== false) node.setAttribute(key, value === true ? "" : value);
   }
-  node.append(...children.filter((child) => child || child === 0));
+  node.append(...children.filter(Boolean));
   return node;
 }
 
-export { h as element };
-
-/** A button that waits for what it does. @param {string} text @param {() => unknown} act @param {"primary" | "danger"} [kind] */
-export function button(text, act, kind = "plain") {
-  const node = h(`button.${kind}`, { type: "button", onclick: async () => {
+/** A button, which is busy until `act` is done. @param {"primary" | "danger"} [kind] */
+export function button(text, act, kind) {
+  const node = h("button", { type: "button", class: kind, onclick }, text);
+  async function onclick() {
     if (node.ariaBusy) return;
     node.ariaBusy = "true";
-    await Promise.resolve(act()).finally(() => { node.ariaBusy = null; });
-  } }, text);
+    try {
+      await act();
+    } finally {
+      node.ariaBusy = null;
+    }
+  }
   return node;
 }
 
@@ -31,14 +34,16 @@ export const actions = (...buttons) => h("div.actions", ...buttons);
 /** A control, which has an id, with its label. */
 export const field = (label, control) => h("div.field", h("label", { for: control.id }, label), control);
 
-/** A choice among pairs of values and texts. */
+/** A select of pairs of values and texts. */
 export function choice(id, choices, selected, onchoice) {
-  const options = choices.map(([value, text]) => h("option", { value, selected: value === selected }, text));
-  return h("select", { id, onchange: ({ target }) => onchoice?.(target.value) }, ...options);
+  const options = choices.map(([value, text]) => h("option", { value }, text));
+  const select = h("select", { id, onchange: () => onchoice?.(select.value) }, ...options);
+  select.value = selected;
+  return select;
 }
 
 /** 1234 as "1,234", in the reader's language. */
-export const count = (number) => new Intl.NumberFormat().format(number);
+export const count = (number) => number.toLocaleString();
 
 /** "1 row", "1,234 rows". */
 export const rows = (number) => `${count(number)} ${number === 1 ? "row" : "rows"}`;

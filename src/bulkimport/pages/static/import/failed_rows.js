@@ -1,39 +1,40 @@
-/** The failed rows of a job: what a grid shows of them, and the file that is uploaded when they are fixed. */
+/** The failed rows of a job, for a grid, and as the file that is uploaded when they are fixed. */
 
 import { parse, write } from "./csv.js";
 
 const ADDED_COLUMNS = 3; // _row, _errors and _job, between a row's own cells and its surplus ones
-// Errors of cells whose text in the download is not what the file has: it must not be imported unnoticed.
+// Errors of cells that the download does not show as they are: they must not be imported unnoticed.
 const LOSSY = ["invalid_encoding", "spreadsheet_error", "date_in_text_column"];
 
 /**
- * Rows and columns for a grid; `lossy` has the cells that must be entered again, as "row,column", and `fixed` makes the
- * file from a function that returns the text of a cell.
+ * The rows and columns of a grid; the cells that must be entered again; and a function that makes the
+ * file from one that returns the text of a cell.
  */
-export async function download({ job_id: id, options: { delimiter, columns } }, { api, signal }) {
-  const text = await (await api.failedRows(id, "csv", { signal })).text();
+export async function download({ job_id: id, options: { delimiter, columns: mapping } }, api) {
+  const text = await (await api.failedRows(id, "csv")).text();
   const [header, ...records] = parse(text, delimiter);
   const width = header.indexOf("_row");
   const rows = records.map((record) => ({ name: record[width], cells: record.toSpliced(width, ADDED_COLUMNS), errors: [] }));
-  const failed = { rows, columns: columnsOf(header, width, rows), lossy: [] };
+  const columns = columnsOf(header.slice(0, width), rows);
   const file = (lines) => new File([write([header, ...lines], delimiter)], "fixed-rows.csv", { type: "text/csv" });
-  failed.fixed = (textOf) => file(records.map((record, row) =>
-    failed.columns.map((_, column) => textOf(row, column)).toSpliced(width, 0, ...record.slice(width, width + ADDED_COLUMNS))));
-  // Which field a column is for, the service knows: a header and a row are enough.
-  const preview = await api.preview(file(records.slice(0, 1)), { delimiter, columns }, { signal });
+  const fixed = (textOf) => file(records.map((record, row) =>
+    columns.map((_, column) => textOf(row, column)).toSpliced(width, 0, ...record.slice(width, width + ADDED_COLUMNS))));
+  // The service knows the fields of the columns: a header and a row are enough.
+  const preview = await api.preview(file(records.slice(0, 1)), { delimiter, columns: mapping });
   const fields = preview.columns.map(({ field, how }) => how !== "similar" && field);
-  for await (const errors of api.pages(id, "errors", { signal })) addErrors(failed, fields, errors);
-  return failed;
+  const lossy = [];
+  for await (const errors of api.pages(id, "errors")) addErrors(rows, lossy, fields, errors);
+  return { rows, columns, lossy, fixed };
 }
 
-function columnsOf(header, width, rows) {
-  const surplus = Math.max(0, ...rows.map(({ cells }) => cells.length - width));
-  const names = header.slice(0, width).map((name, column) => name.trim() || `Column ${column + 1}`);
-  return [...names, ...Array.from({ length: surplus }, (_, place) => `Surplus cell ${place + 1}`)];
+/** Rows may have more cells than the header has names. */
+function columnsOf(names, rows) {
+  const length = Math.max(names.length, ...rows.map(({ cells }) => cells.length));
+  return Array.from({ length }, (_, column) => names[column]?.trim() || `Column ${column + 1}`);
 }
 
-/** Puts errors into their cells, and those of an absent column or of a whole row to the row. */
-function addErrors({ rows, lossy }, fields, errors) {
+/** Errors of an absent column or of a whole row are the row's. */
+function addErrors(rows, lossy, fields, errors) {
   const indices = new Map(rows.map(({ name }, index) => [Number(name), index]));
   for (const { row, field, code, message } of errors) {
     const index = indices.get(row);
@@ -41,6 +42,6 @@ function addErrors({ rows, lossy }, fields, errors) {
     const add = (earlier) => earlier ? `${earlier}; ${message}` : message;
     if (column < 0) rows[index].fault = add(rows[index].fault);
     else rows[index].errors[column] = add(rows[index].errors[column]);
-    if (column >= 0 && LOSSY.includes(code)) lossy.push(`${index},${column}`);
+    if (column >= 0 && LOSSY.includes(code)) lossy.push({ row: index, column });
   }
 }

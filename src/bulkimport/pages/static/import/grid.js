@@ -1,51 +1,54 @@
 /** A grid whose cells can be edited, with the keys of a spreadsheet. */
 
 import { parse } from "./csv.js";
-import { element } from "./dom.js";
+import { h } from "./dom.js";
 import { VirtualTable } from "./table.js";
 
 const PAGE_ROWS = 10;
 
-/** @typedef {{name: string, cells: string[], errors: string[], fault?: string}} GridRow  `errors` by column, `fault` of the row as a whole */
+/** @typedef {{name: string, cells: string[], errors: string[], fault?: string}} GridRow  `errors` by column, `fault` of the whole row */
 
 export class Grid {
-  // The active cell, which has the focus or gets it; column 0 has the names of the rows.
+  // The active cell; column 0 has the names of the rows.
   #row = 0;
   #column = 0;
   #editor = null; // the text area in the active cell
-  #earlier = []; // what `edits` had before each change
   #table;
-  #detail = element("p", { class: "grid-detail" });
+  #detail = h("p.grid-detail");
 
   /**
-   * `edits` has the texts of edited cells by "row,column"; `onedit` is called when the grid has changed it.
-   * @param {{label: string, columns: string[], rows: GridRow[], edits: Map<string, string>, onedit: () => void, announce: (text: string) => void}} options
+   * `edits` has the texts of edited cells by "row,column"; `onedit` is called when they may have changed.
+   * @param {{label: string, columns: string[], rows: GridRow[], edits: Map<string, string>, onedit: () => void}} options
    */
   constructor({ label, ...options }) {
     const { columns, rows } = Object.assign(this, options);
     this.#table = new VirtualTable({
       label, rows, role: "grid",
-      columns: [{ label: "Row", width: 5 }, ...columns.map((column) => ({ label: column, width: 9 }))],
-      fill: (cell, row, column) => this.#fill(cell, row, column),
+      columns: [["Row", 5], ...columns.map((name) => [name, 9])],
+      newCell: (row, column) => this.#newCell(row, column),
       kept: () => this.#row,
     });
-    const listeners = { keydown: this.#keydown, mousedown: this.#mousedown, paste: this.#paste, copy: this.#copy };
-    for (const [name, listener] of Object.entries(listeners)) this.#table.table.addEventListener(name, listener.bind(this));
-    this.element = element("div", {}, this.#table.element, this.#detail);
+    this.element = h("div", {
+      onkeydown: (event) => this.#keydown(event),
+      onmousedown: (event) => this.#mousedown(event),
+      onpaste: (event) => this.#paste(event),
+    }, this.#table.element, this.#detail);
     this.#describe();
   }
 
-  /** The text of a cell as it is now; column 0 is the first of `columns`. @param {number} row @param {number} column */
+  /** The text of a cell as it is now; here column 0 is the first of `columns`. */
   text(row, column) {
     return this.edits.get(`${row},${column}`) ?? this.rows[row].cells[column] ?? "";
   }
 
-  /** Moves to the next cell with an error that is still there; false if there is none. */
+  /** Moves to the next cell with an error; false if there is none. */
   toNextError() {
     const width = this.columns.length + 1;
     const cells = this.rows.length * width;
-    for (let place = this.#row * width + this.#column + 1, end = place + cells; place < end; place += 1) {
-      const [row, column] = [Math.floor(place % cells / width), place % width];
+    const active = this.#row * width + this.#column;
+    for (let step = 1; step <= cells; step += 1) {
+      const place = (active + step) % cells;
+      const [row, column] = [Math.floor(place / width), place % width];
       if (!this.#error(row, column)) continue;
       this.moveTo(row, column);
       return true;
@@ -53,14 +56,15 @@ export class Grid {
     return false;
   }
 
-  /** Moves the focus to a cell; column 0 has the names of the rows. @param {number} row @param {number} column */
+  /** Moves the focus to a cell, or to the nearest one that exists. */
   moveTo(row, column) {
     this.#cell.tabIndex = -1;
     this.#row = Math.max(0, Math.min(row, this.rows.length - 1));
     this.#column = Math.max(0, Math.min(column, this.columns.length));
-    this.#table.reveal(this.#row);
+    this.#table.render();
     this.#cell.tabIndex = 0;
-    this.#cell.focus();
+    this.#cell.focus({ preventScroll: true });
+    this.#cell.scrollIntoView({ block: "nearest", inline: "nearest" });
     this.#describe();
   }
 
@@ -77,27 +81,24 @@ export class Grid {
     if (this.#editor ? this.#editorKey(event) : this.#cellKey(event)) event.preventDefault();
   }
 
-  /** Does what a key means in an editor; true if that is all it does. */
-  #editorKey({ key, shiftKey, altKey }) {
-    const { selectionStart: start, selectionEnd: end } = this.#editor;
+  /** Does what a key means in the editor; true if that is all it does. */
+  #editorKey({ key, shiftKey }) {
     const step = shiftKey ? -1 : 1;
     if (key === "Escape") this.#close();
     else if (key === "Tab") this.#commit(this.#row, this.#column + step);
-    else if (key !== "Enter") return false;
-    else if (altKey) this.#editor.setRangeText("\n", start, end, "end");
-    else this.#commit(this.#row + step, this.#column);
+    else if (key === "Enter") this.#commit(this.#row + step, this.#column);
+    else return false;
     return true;
   }
 
-  /** Does what a key means on a cell; true if that is all it does. */
+  /** The same for a key on a cell. */
   #cellKey(event) {
     const { key } = event;
     const control = event.ctrlKey || event.metaKey;
     if (key === "Enter" || key === "F2") this.#edit(this.#text);
     else if (key === "Delete" || key === "Backspace") this.#change([[""]]);
-    else if (key === "z" && control) this.#undo();
-    else if (!this.#move(key, control)) {
-      // The editor gets the key itself, which may be the first of several that make a character.
+    else if (!this.#move(key)) {
+      // The editor gets the key itself: it may be the first of several that make a character.
       const isText = key.length === 1 && (event.getModifierState("AltGraph") || !(control || event.altKey));
       if (isText || key === "Process" || key === "Dead") this.#edit("");
       return false;
@@ -106,12 +107,10 @@ export class Grid {
   }
 
   /** Moves as a key says; false if it does not. */
-  #move(key, control) {
-    const step = control ? Infinity : 1;
-    const end = control ? Infinity : 0;
+  #move(key) {
     const moves = {
-      ArrowUp: [-step, 0], ArrowDown: [step, 0], ArrowLeft: [0, -step], ArrowRight: [0, step],
-      PageUp: [-PAGE_ROWS, 0], PageDown: [PAGE_ROWS, 0], Home: [-end, -Infinity], End: [end, Infinity],
+      ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1],
+      PageUp: [-PAGE_ROWS, 0], PageDown: [PAGE_ROWS, 0], Home: [0, -Infinity], End: [0, Infinity],
     };
     if (moves[key]) this.moveTo(this.#row + moves[key][0], this.#column + moves[key][1]);
     return key in moves;
@@ -128,24 +127,17 @@ export class Grid {
     if (isActive) this.#edit(this.#text);
   }
 
-  /** Pastes a block from the active cell on; what is beyond the grid is left out. */
+  /** What is beyond the grid is left out. */
   #paste(event) {
     if (this.#editor) return;
     event.preventDefault();
-    const block = parse(event.clipboardData.getData("text/plain"), "\t");
-    this.announce(`Cells pasted: ${this.#change(block)}`);
-  }
-
-  #copy(event) {
-    if (this.#editor) return;
-    event.preventDefault();
-    event.clipboardData.setData("text/plain", this.#text);
+    this.#change(parse(event.clipboardData.getData("text/plain"), "\t"));
   }
 
   #edit(text) {
     if (this.#column === 0) return;
     const error = this.#error(this.#row, this.#column);
-    this.#editor = element("textarea", {
+    this.#editor = h("textarea", {
       rows: 1, spellcheck: "false", "aria-label": `${this.columns[this.#column - 1]}, row ${this.rows[this.#row].name}`,
       "aria-invalid": error && "true", "aria-describedby": error && "grid-error", onblur: () => this.#commit(),
     });
@@ -154,7 +146,7 @@ export class Grid {
     this.#editor.focus();
   }
 
-  /** Takes what the editor has, and moves to another cell if one is named. A text with an error can be confirmed. */
+  /** Takes what the editor has, and moves to another cell if one is named. A faulty text can be confirmed. */
   #commit(row, column) {
     if (!this.#editor) return;
     const { value } = this.#editor;
@@ -164,27 +156,19 @@ export class Grid {
     if (row !== undefined) this.moveTo(row, column);
   }
 
-  /** Leaves the editor without a change. */
   #close() {
     this.#editor = null;
     this.#update();
   }
 
-  /** Sets the texts of a block that begins at the active cell; returns how many of them are in the grid. */
+  /** Sets the texts of a block that begins at the active cell. */
   #change(block) {
-    const texts = block
-      .flatMap((cells, down) => cells.map((text, right) => [this.#row + down, this.#column + right - 1, text]))
-      .filter(([row, column]) => this.rows[row] && column in this.columns);
-    this.#earlier.push([...this.edits]);
-    for (const [row, column, text] of texts) this.edits.set(`${row},${column}`, text);
-    this.#update();
-    return texts.length;
-  }
-
-  #undo() {
-    if (!this.#earlier.length) return;
-    this.edits.clear();
-    for (const [key, text] of this.#earlier.pop()) this.edits.set(key, text);
+    for (const [down, cells] of block.entries()) {
+      for (const [right, text] of cells.entries()) {
+        const [row, column] = [this.#row + down, this.#column + right - 1];
+        if (row in this.rows && column in this.columns) this.edits.set(`${row},${column}`, text);
+      }
+    }
     this.#update();
   }
 
@@ -196,32 +180,29 @@ export class Grid {
     this.onedit();
   }
 
-  #fill(cell, row, column) {
+  #newCell(row, column) {
     const { name, cells } = this.rows[row];
     const error = this.#error(row, column);
     const isEdited = this.edits.has(`${row},${column - 1}`);
-    cell.role = column ? "gridcell" : "rowheader";
-    cell.ariaColIndex = column + 1;
-    cell.tabIndex = row === this.#row && column === this.#column ? 0 : -1;
-    if (error) cell.ariaInvalid = "true";
-    cell.title = error ?? (isEdited ? `was: ${cells[column - 1] ?? ""}` : "");
-    cell.classList.toggle("edited", isEdited);
-    cell.append(element("span", { class: "value" }, column ? this.text(row, column - 1) : name));
-    if (error || isEdited) cell.append(element("span", { class: error ? "error" : "was" }, error ?? "changed"));
+    return h("div", {
+      role: column ? "gridcell" : "rowheader", "aria-colindex": column + 1, "aria-invalid": error && "true",
+      tabindex: row === this.#row && column === this.#column ? 0 : -1,
+      title: error ?? (isEdited && `was: ${cells[column - 1] ?? ""}`),
+    }, h("span.value", column ? this.text(row, column - 1) : name),
+    error ? h("span.error", error) : isEdited && h("span.was", "changed"));
   }
 
-  /** The error that a cell shows until its text is another; those of whole rows are in column 0 until a cell is edited. */
+  /** The error of a cell until its text changes; in column 0, that of the whole row until a cell of it is edited. */
   #error(row, column) {
     const { cells, errors, fault } = this.rows[row];
     if (column) return this.text(row, column - 1) === (cells[column - 1] ?? "") ? errors[column - 1] : undefined;
     return this.columns.some((_, place) => this.edits.has(`${row},${place}`)) ? undefined : fault;
   }
 
-  /** Shows all of the active cell, of which the grid may show only the beginning. */
+  /** Shows all of the active cell: in the grid it may be cut. */
   #describe() {
     const { name, fault } = this.rows[this.#row];
-    const title = ["Row", name, this.columns[this.#column - 1]].filter(Boolean).join(" ");
-    this.#detail.replaceChildren(element("b", {}, title), this.#column ? ` ${this.#text} ` : " ",
-      element("span", { class: "error", id: "grid-error" }, this.#error(this.#row, this.#column) ?? fault));
+    this.#detail.replaceChildren(h("b", `Row ${name} `, this.columns[this.#column - 1]), this.#column ? ` ${this.#text} ` : " ",
+      h("span.error", { id: "grid-error" }, this.#error(this.#row, this.#column) ?? fault));
   }
 }

@@ -10,7 +10,7 @@ export const STATES = { pending: "Waiting", processing: "Running", completed: "F
 /** Whether nothing more happens to a job. */
 export const isFinished = ({ completed_at }) => completed_at !== null;
 
-/** How many assets jobs have created or changed, or plans would. */
+/** How many assets jobs create or change. */
 export const effect = (...jobs) => sum(jobs, "created") + sum(jobs, "updated");
 
 export const sum = (jobs, kind) => jobs.reduce((total, job) => total + job[`${kind}_rows`], 0);
@@ -18,20 +18,20 @@ export const sum = (jobs, kind) => jobs.reduce((total, job) => total + job[`${ki
 /** The step that shows a job. */
 export const stepOf = ({ kind, options }) => kind === "revert" ? "undo" : options.dry_run ? "see" : "apply";
 
-/** Shows what became of rows, as a sentence and as a small bar. @param {[string, string, number][]} parts  colour, name, number */
+/** Shows what became of rows, as a sentence and as a small bar. @param {[string, string, number][]} parts  kind, name, number */
 export function report(container, { announce }, summary, parts, ...buttons) {
   announce(summary);
   const bar = h("div.bar");
   const legend = h("ul.legend");
-  for (const [colour, name, number] of parts.filter((part) => part[2])) {
-    bar.append(h(`i.${colour}`));
+  for (const [kind, name, number] of parts.filter((part) => part[2])) {
+    bar.append(h(`i.${kind}`));
     bar.lastChild.style.flexGrow = number;
-    legend.append(h("li", h(`i.${colour}`), h("b", count(number)), ` ${name}`));
+    legend.append(h("li", h(`i.${kind}`), h("b", count(number)), ` ${name}`));
   }
   container.replaceChildren(h("p.lead", summary), bar, legend, actions(...buttons));
 }
 
-/** The parts of an import; rows that failed are the last job's. */
+/** The parts of an import; the rows with errors are the last job's. */
 export const parts = (jobs) => [
   ["good", "new", sum(jobs, "created")],
   ["changed", "changed", sum(jobs, "updated")],
@@ -46,8 +46,7 @@ export async function follow(container, { api, store, announce }, doing) {
   const line = h("p.lead");
   let announced = 0;
   const show = (job) => {
-    const jobs = store.state.jobs.map((known) => known.job_id === job.job_id ? job : known);
-    store.set({ jobs });
+    const jobs = store.jobs = store.jobs.map((known) => known.job_id === job.job_id ? job : known);
     bar.value = sum(jobs, "processed") / (sum(jobs, "total") || 1);
     line.textContent = `${doing}: ${progress(jobs, job)}`;
     if (Date.now() < announced + ANNOUNCED_MS) return;
@@ -55,7 +54,7 @@ export async function follow(container, { api, store, announce }, doing) {
     announce(line.textContent);
   };
   container.prepend(line, bar);
-  for (let job of store.state.jobs) {
+  for (let job of store.jobs) {
     show(job);
     while (!isFinished(job)) {
       const [next] = await Promise.all([api.job(job.job_id, job.etag), pause(PAUSE_S)]);

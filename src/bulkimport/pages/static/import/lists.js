@@ -1,12 +1,12 @@
-/** Changes and errors as lists, and what can be done about errors. */
+/** Lists of changes and errors, and what can be done about errors. */
 
 import { button, count, h, rows, words } from "./dom.js";
 import { VirtualTable } from "./table.js";
 
-/** A table whose next page is loaded when the end is in sight. @param {[string, number, Function][]} columns  label, width, cell */
+/** A table whose next page is loaded when the end is in sight. @param {import("./table.js").Column[]} columns */
 export function listOf(label, columns, pages) {
   let isLoading = false;
-  const more = async () => {
+  const onend = async () => {
     if (isLoading) return;
     isLoading = true;
     const { value, done } = await pages.next();
@@ -15,14 +15,14 @@ export function listOf(label, columns, pages) {
     isLoading = false;
     table.update();
   };
-  const table = new VirtualTable({ label, columns: columns.map(([name, width, cell]) => ({ label: name, width, cell })), onend: more });
-  more();
+  const table = new VirtualTable({ label, columns, onend });
+  onend();
   return table.element;
 }
 
 /** All row errors of a job. */
 export function errorList({ job_id: id }, { api }) {
-  const columns = [["Row", 4, ({ row }) => String(row)], ["Column", 7, ({ field }) => field ?? ""], ["Problem", 24, ({ message }) => message]];
+  const columns = [["Row", 4, ({ row }) => row], ["Column", 7, ({ field }) => field], ["Problem", 24, ({ message }) => message]];
   return listOf("Errors", columns, api.pages(id, "errors"));
 }
 
@@ -49,9 +49,12 @@ export const waysToFix = (job, context) => job.failed_rows ? [
   button("Download them for Excel", () => saveFailedRows(context, job)),
 ] : [];
 
-/** Saves failed rows: as a workbook, or as CSV if a workbook cannot hold them. */
+/** Saves failed rows as a workbook, or as CSV if a workbook cannot hold them. */
 export async function saveFailedRows({ api }, { job_id: id }) {
-  const file = (format) => api.failedRows(id, format);
-  const blob = await file("xlsx").catch((error) => error.code === "csv-only" ? file("csv") : Promise.reject(error));
-  h("a", { href: URL.createObjectURL(blob), download: `failed-rows.${blob.type.startsWith("text/csv") ? "csv" : "xlsx"}` }).click();
+  let format = "xlsx";
+  const blob = await api.failedRows(id, format).catch((error) => {
+    if (error.code !== "csv-only") throw error;
+    return api.failedRows(id, format = "csv");
+  });
+  h("a", { href: URL.createObjectURL(blob), download: `failed-rows.${format}` }).click();
 }

@@ -13,16 +13,7 @@ import * as map from "./step_map.js";
 import * as see from "./step_see.js";
 import * as undo from "./step_undo.js";
 
-/** Module, heading, and name in the list of steps. */
-const STEPS = {
-  drop: [drop, "Choose a file", "File"],
-  map: [map, "Match the columns", "Columns"],
-  see: [see, "Check what will change", "Check"],
-  fix: [fix, "Fix the rows with errors", "Fix"],
-  apply: [apply, "Import", "Import"],
-  undo: [undo, "Undo an import"],
-  history: [past, "Earlier imports"],
-};
+const STEPS = { drop, map, see, fix, apply, undo, history: past };
 const WITH_JOBS = ["see", "fix", "apply", "undo"];
 
 const store = new Store();
@@ -31,35 +22,32 @@ const api = new Api(session);
 const [main, steps, announcer] = ["step", "steps", "announcer"].map((id) => document.getElementById(id));
 let leave = new AbortController();
 
-/** Shows a step, moves the focus to its heading, and puts its jobs into the address. @param {keyof STEPS} name */
+/** Shows a step, whose heading gets the focus. @param {keyof STEPS} name */
 function go(name) {
-  const { jobs, preview } = store.state;
-  if (WITH_JOBS.includes(name) ? !jobs.length : name === "map" && !preview) return go("drop");
+  if (WITH_JOBS.includes(name) ? !store.jobs.length : name === "map" && !store.preview) return go("drop");
   leave.abort();
   leave = new AbortController();
-  const { signal } = leave;
-  api.signal = signal;
+  const signal = api.signal = leave.signal;
   session.notice("");
-  const [{ mount }, heading] = STEPS[name];
+  const { mount, heading } = STEPS[name];
   const title = h("h1", { tabindex: -1 }, heading);
   const container = h("section");
-  main.replaceChildren(title, h("div", { role: "alert" }), container);
+  main.replaceChildren(title, h("div.problem", { role: "alert" }), container);
   document.title = heading;
   showSteps(name);
   showAddress(name);
-  Promise.resolve().then(() => mount(container, { api, store, signal, go, announce, fail })).catch(fail);
+  Promise.resolve().then(() => mount(container, { api, store, signal, go, announce, fail }));
   title.focus();
 }
 
 function showSteps(current) {
-  steps.hidden = !STEPS[current][2];
-  steps.replaceChildren(...Object.entries(STEPS).map(([name, [, , label]]) => label ? h("li", { "aria-current": name === current && "step" }, label) : ""));
+  for (const item of steps.children) item.ariaCurrent = item.dataset.name === current ? "step" : null;
+  steps.parentElement.hidden = !steps.querySelector("[aria-current]");
 }
 
-/** The address brings the jobs back, also in another browser: `#job=ID,ID`. */
+/** The address brings the jobs back: `#job=ID,ID`. */
 function showAddress(step) {
-  const ids = WITH_JOBS.includes(step) && idsOf(store.state.jobs);
-  const hash = ids ? `#job=${ids}` : step === "history" ? "#history" : "";
+  const hash = WITH_JOBS.includes(step) ? `#job=${idsOf(store.jobs)}` : "";
   if (location.hash !== hash || history.state !== step) history.pushState(step, "", hash || location.pathname);
 }
 
@@ -69,22 +57,22 @@ function announce(text) {
   announcer.textContent = text;
 }
 
-/** Shows what went wrong; that a request was aborted is nothing wrong. */
+/** Shows what went wrong, unless a step was left. */
 function fail(error) {
   if (error.name === "AbortError") return;
   const { title = "Something went wrong", message, errors = [] } = error;
   const faults = errors.map((fault) => h("li", `${fault.field}: ${fault.message}`));
-  main.querySelector("[role=alert]").replaceChildren(h("div.problem", h("b", title), h("p", message), h("ul", ...faults)));
+  main.querySelector("[role=alert]").replaceChildren(h("b", title), h("p", message), h("ul", ...faults));
   scrollTo(0, 0);
 }
 
-/** Shows what the address names: an import, the earlier ones, or a step before there is a job. */
+/** Shows what the address names. */
 async function restore() {
   const [, ids] = location.hash.match(/^#job=([0-9a-f,-]+)$/i) ?? [];
-  if (!ids || ids === idsOf(store.state.jobs)) return go(history.state ?? (location.hash === "#history" ? "history" : "drop"));
+  if (!ids || ids === idsOf(store.jobs)) return go(history.state ?? "drop");
   try {
-    store.set({ jobs: await Promise.all(ids.split(",").map((id) => api.job(id))) });
-    go(stepOf(store.state.jobs.at(-1)));
+    store.jobs = await Promise.all(ids.split(",").map((id) => api.job(id)));
+    go(stepOf(store.jobs.at(-1)));
   } catch (error) {
     go("history");
     fail(error);

@@ -1,11 +1,8 @@
-/** The token, which is in this object only: not in a cookie, in storage or in a URL. */
+/** The token, which is only here: not in a cookie, in storage or in a URL. */
 
-import { actions, field, h } from "./dom.js";
-
-const ORIGINS = document.querySelector("meta[name=import-origins]").content.split(" ").filter(Boolean);
+const ORIGINS = document.querySelector("meta[name=import-origins]").content.match(/\S+/g) ?? [];
 const PLATFORM = window.opener ?? (window.parent === window ? null : window.parent);
-const dialog = document.getElementById("token");
-const notice = document.getElementById("notice");
+const [dialog, reason, input, notice] = ["token", "token-reason", "access", "notice"].map((id) => document.getElementById(id));
 
 export class Session {
   #token;
@@ -13,16 +10,21 @@ export class Session {
 
   constructor() {
     dialog.addEventListener("cancel", (event) => event.preventDefault());
+    dialog.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#use(input.value);
+    });
     addEventListener("message", (event) => this.#receive(event));
     tell("bulkimport:ready");
   }
 
-  /** A token, once there is one. @param {string} [refused]  by the service @param {string} [reason] */
-  token(refused, reason) {
+  /** A token, once there is one. @param {string} [refused]  by the service @param {string} [why] */
+  token(refused, why) {
     if (this.#token === refused) this.#token = null;
     return this.#token ?? new Promise((resolve) => {
       if (this.#waiting.push(resolve) > 1) return;
-      this.#ask(refused, reason);
+      if (refused) reason.textContent = `Your access token is no longer accepted: ${why} Paste a new one; nothing is lost.`;
+      dialog.showModal();
       tell("bulkimport:token-needed");
     });
   }
@@ -37,27 +39,14 @@ export class Session {
   }
 
   #use(token) {
+    input.value = "";
     this.#token = token.trim();
     dialog.close();
     for (const resolve of this.#waiting.splice(0)) resolve(this.#token);
   }
-
-  #ask(refused, reason) {
-    const input = h("input", { id: "access", type: "password", autocomplete: "off", required: true });
-    const onsubmit = (event) => {
-      event.preventDefault();
-      this.#use(input.value);
-    };
-    dialog.replaceChildren(h("form", { onsubmit },
-      h("h2", { id: "token-title" }, refused ? "Please sign in again" : "Sign in"),
-      h("p", refused ? `Your access token is no longer accepted: ${reason} Paste a new one; nothing is lost.`
-        : "Paste the access token that you were given for this page. It is forgotten when you close it."),
-      field("Access token", input), actions(h("button.primary", "Continue"))));
-    dialog.showModal();
-  }
 }
 
-/** Only pages of origins that the service allows receive this, and only they are listened to. */
+/** Only allowed origins receive this. */
 function tell(type) {
   if (PLATFORM) for (const origin of ORIGINS) PLATFORM.postMessage({ type }, origin);
 }

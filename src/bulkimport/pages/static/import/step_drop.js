@@ -2,8 +2,7 @@
 
 import { actions, button, choice, field, h } from "./dom.js";
 
-// The next step can put these right. Any other problem is one of the file.
-const OF_THE_NEXT_STEP = ["missing-columns", "duplicate-columns", "ambiguous-dates", "ambiguous-delimiter", "unreadable-header"];
+export const heading = "Choose a file";
 
 export function mount(container, context) {
   const { store, signal } = context;
@@ -12,8 +11,8 @@ export function mount(container, context) {
   const take = ([file]) => file && open(file, below, context);
   const input = h("input.hidden", { type: "file", id: "file", onchange: () => take(input.files) });
   container.append(h("p", "You will see what changes before anything is changed."), input,
-    h("label.drop", { for: "file" }, h("b", "Drop your spreadsheet here"), h("span", "or ", h("u", "choose a file")),
-      h("span.hint", "Excel (.xlsx) or CSV, with names of columns in the first row")), below);
+    h("label.drop", { for: "file" }, h("b.lead", "Drop your spreadsheet here"), h("span", "or ", h("u", "choose a file")),
+      h("span.hint", "Excel (.xlsx) or CSV, with column names in the first row")), below);
   addEventListener("dragover", (event) => event.preventDefault(), { signal });
   addEventListener("drop", (event) => {
     event.preventDefault();
@@ -21,11 +20,11 @@ export function mount(container, context) {
   }, { signal });
 }
 
-/** Copies the file, so that no later request depends on what becomes of it. */
+/** Copies the file, which may change on disk. */
 async function open(file, below, context) {
   below.replaceChildren(`Reading ${file.name}…`);
   try {
-    context.store.set({ file: new File([await file.arrayBuffer()], file.name, { type: file.type }) });
+    context.store.file = new File([await file.arrayBuffer()], file.name, { type: file.type });
     await read(below, context);
   } catch (error) {
     below.replaceChildren();
@@ -35,20 +34,19 @@ async function open(file, below, context) {
 
 async function read(below, context, sheet) {
   const { api, store, go } = context;
-  const preview = await api.preview(store.state.file, { sheet });
-  store.set({ preview, options: preview.options ?? { sheet } });
+  const preview = await api.preview(store.file, { sheet });
+  Object.assign(store, { preview, options: preview.options });
   if (sheetsOf(preview).length > 1 && !sheet) return offer(below, context);
-  const problem = preview.problems.find(({ code }) => !OF_THE_NEXT_STEP.includes(code));
-  if (problem) throw { ...problem, message: problem.detail };
-  go("map");
+  if (preview.options) return go("map");
+  const [problem] = preview.problems;
+  throw { ...problem, message: problem.detail };
 }
 
-/** The chosen file, and its sheets. */
 function offer(below, context) {
-  const { file, preview } = context.store.state;
+  const { file, preview } = context.store;
   const sheets = sheetsOf(preview);
   const picker = choice("sheet", sheets.map((name) => [name, name]), preview.sheet ?? sheets[0]);
-  below.replaceChildren(h("h2", file.name), sheets.length > 1 ? field("Which sheet has the rows?", picker) : "",
+  below.replaceChildren(h("h2", file.name), field("Which sheet has the rows?", picker),
     actions(button("Continue", () => read(below, context, picker.value), "primary")));
 }
 

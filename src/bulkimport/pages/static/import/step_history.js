@@ -3,23 +3,23 @@
 import { actions, button, choice, field, h, rows } from "./dom.js";
 import { STATES, effect, isFinished, stepOf } from "./jobs.js";
 
+export const heading = "Earlier imports";
+
 const WHEN = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 export function mount(container, context) {
   const list = h("ul.jobs");
   const more = actions();
-  const filter = choice("state", [["", "All"], ...Object.entries(STATES)], "", (status) => load(list, more, context, status ? { status } : {}));
+  const load = async (query) => {
+    const { jobs, next_cursor: cursor } = await context.api.jobs(query);
+    if (!query.cursor) list.replaceChildren();
+    list.append(...jobs.map((job) => entry(job, context)));
+    more.replaceChildren(cursor ? button("Show more", () => load({ ...query, cursor })) : "");
+    context.announce(`${list.childElementCount} shown`);
+  };
+  const filter = choice("state", [["", "All"], ...Object.entries(STATES)], "", (status) => load(status ? { status } : {}));
   container.append(field("Show", filter), list, more);
-  return load(list, more, context, {});
-}
-
-/** Shows the first page of a filter, or appends the page at its cursor. */
-async function load(list, more, context, query) {
-  const { jobs, next_cursor: cursor } = await context.api.jobs(query);
-  if (!query.cursor) list.replaceChildren();
-  list.append(...jobs.map((job) => entry(job, context)));
-  more.replaceChildren(cursor ? button("Show more", () => load(list, more, context, { ...query, cursor })) : "");
-  context.announce(`${list.childElementCount} shown`);
+  return load({});
 }
 
 function entry(job, context) {
@@ -39,6 +39,6 @@ function entry(job, context) {
 async function open({ job_id: id }, step, { api, store, go }) {
   const job = await api.job(id);
   store.clear();
-  store.set({ jobs: [job] });
+  store.jobs = [job];
   go(step);
 }

@@ -4,14 +4,16 @@ import { button, h, rows, words } from "./dom.js";
 import { effect, follow, parts, report } from "./jobs.js";
 import { errorGroups, listOf, waysToFix } from "./lists.js";
 
+export const heading = "Check what will change";
+
 export async function mount(container, context) {
   const { store, go } = context;
   await follow(container, context, "Checking");
-  const plans = store.state.jobs;
+  const plans = store.jobs;
   const last = plans.at(-1);
   const importable = last.failed_rows && last.options.on_error === "abort" ? 0 : effect(...plans);
   report(container, context, sentence(last, importable), parts(plans), ...waysToFix(last, context),
-    importable > 0 && button(`Import ${rows(importable)}`, () => apply(plans, context), last.failed_rows ? "plain" : "primary"),
+    importable > 0 && button(`Import ${rows(importable)}`, () => apply(plans, context), !last.failed_rows && "primary"),
     button("Back", () => go("map")));
   if (last.status === "completed") container.append(errorGroups(last, context), h("h2", "Changes"), changes(plans, context));
 }
@@ -22,21 +24,21 @@ function sentence({ status, failure, failed_rows: failed }, importable) {
   return `${good}${failed ? `; ${rows(failed)} with errors` : ""}. Nothing has been changed yet.`;
 }
 
-/** Applies each plan that would change something. A second attempt repeats the same requests. */
+/** Applies each plan that would change something. */
 async function apply(plans, { api, store, go }) {
   const jobs = [];
-  for (const plan of plans) if (effect(plan)) jobs.push(await api.apply(plan, store.key(plan.job_id)));
-  store.set({ jobs });
+  for (const plan of plans) if (effect(plan)) jobs.push(await api.apply(plan));
+  store.jobs = jobs;
   go("apply");
 }
 
 function changes(plans, context) {
   return listOf("Changes", [
-    ["Row", 4, ({ row }) => String(row)],
-    ["Identifier", 9, ({ identifier }) => identifier ?? ""],
+    ["Row", 4, ({ row }) => row],
+    ["Identifier", 9, ({ identifier }) => identifier],
     ["What happens", 8, ({ action }) => words(action)],
-    ["Column", 8, ({ field = "" }) => field],
-    ["Old → new", 16, ({ field, from, to }) => field ? h("span", h("del", text(from)), " → ", h("ins", text(to))) : ""],
+    ["Column", 8, ({ field }) => field],
+    ["Old → new", 16, ({ field, from, to }) => field && h("span", h("del", text(from)), " → ", h("ins", text(to)))],
   ], lines(plans, context));
 }
 

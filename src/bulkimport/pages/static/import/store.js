@@ -1,7 +1,6 @@
 /**
- * What the page knows, in memory only: the file, its preview and upload options, and by job id changes of failed rows.
- * `jobs` are the dry runs of an import, or the jobs that carry it out: the file's, then one for each time that failed
- * rows were fixed. The rows that still fail are the last one's.
+ * What the page knows, in memory only. `jobs` are the dry runs of an import, or the jobs that carry it out: the file's,
+ * then one for each time that failed rows were fixed. `edits` has the fixed cells of a job's failed rows, by job id.
  */
 export class Store {
   constructor() {
@@ -9,23 +8,6 @@ export class Store {
   }
 
   clear() {
-    this.state = { file: null, preview: null, options: {}, jobs: [], edits: new Map() };
-    this.forgetKeys();
-  }
-
-  set(changes) {
-    this.state = { ...this.state, ...changes };
-  }
-
-  /** The Idempotency-Key of an action, until the keys are forgotten. */
-  key(action) {
-    return this.keys[action] ??= newKey();
-  }
-
-  forgetKeys() {
-    this.keys = {};
+    Object.assign(this, { file: null, preview: null, options: {}, jobs: [], edits: new Map() });
   }
 }
-
-/** A random key; crypto.randomUUID exists only for pages that came by https. */
-export const newKey = () => crypto.getRandomValues(new Uint32Array(4)).join("-");

@@ -1,99 +1,79 @@
 /** Tables of any length: only the rows in sight are in the document. */
 
-import { element } from "./dom.js";
+import { h } from "./dom.js";
 
 const MARGIN_ROWS = 8; // above and below those in sight, so that scrolling shows no gaps
 
-/** @typedef {{label: string, width?: number, cell?: (row: any) => string | Node}} Column  `width` in rem, at least */
+/** @typedef {[string, number, ((row: any) => string | Node)?]} Column  its name, least width in rem, and cell of a row */
 
 export class VirtualTable {
   #shown = new Map(); // the HTML rows in the document, by index
-  #body = element("div", { role: "rowgroup", class: "virtual-body" });
-  #head;
+  #body = h("div.virtual-body", { role: "rowgroup" });
+  #table;
   #options;
 
   /**
-   * Put `element` into the document, and call `update` when `rows` has changed. `onend` is called when the last row is
-   * in sight. A grid fills its cells itself, and `kept` is its row with the focus, which stays in the document.
+   * `onend` is called when the last row is in sight. A grid makes its own cells; its row with the focus, which `kept`
+   * returns, stays in the document.
    * @param {{label: string, columns: Column[], rows?: any[], onend?: () => void, role?: "table" | "grid",
-   *   fill?: (cell: HTMLElement, row: number, column: number) => void, kept?: () => number}} options
+   *   newCell?: (row: number, column: number) => HTMLElement, kept?: () => number}} options
    */
   constructor(options) {
     const { label, columns, rows = [], role = "table" } = this.#options = options;
     this.rows = rows;
-    const names = columns.map((column) => show(element("div", { role: "columnheader" }), column.label));
-    this.#head = element("div", { role: "rowgroup", class: "virtual-head" }, element("div", { role: "row", "aria-rowindex": 1 }, ...names));
-    this.table = element("div", { role, "aria-label": label }, this.#head, this.#body);
-    const widths = columns.map(({ width = 10 }) => width);
-    this.table.style.setProperty("--columns", widths.map((width) => `minmax(${width}rem, ${width}fr)`).join(" "));
-    this.table.style.minWidth = `${widths.reduce((sum, width) => sum + width)}rem`;
+    const names = columns.map(([name]) => textCell("columnheader", name));
+    const head = h("div.virtual-head", { role: "rowgroup" }, h("div", { role: "row", "aria-rowindex": 1 }, ...names));
+    this.#table = h("div", { role, "aria-label": label }, head, this.#body);
+    const widths = columns.map(([, width]) => `minmax(${width}rem, ${width}fr)`);
+    this.#table.style.setProperty("--columns", widths.join(" "));
     const region = role === "table" && { role: "region", "aria-label": label, tabindex: 0 };
-    this.element = element("div", { class: `virtual virtual-${role}`, onscroll: () => this.#render(), ...region }, this.table);
-    new ResizeObserver(() => this.#render()).observe(this.element);
+    this.element = h("div.virtual", { onscroll: () => this.render(), ...region }, this.#table);
+    new ResizeObserver(() => this.render()).observe(this.element);
     this.update();
   }
 
   /** Shows the rows as they are now. */
   update() {
-    this.table.ariaRowCount = this.rows.length + 1;
+    this.#table.ariaRowCount = this.rows.length + 1;
     this.#body.style.setProperty("--count", this.rows.length);
     this.#body.replaceChildren();
     this.#shown.clear();
-    this.#render();
+    this.render();
   }
 
-  /** Scrolls a row into sight. @param {number} row */
-  reveal(row) {
-    const { height, room } = this.#sizes();
-    this.element.scrollTop = Math.max(Math.min(this.element.scrollTop, row * height), (row + 1) * height - room);
-    this.#render();
+  /** Shows the rows in sight. */
+  render() {
+    const { kept, onend } = this.#options;
+    const { scrollTop, clientHeight } = this.element;
+    const height = this.#body.offsetHeight / this.rows.length || 1;
+    const first = Math.max(0, Math.floor(scrollTop / height) - MARGIN_ROWS);
+    const end = Math.min(this.rows.length, Math.ceil((scrollTop + clientHeight) / height) + MARGIN_ROWS);
+    const indices = new Set(kept && [kept()]);
+    for (let index = first; index < end; index += 1) indices.add(index);
+    this.#show(indices);
+    if (end === this.rows.length && clientHeight) onend?.();
   }
 
-  /** The HTML cell of a row in the document. @param {number} row @param {number} column */
+  /** The HTML cell of a row that is in the document. */
   cell(row, column) {
     return this.#shown.get(row).children[column];
   }
 
-  /** In pixels: the height of a row, and of what is below the header. */
-  #sizes() {
-    const height = this.#body.getBoundingClientRect().height / this.rows.length || 1;
-    return { height, room: this.element.clientHeight - this.#head.offsetHeight };
-  }
-
-  #render() {
-    const { kept, onend } = this.#options;
-    const { height, room } = this.#sizes();
-    const top = this.element.scrollTop;
-    const first = Math.max(0, Math.floor(top / height) - MARGIN_ROWS);
-    const end = Math.min(this.rows.length, Math.ceil((top + room) / height) + MARGIN_ROWS);
-    const indices = new Set(Array.from({ length: end - first }, (_, index) => first + index));
-    if (kept && this.rows.length) indices.add(kept());
-    this.#keepOnly(indices);
-    if (end === this.rows.length && room > 0) onend?.();
-  }
-
-  /** Rows that stay are not moved: they would lose the focus. @param {Set<number>} indices */
-  #keepOnly(indices) {
+  /** Rows that stay are not moved: they would lose the focus. */
+  #show(indices) {
     for (const [index, row] of this.#shown) {
       if (indices.has(index)) continue;
       row.remove();
       this.#shown.delete(index);
     }
-    let next = this.#body.firstChild;
-    for (const index of [...indices].sort((one, other) => one - other)) {
-      const row = this.#shown.get(index) ?? this.#newRow(index);
-      if (row === next) next = next.nextSibling;
-      else this.#body.insertBefore(row, next);
-    }
+    [...indices].sort((one, other) => one - other).forEach((index, place) => {
+      if (!this.#shown.has(index)) this.#body.insertBefore(this.#newRow(index), this.#body.children[place]);
+    });
   }
 
   #newRow(index) {
-    const { columns, fill = (cell, _, column) => show(cell, columns[column].cell(this.rows[index])) } = this.#options;
-    const row = element("div", { role: "row", "aria-rowindex": index + 2 }, ...columns.map((_, column) => {
-      const cell = element("div", { role: "cell" });
-      fill(cell, index, column);
-      return cell;
-    }));
+    const { columns, newCell = (_, column) => textCell("cell", columns[column][2](this.rows[index])) } = this.#options;
+    const row = h("div", { role: "row", "aria-rowindex": index + 2 }, ...columns.map((_, column) => newCell(index, column)));
     row.style.setProperty("--index", index);
     this.#shown.set(index, row);
     return row;
@@ -101,7 +81,4 @@ export class VirtualTable {
 }
 
 /** A text that does not fit can be read in the tooltip. */
-function show(cell, content) {
-  cell.append(element("span", typeof content === "string" && { title: content }, content));
-  return cell;
-}
+const textCell = (role, content) => h("div", { role }, h("span", { title: typeof content === "string" && content }, content));

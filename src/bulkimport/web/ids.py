@@ -17,7 +17,7 @@ MAX_NUMBER = 2**63 - 1
 class JobText(BaseConverter):
     """The path segment that identifies a job; `about` and `schema` describe a well-formed one."""
 
-    regex = r"(?!template\.(?:csv|xlsx)$)[^/]+"  # which are resources of their own
+    regex = r"(?!(?:template\.(?:csv|xlsx)|preview)$)[^/]+"  # which are resources of their own
     about = "The job's id"
     schema: ClassVar = {"type": "string", "format": "uuid", "pattern": f"^{UUID_PATTERN.pattern}$"}
 
