@@ -80,6 +80,19 @@ class ImportPage:
             violations = AXE.run(self.page).response["violations"]
             assert not violations, json.dumps(violations, indent=2)
 
+    def require_no_page_scroll(self) -> None:
+        """The page must not scroll sideways in a window as narrow as WCAG 1.4.10 demands: 320 pixels."""
+        usual = self.page.viewport_size
+        assert usual
+        self.page.set_viewport_size({"width": 320, "height": usual["height"]})
+        assert self.page.evaluate("document.documentElement.scrollWidth") <= 320
+        self.page.set_viewport_size(usual)
+
+    def require_usable(self) -> None:
+        """The page as it is now must be accessible and fit into a narrow window."""
+        self.require_accessible()
+        self.require_no_page_scroll()
+
     def click(self, name: str) -> None:
         """Click the button of this name."""
         self.page.get_by_role("button", name=name, exact=True).click()
