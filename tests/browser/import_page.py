@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, ConsoleMessage, FilePayload, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, FilePayload, Route, expect
 
-from tests.conftest import bearer
+from bulkimport.auth.tokens import issue_token
+from tests.conftest import SECRET, bearer
 
 AXE = Axe()
 TIMEOUT_MS = 15_000
@@ -37,6 +38,7 @@ class ImportPage:
     def __init__(self, context: BrowserContext, token: Token) -> None:
         self.faults: list[str] = []
         self._token = token
+        self._last_token = ""
         self._context = context
         context.set_default_timeout(TIMEOUT_MS)
         context.expose_function("reportFault", lambda fault: self.faults.append(fault))
@@ -57,8 +59,22 @@ class ImportPage:
     def sign_in(self) -> None:
         """Paste a token."""
         dialog = self.page.get_by_role("dialog")
-        dialog.get_by_label("Access token").fill(self._token.text)
+        self._last_token = self._token.text
+        dialog.get_by_label("Access token").fill(self._last_token)
         dialog.get_by_role("button", name="Continue").click()
+
+    def let_token_expire(self) -> None:
+        """From now on, requests have a token that has expired, until somebody pastes another one."""
+        current = self._last_token
+        expired = issue_token(SECRET, self._token.account_id, account_claim="account_id", lifetime_s=-600)
+
+        def replace(route: Route) -> None:
+            headers = route.request.headers
+            if headers["authorization"] == f"Bearer {current}":
+                headers["authorization"] = f"Bearer {expired}"
+            route.continue_(headers=headers)
+
+        self.page.route("**/api/**", replace)
 
     def choose(self, name: str, content: bytes) -> None:
         """Choose a file in the first step."""

@@ -1,4 +1,4 @@
-"""What all people rely on: the page is accessible, safe, and loses nothing on the way."""
+"""What all people rely on: the page is accessible, and loses nothing on the way."""
 
 from playwright.sync_api import expect
 
@@ -53,3 +53,47 @@ def test_each_step_is_accessible_and_fits_on_a_phone(import_page: ImportPage) ->
     jobs = page.page.get_by_role("main").get_by_role("listitem")
     expect(jobs).to_have_count(6)  # of the file and of the fixed rows: a check, an import and an undo each
     page.require_usable()
+
+
+def test_the_page_asks_for_another_token_and_continues(import_page: ImportPage) -> None:
+    page = import_page
+    page.open()
+    page.choose("assets.csv", FILE)
+    page.sign_in()
+    page.require_step("Match the columns")
+    page.page.get_by_label("If an asset with the identifier exists already").select_option("skip")
+    page.click("Check")
+    page.click("Fix 2 rows")
+    page.fix_next_error("device")
+    page.fix_next_error("2024-02-29")
+    page.require_text("Cells changed: 2.")
+
+    page.let_token_expire()
+    page.click("Check the fixed rows")
+    expect(page.page.get_by_role("dialog")).to_contain_text("expired")
+    page.sign_in()
+    page.click("Import 3 rows")
+    page.require_text("Done. 3 rows imported.")
+
+
+def test_the_address_brings_an_import_back(import_page: ImportPage) -> None:
+    page = import_page
+    page.open()
+    page.choose("assets.csv", FILE)
+    page.sign_in()
+    page.require_step("Match the columns")
+    page.click("Check")
+    page.click("Import 1 row")
+    page.require_text("Done. 1 row imported, 2 rows with errors.")
+    address = page.page.url
+
+    page.page.goto("about:blank")
+    page.page.goto(address)
+    page.sign_in()
+    page.require_step("Import")
+    page.require_text("Done. 1 row imported, 2 rows with errors.")
+    page.click("Fix 2 rows")
+    page.fix_next_error("device")
+    page.fix_next_error("2024-02-29")
+    page.click("Import the fixed rows")
+    page.require_text("Done. 3 rows imported.")
