@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, ConsoleMessage, FilePayload, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, FilePayload, Route, expect
 
-from tests.conftest import bearer
+from bulkimport.auth.tokens import issue_token
+from tests.conftest import SECRET, bearer
 
 AXE = Axe()
 TIMEOUT_MS = 15_000
@@ -37,6 +38,7 @@ class ImportPage:
     def __init__(self, context: BrowserContext, token: Token) -> None:
         self.faults: list[str] = []
         self._token = token
+        self._last_token = ""
         self._context = context
         context.set_default_timeout(TIMEOUT_MS)
         context.expose_function("reportFault", lambda fault: self.faults.append(fault))
@@ -57,8 +59,22 @@ class ImportPage:
     def sign_in(self) -> None:
         """Paste a token."""
         dialog = self.page.get_by_role("dialog")
-        dialog.get_by_label("Access token").fill(self._token.text)
+        self._last_token = self._token.text
+        dialog.get_by_label("Access token").fill(self._last_token)
         dialog.get_by_role("button", name="Continue").click()
+
+    def let_token_expire(self) -> None:
+        """From now on, requests have a token that has expired, until somebody pastes another one."""
+        current = self._last_token
+        expired = issue_token(SECRET, self._token.account_id, account_claim="account_id", lifetime_s=-600)
+
+        def replace(route: Route) -> None:
+            headers = route.request.headers
+            if headers["authorization"] == f"Bearer {current}":
+                headers["authorization"] = f"Bearer {expired}"
+            route.continue_(headers=headers)
+
+        self.page.route("**/api/**", replace)
 
     def choose(self, name: str, content: bytes) -> None:
         """Choose a file in the first step."""
@@ -79,6 +95,19 @@ class ImportPage:
             self.page.emulate_media(color_scheme=scheme)
             violations = AXE.run(self.page).response["violations"]
             assert not violations, json.dumps(violations, indent=2)
+
+    def require_no_page_scroll(self) -> None:
+        """The page must not scroll sideways in a window as narrow as WCAG 1.4.10 demands: 320 pixels."""
+        usual = self.page.viewport_size
+        assert usual
+        self.page.set_viewport_size({"width": 320, "height": usual["height"]})
+        assert self.page.evaluate("document.documentElement.scrollWidth") <= 320
+        self.page.set_viewport_size(usual)
+
+    def require_usable(self) -> None:
+        """The page as it is now must be accessible and fit into a narrow window."""
+        self.require_accessible()
+        self.require_no_page_scroll()
 
     def click(self, name: str) -> None:
         """Click the button of this name."""
