@@ -119,7 +119,7 @@ class Client:
             try:
                 with part.open("wb") as out:
                     shutil.copyfileobj(response, out, BLOCK_BYTES)
-                if response.length:  # an answer that ends too early is no error of http.client
+                if response.length:  # http.client does not report that an answer ended too early
                     raise http.client.IncompleteRead(b"", response.length)
                 if not is_device:
                     part.replace(file)
