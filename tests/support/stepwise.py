@@ -18,7 +18,7 @@ from bulkimport.database import connections
 from bulkimport.database.connections import Database
 
 DEADLINE_S = 60.0  # until an actor stops again; lock time-outs of the service are far shorter
-POLL_S = 0.002  # between looks at whether an actor waits for a lock
+POLL_S = 0.02  # between looks at whether an actor waits for a lock
 # pg_stat_activity alone would show the wait for a moment after the lock has been granted.
 LOCK_WAIT = """
 SELECT count(*)
