@@ -11,6 +11,7 @@ from bulkimport.auth.tokens import issue_token
 from tests.conftest import SECRET, bearer
 
 AXE = Axe()
+API = "**/api/**"
 TIMEOUT_MS = 15_000
 # Runs before any script of the page.
 REPORT_VIOLATIONS = """
@@ -38,7 +39,6 @@ class ImportPage:
     def __init__(self, context: BrowserContext, token: Token) -> None:
         self.faults: list[str] = []
         self._token = token
-        self._last_token = ""
         self._context = context
         context.set_default_timeout(TIMEOUT_MS)
         context.expose_function("reportFault", lambda fault: self.faults.append(fault))
@@ -59,22 +59,18 @@ class ImportPage:
     def sign_in(self) -> None:
         """Paste a token."""
         dialog = self.page.get_by_role("dialog")
-        self._last_token = self._token.text
-        dialog.get_by_label("Access token").fill(self._last_token)
+        self.page.unroute(API)  # of let_token_expire
+        dialog.get_by_label("Access token").fill(self._token.text)
         dialog.get_by_role("button", name="Continue").click()
 
     def let_token_expire(self) -> None:
         """From now on, requests have a token that has expired, until somebody pastes another one."""
-        current = self._last_token
         expired = issue_token(SECRET, self._token.account_id, account_claim="account_id", lifetime_s=-600)
 
         def replace(route: Route) -> None:
-            headers = route.request.headers
-            if headers["authorization"] == f"Bearer {current}":
-                headers["authorization"] = f"Bearer {expired}"
-            route.continue_(headers=headers)
+            route.continue_(headers={**route.request.headers, "authorization": f"Bearer {expired}"})
 
-        self.page.route("**/api/**", replace)
+        self.page.route(API, replace)
 
     def choose(self, name: str, content: bytes) -> None:
         """Choose a file in the first step."""
