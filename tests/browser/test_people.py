@@ -1,6 +1,9 @@
 """What all people rely on: the page is accessible, and loses nothing on the way."""
 
-from playwright.sync_api import expect
+import csv
+import io
+
+from playwright.sync_api import Dialog, expect
 
 from tests.browser.import_page import ImportPage
 
@@ -9,6 +12,14 @@ A-1,Laptop,device,2024-01-15,yes
 A-2,Screen,spaceship,2024-01-15,yes
 A-3,Van,asset,31/02/2024,yes
 """
+
+# What would run if it became HTML, an attribute, a script or the address of a link.
+PAYLOADS = [
+    "<img src=x onerror=window.__xss=1>",
+    "<script>window.__xss=1</script>",
+    "\"'><svg onload=alert(1)>",
+    "javascript:window.__xss=1",
+]
 
 
 def test_each_step_is_accessible_and_fits_on_a_phone(import_page: ImportPage) -> None:
@@ -53,6 +64,46 @@ def test_each_step_is_accessible_and_fits_on_a_phone(import_page: ImportPage) ->
     jobs = page.page.get_by_role("main").get_by_role("listitem")
     expect(jobs).to_have_count(6)  # of the file and of the fixed rows: a check, an import and an undo each
     page.require_usable()
+
+
+def test_nothing_of_a_file_runs(import_page: ImportPage) -> None:
+    page = import_page
+    dialogs: list[str] = []
+
+    def dismiss(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page.page.on("dialog", dismiss)
+    page.open()
+    page.choose(f"{PAYLOADS[0]}.csv", hostile_file())
+    page.sign_in()
+    page.require_step("Match the columns")
+    for payload in PAYLOADS:
+        expect(page.page.get_by_role("rowheader", name=payload, exact=True)).to_be_visible()
+    page.click("Check")
+    page.require_text("4 rows can be imported; 4 rows with errors.")
+    expect(page.page.get_by_role("table", name="Changes")).to_contain_text(PAYLOADS[1])
+    page.click("Fix 4 rows")
+    faulty = page.page.get_by_role("grid").locator("[aria-invalid]")
+    expect(faulty).to_contain_text(PAYLOADS)
+    page.click("Earlier imports")
+    page.require_text(f"{PAYLOADS[0]}.csv")
+
+    assert page.page.evaluate("window.__xss") is None
+    assert not dialogs
+
+
+def hostile_file() -> bytes:
+    """Four good rows, and four whose type is a payload; each payload is the name of a column too."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["identifier", "name", "type", "valid_from", "is_active", *PAYLOADS])
+    for number, payload in enumerate(PAYLOADS):
+        dates = ("2024-01-15", "yes")
+        writer.writerow([f"{number} {payload}", payload, "asset", *dates, *PAYLOADS])
+        writer.writerow([f"faulty {number}", payload, payload, *dates, *PAYLOADS])
+    return text.getvalue().encode()
 
 
 def test_the_page_asks_for_another_token_and_continues(import_page: ImportPage) -> None:
