@@ -2,8 +2,8 @@
 
 import http.client
 import json
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from bench import report
 from bench.report import Measure
@@ -32,37 +32,31 @@ def measure(service: Service) -> list[Measure]:
     """Measure how many clients wait at the same time, and web's processor time per job."""
     forget_everything(service)
     jobs = [line.split("|") for line in psql(service, JOBS).splitlines()]
-    refused: list[str] = []
-    clients = [
-        threading.Thread(
-            target=_follow, args=(service.settings.port, service.token(int(account_id)), job_id, refused)
-        )
-        for account_id, job_id in jobs
-    ]
     before_s = cpu_seconds(WEB)
-    for client in clients:
-        client.start()
-    time.sleep(FOLLOWED_S)
-    psql(service, FINISH)
-    for client in clients:
-        client.join()
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        followed = [
+            pool.submit(_follow, service.settings.port, service.token(int(account_id)), job_id)
+            for account_id, job_id in jobs
+        ]
+        time.sleep(FOLLOWED_S)
+        psql(service, FINISH)
+        waiting = sum(client.result() for client in followed)
     milliseconds = 1000 * (cpu_seconds(WEB) - before_s) / CLIENTS
-    waiting = len(jobs) - len(set(refused))
     return [
         report.median(f"of {CLIENTS} clients of one web process, waiting", [waiting], least=CLIENTS),
         report.median(f"web CPU per followed job of {FOLLOWED_S} s, milliseconds", [milliseconds], most=5),
     ]
 
 
-def _follow(service: Service, account_id: int, job_id: str, refused: list[str]) -> None:
-    """Wait until the job has finished; add its id to `refused` whenever a request was not allowed to wait."""
-    headers = {"Authorization": f"Bearer {service.token(account_id)}", "Prefer": "wait=30"}
-    connection = http.client.HTTPConnection("127.0.0.1", service.settings.port)
-    status = ""
+def _follow(port: int, token: str, job_id: str) -> bool:
+    """Wait until the job has finished; whether each request was allowed to wait."""
+    headers = {"Authorization": f"Bearer {token}", "Prefer": "wait=30"}
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    status, may_wait = "", True
     while status not in FINAL_STATUSES:
         connection.request("GET", f"/api/v1/assets/bulk/{job_id}", headers=headers)
         with connection.getresponse() as answer:
             status = json.load(answer)["status"]
-            if "Preference-Applied" not in answer.headers:
-                refused.append(job_id)
+            may_wait = may_wait and "Preference-Applied" in answer.headers
     connection.close()
+    return may_wait

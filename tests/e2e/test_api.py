@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 from tests.conftest import FOREIGN, OWN, bearer, csv_of
 from tests.e2e.conftest import Service, csv_file, require_every_row_once, wait_until
@@ -118,15 +119,26 @@ def test_a_job_being_processed_is_cancelled_and_retried(service: Service) -> Non
     assert service.db.value("SELECT count(*) FROM trakrf.assets") == 20_000 - 40
 
 
-def test_a_plan_is_looked_at_applied_and_undone(service: Service) -> None:
+def test_a_file_is_previewed_planned_applied_undone_and_exported(service: Service) -> None:
     service.start_web(CHUNK_ROWS="100")
     service.start_worker()
     service.wait_for(service.upload(csv_file(1_000)))
-    fields = "SELECT identifier, name, type, valid_from, valid_to, metadata FROM trakrf.assets"
+    fields = (
+        "SELECT identifier, name, type, description, valid_from, valid_to, is_active, metadata "
+        "FROM trakrf.assets"
+    )
     snapshot = f"{fields} WHERE deleted_at IS NULL AND identifier <> 'A-500' ORDER BY 1"
     kept = service.db.rows(snapshot)
     csv = csv_file(1_200).replace(b"Laptop", b"Notebook")
-    plan_id = service.upload(csv, options="?dry_run=true&on_conflict=update")
+    status, preview = service.request(
+        "POST", f"{BULK}/preview?dry_run=true&on_conflict=update", csv, OWN, **{"Content-Type": "text/csv"}
+    )
+    assert (status, preview["rows_read"], preview["problems"]) == (200, 1_000, [])
+    options = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in preview["options"].items()
+    }
+    plan_id = service.upload(csv, options=f"?{urlencode(options)}")
     planned = service.wait_for(plan_id)
     assert (planned["updated_rows"], planned["created_rows"]) == (1_000, 200)
     shown = call(service, "GET", f"{BULK}/{plan_id}/changes?action=update&limit=1").json["changes"]
@@ -150,11 +162,20 @@ def test_a_plan_is_looked_at_applied_and_undone(service: Service) -> None:
     errors = call(service, "GET", f"{BULK}/{applied_id}/errors").json["errors"]
     assert [(error["row"], error["code"]) for error in errors] == [(502, "changed_since")]
     assert call(service, "POST", f"{BULK}/{plan_id}/apply").problem == "plan-applied"
+    names = service.db.rows("SELECT identifier, name FROM trakrf.assets WHERE identifier <> 'A-500'")
+    assert {*names} == {(f"A-{number}", f"Notebook, {number}") for number in range(1_200) if number != 500}
 
     reverted = service.wait_for(accepted(call(service, "POST", f"{BULK}/{applied_id}/revert")))
     assert [reverted[f"{name}_rows"] for name in ("updated", "removed", "failed")] == [999, 200, 0]
     assert service.db.rows(snapshot) == kept
     assert call(service, "GET", f"{ASSETS}/{asset['id']}").json["name"] == "Mine"
+
+    everything = service.db.rows("SELECT * FROM trakrf.assets ORDER BY id")
+    status, exported = service.request_bytes("GET", f"{ASSETS}.csv")
+    assert status == 200
+    uploaded = service.wait_for(service.upload(exported, options="?on_conflict=update"))
+    assert (uploaded["total_rows"], uploaded["unchanged_rows"]) == (1_000, 1_000)
+    assert service.db.rows("SELECT * FROM trakrf.assets ORDER BY id") == everything
 
 
 def test_a_revert_whose_worker_is_killed_reverts_each_asset_once(service: Service) -> None:
