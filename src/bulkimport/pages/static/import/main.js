@@ -42,7 +42,7 @@ function go(name) {
 
 function showSteps(current) {
   for (const item of steps.children) item.ariaCurrent = item.dataset.name === current ? "step" : null;
-  steps.hidden = !steps.querySelector("[aria-current]");
+  steps.parentElement.hidden = !steps.querySelector("[aria-current]");
 }
 
 /** The address brings the jobs back: `#job=ID,ID`. */

@@ -20,7 +20,7 @@ export function mount(container, context) {
   }, { signal });
 }
 
-/** Copies the file: it may change on disk before it is uploaded. */
+/** Copies the file, which may change on disk. */
 async function open(file, below, context) {
   below.replaceChildren(`Reading ${file.name}…`);
   try {

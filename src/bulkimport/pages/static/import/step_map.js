@@ -33,7 +33,7 @@ class Mapping {
     });
   }
 
-  /** Shows what the service makes of other options: of the last ones, if they change quickly. */
+  /** Shows the file with other options: with the last ones, if they change quickly. */
   async change(changes, options = { ...this.store.options, ...changes }) {
     this.store.options = options;
     const answer = this.answer = this.api.preview(this.store.file, options);
