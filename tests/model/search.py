@@ -43,7 +43,7 @@ def search(jobs: int, chunks: int, rules: Rules = Rules()) -> Result:  # noqa: B
                 origins[there] = Origin(here, step.name)
                 unvisited.append(step.state)
     if stuck := _first_stuck(forward):
-        return Result(len(origins), step_count, (*_trace(origins, stuck), "there is no way forward"))
+        return Result(len(origins), step_count, (*_trace(origins, stuck), "no progress is possible"))
     return Result(len(origins), step_count)
 
 

@@ -33,8 +33,8 @@ def test_no_interleaving_of_two_workers_leads_to_a_fault(
         ("relock_locks", "two transactions hold job 0"),
         ("release_compares_token", "job 0 has a negative number of attempts"),
         ("checkpoint_is_in_the_transaction", "the checkpoint of job 0 does not agree with its commits"),
-        ("end_of_session_unlocks", "there is no way forward"),
-        ("time_passes", "there is no way forward"),
+        ("end_of_session_unlocks", "no progress is possible"),
+        ("time_passes", "no progress is possible"),
         ("cancel_waits_for_the_chunk", "job 0 changes after its end"),
     ],
 )
@@ -48,7 +48,7 @@ def test_the_page_shows_the_trace_without_the_chunk_in_the_token() -> None:
     assert "```\n" + "\n".join(trace) + "\n```" in PAGE.read_text()
 
 
-def test_the_attempt_in_the_token_only_keeps_the_count_honest() -> None:
+def test_without_the_attempt_in_the_token_only_the_count_is_wrong() -> None:
     assert search(1, 3, Rules(relock_compares_attempt=False)).trace == ()
 
 
